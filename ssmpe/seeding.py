@@ -1,0 +1,27 @@
+"""Random generators seeded by what they are for, never by the order in which they are made."""
+
+import hashlib
+import json
+
+import numpy as np
+import torch
+
+
+def seed_of(*identity: object) -> int:
+    """A 63-bit seed that depends on the given identity alone.
+
+    Args:
+        identity: JSON-representable parts, for example ``("excerpts", seed, batch, "MusicNet")``.
+    """
+    text = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def numpy_generator(*identity: object) -> np.random.Generator:
+    """NumPy generator of this identity."""
+    return np.random.default_rng(seed_of(*identity))
+
+
+def torch_generator(*identity: object) -> torch.Generator:
+    """Torch CPU generator of this identity."""
+    return torch.Generator().manual_seed(seed_of(*identity))
