@@ -1,0 +1,319 @@
+"""What defines a trial: frozen, validated on construction, identified by a stable hash.
+
+Everything here is scientific (it can change a result). Paths, devices, addresses and numbers of
+workers are not, and live with the code that uses them. Default values are the paper's.
+"""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ssmpe import units
+from ssmpe.errors import UserError
+
+OBJECTIVES = (
+    "supervised",
+    "timbre",
+    "percussion",
+    "geometric",
+    "energy",
+    "sparsity",
+    "support",
+    "harmonic",
+)
+"""Names of the objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
+
+
+def _require(condition: bool, what: str, value: object, expected: str) -> None:
+    if not condition:
+        raise UserError(f"{what} = {value!r}: expected {expected}")
+
+
+@dataclass(frozen=True)
+class GeometryConfig:
+    """Time-frequency grid of the HCQT and of every salience-gram (paper section 2.1)."""
+
+    sample_rate: int = 22050
+    """Hz"""
+    hop_length: int = 256
+    """samples"""
+    fmin: float = 27.5
+    """Hz, centre of bin 0 of the first harmonic"""
+    n_bins: int = 440
+    bins_per_octave: int = 60
+    harmonics: tuple[float, ...] = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
+    excerpt_seconds: float = 4.0
+    """length of a training excerpt"""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "harmonics", tuple(float(h) for h in self.harmonics))
+        _require(self.sample_rate > 0, "geometry.sample_rate", self.sample_rate, "Hz above 0")
+        _require(self.hop_length > 0, "geometry.hop_length", self.hop_length, "samples above 0")
+        _require(self.fmin > 0, "geometry.fmin", self.fmin, "Hz above 0")
+        # four halvings (n // 2 - 1) must leave at least one row
+        _require(self.n_bins >= 46, "geometry.n_bins", self.n_bins, "at least 46 bins")
+        bpo = self.bins_per_octave
+        _require(bpo > 0 and bpo % 12 == 0, "geometry.bins_per_octave", bpo, "a multiple of 12")
+        valid = 1.0 in self.harmonics and all(h > 0 for h in self.harmonics)
+        _require(valid, "geometry.harmonics", self.harmonics, "positive numbers, 1.0 among them")
+        ok = list(self.harmonics) == sorted(set(self.harmonics))
+        _require(ok, "geometry.harmonics", self.harmonics, "ascending numbers without repeats")
+        _require(
+            self.excerpt_frames >= 8,
+            "geometry.excerpt_seconds",
+            self.excerpt_seconds,
+            "at least 8 frames",
+        )
+
+    @property
+    def n_harmonics(self) -> int:
+        return len(self.harmonics)
+
+    @property
+    def bins_per_semitone(self) -> int:
+        return self.bins_per_octave // 12
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames per second."""
+        return self.sample_rate / self.hop_length
+
+    @property
+    def excerpt_samples(self) -> int:
+        return units.seconds_to_samples(self.excerpt_seconds, self.sample_rate)
+
+    @property
+    def excerpt_frames(self) -> int:
+        return units.n_frames(self.excerpt_samples, self.hop_length)
+
+    @cached_property
+    def bin_frequencies(self) -> units.Floats:
+        """Centres in Hz of the bins of the first harmonic, and so of the salience: (F,)."""
+        import numpy as np
+
+        return units.bin_to_hz(np.arange(self.n_bins), self.fmin, self.bins_per_octave)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The 2D autoencoder (paper section 2.2)."""
+
+    complexity: int = 3
+    """m: channels are 2**(i + 1) * 2**(m - 1) at level i"""
+    skip_connections: bool = False
+    """a learnable scalar per level from encoder to decoder; off in the paper"""
+    output_bias: float | None = None
+    """start value of the bias of the last convolution; None: PyTorch's own random start"""
+
+    def __post_init__(self) -> None:
+        _require(1 <= self.complexity <= 6, "model.complexity", self.complexity, "1 to 6")
+
+
+@dataclass(frozen=True)
+class ObjectivesConfig:
+    """Weights of the terms of the loss (paper section 2.3); a missing one is zero and costs 0."""
+
+    weights: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "supervised": 1.0,
+            "timbre": 1.0,
+            "percussion": 1.0,
+            "geometric": 1.0,
+        }
+    )
+    stop_gradient: bool = False
+    """treat the targets Y = sigmoid(F(X)) as constants; the published runs do not"""
+
+    def __post_init__(self) -> None:
+        for name, weight in self.weights.items():
+            known = ", ".join(OBJECTIVES)
+            _require(name in OBJECTIVES, "objectives.weights", name, f"one of {known}")
+            ok = math.isfinite(weight) and weight >= 0
+            _require(ok, f"objectives.weights.{name}", weight, "a finite number from 0")
+        # a weight of zero is no term: rows that mean the same must have one identity
+        active = {n: float(self.weights[n]) for n in OBJECTIVES if self.weights.get(n, 0.0) > 0}
+        _require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")
+        object.__setattr__(self, "weights", active)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which sets a trial learns from and is scored on; names as ``ssmpe.data.registry`` has."""
+
+    source: str = "folder"
+    """where the sets come from: "folder" (the user's) or "embedded-SIZE" (rendered)"""
+    labelled: str = "URMP/train"
+    labelled_excerpts: int = 8
+    """excerpts of the labelled set in a batch"""
+    added: Mapping[str, int] = field(default_factory=dict)
+    """unlabelled set -> its excerpts added to every batch"""
+    percussion: str = "E-GMD/train"
+    validation: str = "URMP/validation"
+    """the set whose F1 selects the best checkpoint"""
+    evaluation: tuple[str, ...] = ("Bach10/all", "MusicNet/test", "GuitarSet/05")
+    """further sets scored at every validation"""
+
+    def __post_init__(self) -> None:
+        added = {str(k): int(v) for k, v in self.added.items()}
+        # a set of zero excerpts is no set: rows that mean the same must have one identity
+        object.__setattr__(self, "added", {k: v for k, v in sorted(added.items()) if v != 0})
+        object.__setattr__(self, "evaluation", tuple(self.evaluation))
+        n = self.labelled_excerpts
+        _require(n >= 1, "data.labelled_excerpts", n, "at least 1")
+        for name, count in self.added.items():
+            _require(count > 0, f"data.added.{name}", count, "a count from 0")
+
+    @property
+    def evaluated_sets(self) -> tuple[str, ...]:
+        """Every set scored at a validation, the validation set first, none twice."""
+        return tuple(dict.fromkeys((self.validation, *self.evaluation)))
+
+    @property
+    def batch_excerpts(self) -> int:
+        """Excerpts of a whole batch, labelled and unlabelled."""
+        return self.labelled_excerpts + sum(self.added.values())
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """Optimisation (paper section 3.1); lengths are counted in batches."""
+
+    seed: int = 0
+    n_batches: int = 10_000
+    validate_every: int = 250
+    """batches between two validations, each with a checkpoint"""
+    learning_rate: float = 5e-4
+    """of the encoder"""
+    decoder_lr_factor: float = 0.5
+    warmup_batches: int = 400
+    clip_norm: float = 1.0
+    weight_decay: float = 0.01
+    mixed_precision: bool = True
+    """autocast on a GPU; without effect on a CPU"""
+
+    def __post_init__(self) -> None:
+        _require(self.n_batches >= 1, "training.n_batches", self.n_batches, "at least 1")
+        every = self.validate_every
+        _require(every >= 1, "training.validate_every", every, "at least 1")
+        lr = self.learning_rate
+        _require(0 < lr < 1, "training.learning_rate", lr, "a number between 0 and 1")
+        _require(self.decoder_lr_factor > 0, "training.decoder_lr_factor", lr, "above 0")
+        _require(self.warmup_batches >= 0, "training.warmup_batches", self.warmup_batches, "from 0")
+        _require(self.clip_norm > 0, "training.clip_norm", self.clip_norm, "above 0")
+        _require(self.weight_decay >= 0, "training.weight_decay", self.weight_decay, "from 0")
+
+
+@dataclass(frozen=True)
+class TrialConfig:
+    """One trial: with its seed, it determines every number the trial produces."""
+
+    geometry: GeometryConfig = field(default_factory=GeometryConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    objectives: ObjectivesConfig = field(default_factory=ObjectivesConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain data, JSON-representable."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[no-any-return]
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TrialConfig":
+        """The inverse of :meth:`to_dict`; unknown keys raise UserError."""
+        return _build(cls, values, "")  # type: ignore[no-any-return]
+
+    def replace(self, changes: Mapping[str, Any]) -> "TrialConfig":
+        """A copy with dotted paths set to new values, e.g. ``{"training.seed": 3}``.
+
+        A path ends at a field, or at a key of a mapping field (``objectives.weights.timbre``).
+        """
+        values = self.to_dict()
+        for path, value in changes.items():
+            _set_path(values, path, value)
+        return TrialConfig.from_dict(values)
+
+    @property
+    def identity(self) -> str:
+        """12 hexadecimal digits that depend on the configuration alone."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def flat(self) -> dict[str, Any]:
+        """Dotted path -> value, mappings flattened, tuples kept as lists."""
+        return dict(_flatten(self.to_dict(), ""))
+
+
+_MAPPINGS = ("objectives.weights", "data.added")
+
+
+def _set_path(values: dict[str, Any], path: str, value: Any) -> None:
+    node: Any = values
+    *parents, last = path.split(".")
+    for depth, part in enumerate(parents):
+        if not isinstance(node, dict) or part not in node:
+            known = ", ".join(node) if isinstance(node, dict) else "nothing below"
+            at = ".".join(parents[: depth + 1])
+            raise UserError(f"no setting {path!r}: {at!r} is unknown (known here: {known})")
+        node = node[part]
+    open_mapping = ".".join(parents) in _MAPPINGS
+    if not isinstance(node, dict) or (last not in node and not open_mapping):
+        known = ", ".join(node) if isinstance(node, dict) else "nothing below"
+        raise UserError(f"no setting {path!r} (known here: {known})")
+    node[last] = value
+
+
+def _flatten(node: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
+    items: list[tuple[str, Any]] = []
+    for key, value in node.items():
+        path = f"{prefix}{key}"
+        items += _flatten(value, f"{path}.") if isinstance(value, dict) else [(path, value)]
+    return items
+
+
+def _build(cls: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    if not isinstance(values, Mapping):
+        raise UserError(f"{prefix.rstrip('.')} = {values!r}: expected a group of settings")
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise UserError(f"no setting {prefix + unknown[0]!r} (known here: {', '.join(fields)})")
+    arguments = {}
+    for name, value in values.items():
+        kind = fields[name].type
+        if dataclasses.is_dataclass(kind):
+            arguments[name] = _build(kind, value, f"{prefix}{name}.")
+        else:
+            arguments[name] = _coerce(kind, value, prefix + name)
+    return cls(**arguments)
+
+
+def _coerce(kind: Any, value: Any, path: str) -> Any:
+    """Checks a plain value against a field's type; an int is accepted where a float is meant."""
+    if kind is bool:
+        _require(isinstance(value, bool), path, value, "true or false")
+    elif kind is int:
+        ok = isinstance(value, int) and not isinstance(value, bool)
+        _require(ok, path, value, "a whole number")
+    elif kind is float or kind == (float | None):
+        if value is None and kind is not float:
+            return None
+        ok = isinstance(value, int | float) and not isinstance(value, bool)
+        _require(ok, path, value, "a number")
+        return float(value)
+    elif kind is str:
+        _require(isinstance(value, str), path, value, "text")
+    elif str(kind).startswith("tuple"):
+        _require(isinstance(value, list | tuple), path, value, "a list")
+    else:  # the mappings
+        _require(isinstance(value, Mapping), path, value, "a mapping such as {'name': 1}")
+        for key, number in value.items():
+            ok = isinstance(number, int | float) and not isinstance(number, bool)
+            _require(ok, f"{path}.{key}", number, "a number")
+            if "int" in str(kind).split(",")[-1]:
+                _require(number == int(number), f"{path}.{key}", number, "a whole number")
+    return value

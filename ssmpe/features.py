@@ -1,0 +1,68 @@
+"""Features made of the HCQT: decibels scaled to [0, 1], energy estimate, frame RMS.
+
+Paper sections 2.1 and 2.3.2.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from ssmpe.config import GeometryConfig
+
+DYNAMIC_RANGE = 80.0
+"""dB that the features resolve"""
+AMPLITUDE_FLOOR = 1e-5
+RMS_WINDOW = 2048
+"""samples"""
+SOUNDING_RMS = 0.01
+"""frame RMS of a peak-normalised track from which a frame counts as sounding"""
+
+
+def scaled_decibels(hcqt: Tensor) -> Tensor:
+    """Complex (or magnitude) HCQT (B, H, F, T) to features in [0, 1] of the same shape.
+
+    Decibels relative to the clip's largest magnitude over all harmonics, clamped at -80 dB;
+    0 is the floor, 1 the maximum. A silent clip is all 0.
+    """
+    magnitude = hcqt.abs()
+    return _rescale(magnitude, AMPLITUDE_FLOOR, 20.0)
+
+
+def energy_estimate(features: Tensor, harmonics: tuple[float, ...]) -> Tensor:
+    """Features (B, H, F, T) to e_X (B, F, T): pooled harmonic energy in scaled decibels.
+
+    The squared amplitudes of the harmonics from the first on, weighted by h**-2 (normalised).
+    """
+    decibels = (features - 1.0) * DYNAMIC_RANGE
+    amplitude = torch.where(features > 0, 10.0 ** (decibels / 20.0), 0.0)
+    weights = harmonic_weights(harmonics).to(features)
+    power = (amplitude * weights[:, None, None]).square().sum(dim=1)
+    return _rescale(power, AMPLITUDE_FLOOR**2, 10.0)
+
+
+def harmonic_weights(harmonics: tuple[float, ...]) -> Tensor:
+    """Weights (H,) of the energy estimate: h**-2 over h >= 1, summing to 1; 0 below."""
+    h = torch.tensor(harmonics, dtype=torch.float64)
+    weights = torch.where(h >= 1, h**-2, torch.zeros_like(h))
+    return weights / weights.sum()
+
+
+def first_harmonic(features: Tensor, geometry: GeometryConfig) -> Tensor:
+    """The channel of h = 1 of features (B, H, F, T): (B, F, T)."""
+    return features[:, geometry.harmonics.index(1.0)]
+
+
+def frame_rms(audio: Tensor, hop_length: int) -> Tensor:
+    """Audio (B, 1, N) to the RMS (B, T) of 2,048 samples around the middle of every frame."""
+    power = audio[:, 0].square()
+    padded = nn.functional.pad(power, (RMS_WINDOW // 2, RMS_WINDOW // 2))
+    n_frames = 1 + audio.shape[-1] // hop_length
+    mean = nn.functional.avg_pool1d(padded[:, None], RMS_WINDOW, hop_length)[:, 0]
+    return mean[..., :n_frames].clamp(min=0).sqrt()
+
+
+def _rescale(values: Tensor, floor: float, per_decade: float) -> Tensor:
+    """Values (B, ...) to decibels relative to each clip's largest, rescaled to [0, 1]."""
+    largest = values.flatten(1).amax(dim=1).view(-1, *[1] * (values.ndim - 1))
+    decibels = per_decade * torch.log10(values.clamp(min=floor) / largest.clamp(min=floor))
+    scaled = 1.0 + decibels.clamp(min=-DYNAMIC_RANGE) / DYNAMIC_RANGE
+    return torch.where(largest > floor, scaled, 0.0)
