@@ -25,6 +25,9 @@ OBJECTIVES = (
     "sparsity",
     "support",
     "harmonic",
+    "entropy",
+    "content",
+    "contrastive",
 )
 """Names of the objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
 
@@ -128,8 +131,12 @@ class ObjectivesConfig:
     )
     stop_gradient: bool = False
     """treat the targets Y = sigmoid(F(X)) as constants; the published runs do not"""
+    content_on: str = "unlabelled"
+    """excerpts that terms on content (energy, sparsity, ...) see: "unlabelled", or "all" of them"""
 
     def __post_init__(self) -> None:
+        on = self.content_on
+        _require(on in ("unlabelled", "all"), "objectives.content_on", on, "'unlabelled' or 'all'")
         for name, weight in self.weights.items():
             known = ", ".join(OBJECTIVES)
             _require(name in OBJECTIVES, "objectives.weights", name, f"one of {known}")
@@ -220,12 +227,12 @@ class TrialConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Nested plain data, JSON-representable."""
-        return json.loads(json.dumps(dataclasses.asdict(self)))  # type: ignore[no-any-return]
+        return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrialConfig":
         """The inverse of :meth:`to_dict`; unknown keys raise UserError."""
-        return _build(cls, values, "")  # type: ignore[no-any-return]
+        return _build(cls, values, "")
 
     def replace(self, changes: Mapping[str, Any]) -> "TrialConfig":
         """A copy with dotted paths set to new values, e.g. ``{"training.seed": 3}``.

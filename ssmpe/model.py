@@ -47,7 +47,9 @@ class Autoencoder(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         x = features.transpose(2, 3).contiguous(memory_format=torch.channels_last)
         latent, levels = self.encoder(x)
-        scaled = None if self.skips is None else [s * x for s, x in zip(self.skips, levels)]
+        scaled = (
+            None if self.skips is None else [s * x for s, x in zip(self.skips, levels, strict=True)]
+        )
         logits: Tensor = self.decoder(latent, scaled)
         return logits[:, 0].transpose(1, 2)
 
@@ -55,9 +57,7 @@ class Autoencoder(nn.Module):
 class Encoder(nn.Module):
     """(B, H, T, F) to the latent (B, D, T, 1) and the outputs of all levels before it."""
 
-    def __init__(
-        self, n_harmonics: int, channels: list[int], bins: list[int], latent: int
-    ) -> None:
+    def __init__(self, n_harmonics: int, channels: list[int], bins: list[int], latent: int) -> None:
         super().__init__()
         self.input = nn.Conv2d(n_harmonics, channels[0], 3, padding=1)
         self.input_norm = FrameNorm(channels[0], bins[0])

@@ -1,0 +1,102 @@
+"""What an objective is given and what it gives back."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ssmpe.config import GeometryConfig
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Excerpts of one training step, the labelled ones first.
+
+    Attributes:
+        features: (B, H, F, T) scaled HCQT.
+        target: (L, F, T) blurred truth of the first L excerpts.
+        percussive: (B, H, F, T) features of the excerpts mixed with drums, or None if unused.
+        rms: (B, T) frame RMS of the audio, or None if unused.
+    """
+
+    features: Tensor
+    target: Tensor
+    percussive: Tensor | None = None
+    rms: Tensor | None = None
+
+    @property
+    def n_labelled(self) -> int:
+        return self.target.shape[0]
+
+
+@dataclass(frozen=True)
+class View:
+    """A changed version of every excerpt, and the change it asks of the salience.
+
+    Attributes:
+        features: (B, H, F, T).
+        transform: salience (B, F, T) of the originals to the salience expected of the view.
+    """
+
+    features: Tensor
+    transform: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What the network made of a batch.
+
+    Attributes:
+        logits: (B, F, T) of the originals, float32.
+        salience: their sigmoid; in targets, detached if ``stop_gradient`` is set.
+        targets: Y, what the views' outputs are compared with.
+        view: the objective's own view, if it has one, and that view's logits (B, F, T).
+        rows: the excerpts that terms on content see.
+    """
+
+    logits: Tensor
+    salience: Tensor
+    targets: Tensor
+    rows: slice
+    view: View | None = None
+    view_logits: Tensor | None = None
+
+
+MakeView = Callable[[Batch, GeometryConfig, torch.Generator], View]
+Loss = Callable[[Batch, Outputs, GeometryConfig], Tensor]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A named term of the loss.
+
+    Attributes:
+        loss: scalar from the batch and the outputs.
+        make_view: how to make the view it needs, or None.
+        on_content: it sees the excerpts that ``content_on`` names; skipped if there are none.
+        needs: fields of the batch, made only if an active objective needs them.
+    """
+
+    name: str
+    loss: Loss
+    make_view: MakeView | None = None
+    on_content: bool = False
+    needs: tuple[str, ...] = ()
+
+
+def bce(logits: Tensor, target: Tensor) -> Tensor:
+    """Binary cross-entropy (B, F, T), summed over frequency, averaged over excerpts and time."""
+    terms = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    return terms.sum(dim=-2).mean()
+
+
+def bce_positive(logits: Tensor, target: Tensor) -> Tensor:
+    """The half of the cross-entropy that asks for salience: -target * log(salience)."""
+    return (target * F.softplus(-logits)).sum(dim=-2).mean()
+
+
+def bce_negative(logits: Tensor, target: Tensor) -> Tensor:
+    """The half that punishes salience: -(1 - target) * log(1 - salience)."""
+    return ((1.0 - target) * F.softplus(logits)).sum(dim=-2).mean()

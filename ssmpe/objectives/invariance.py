@@ -1,0 +1,32 @@
+"""Pitch stays as it is when timbre changes or drums join in (paper section 2.3.1)."""
+
+import torch
+from torch import Tensor
+
+from ssmpe.config import GeometryConfig
+from ssmpe.objectives.base import Batch, Objective, Outputs, View, bce
+from ssmpe.transforms import random_equalization
+
+
+def consistency(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:
+    """BCE between the output for the view and the transformed output for the original."""
+    assert out.view is not None
+    assert out.view_logits is not None
+    return bce(out.view_logits, out.view.transform(out.targets))
+
+
+def _same(salience: Tensor) -> Tensor:
+    return salience
+
+
+def _equalized(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
+    return View(random_equalization(batch.features, g, rng), _same)
+
+
+def _percussive(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
+    assert batch.percussive is not None
+    return View(batch.percussive, _same)
+
+
+TIMBRE = Objective("timbre", consistency, _equalized)
+PERCUSSION = Objective("percussion", consistency, _percussive, needs=("percussive",))

@@ -1,0 +1,78 @@
+"""The weighted sum of the active objectives, with one pass of the network over all views."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from ssmpe.config import GeometryConfig, ObjectivesConfig
+from ssmpe.objectives.base import Batch, Objective, Outputs, View
+
+
+class TotalLoss:
+    """Total loss of a batch under a configuration.
+
+    Args:
+        objectives: the registry to draw from.
+        fused: run originals and views through the network together; otherwise one after the
+            other (same numbers, less memory at a time).
+    """
+
+    def __init__(
+        self,
+        config: ObjectivesConfig,
+        geometry: GeometryConfig,
+        objectives: Mapping[str, Objective],
+        fused: bool = True,
+    ) -> None:
+        self.config, self.geometry, self.fused = config, geometry, fused
+        self.terms = [(objectives[name], weight) for name, weight in config.weights.items()]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """Optional fields of the batch that the active objectives use."""
+        return frozenset(field for objective, _ in self.terms for field in objective.needs)
+
+    def __call__(
+        self,
+        network: Callable[[Tensor], Tensor],
+        batch: Batch,
+        rng: torch.Generator,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total, and every term unweighted and detached.
+
+        Args:
+            network: features (N, H, F, T) to logits (N, F, T).
+            rng: CPU generator of the views' draws.
+        """
+        views = {
+            objective.name: objective.make_view(batch, self.geometry, rng)
+            for objective, _ in self.terms
+            if objective.make_view is not None
+        }
+        logits, view_logits = self._forward(network, batch, views)
+        salience = torch.sigmoid(logits)
+        targets = salience.detach() if self.config.stop_gradient else salience
+        first = 0 if self.config.content_on == "all" else batch.n_labelled
+        rows = slice(first, batch.features.shape[0])
+        total = logits.new_zeros(())
+        values = {}
+        for objective, weight in self.terms:
+            if objective.on_content and rows.start >= rows.stop:
+                continue
+            name = objective.name
+            out = Outputs(logits, salience, targets, rows, views.get(name), view_logits.get(name))
+            value = objective.loss(batch, out, self.geometry)
+            total = total + weight * value
+            values[name] = value.detach()
+        return total, values
+
+    def _forward(
+        self, network: Callable[[Tensor], Tensor], batch: Batch, views: Mapping[str, View]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        inputs = [batch.features, *(view.features for view in views.values())]
+        if self.fused:
+            outputs = list(network(torch.cat(inputs)).float().chunk(len(inputs)))
+        else:
+            outputs = [network(x).float() for x in inputs]
+        return outputs[0], dict(zip(views, outputs[1:], strict=True))

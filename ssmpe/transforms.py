@@ -1,0 +1,120 @@
+"""Random changes of an excerpt: what pitch should not care about, and what it should follow.
+
+Paper section 2.3.1. Draws are made on the CPU from a generator, so that they do not depend on the
+device, and are applied to a whole batch at once.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ssmpe.config import GeometryConfig
+from ssmpe.kernels import harmonic_positions
+
+MAX_SHIFT_OCTAVES = 1
+MAX_TIME_SHIFT = 0.25
+"""of the excerpt's frames"""
+MAX_STRETCH = 2.0
+
+
+def curve_bins(g: GeometryConfig) -> int:
+    """Bins of an equalisation curve: the whole octaves that hold all harmonics' bins."""
+    positions = harmonic_positions(g)
+    octaves = math.ceil((positions.max() - positions.min()) / g.bins_per_octave)
+    return octaves * g.bins_per_octave
+
+
+def equalization_curves(alpha: Tensor, beta: Tensor, n_bins: int) -> Tensor:
+    """Unit draws alpha, beta (B, 1) to parabolas (B, n_bins) over log-frequency, at most 1."""
+    last = n_bins - 1
+    i = torch.arange(n_bins, device=alpha.device)
+    return 1.0 - 2.0 * (alpha / last**2) * (i - beta * last) ** 2
+
+
+def equalize(features: Tensor, curves: Tensor, g: GeometryConfig) -> Tensor:
+    """Features (B, H, F, T) times curves (B, N) at every bin's distance from the lowest bin.
+
+    The product is clamped to [0, 1].
+    """
+    positions = torch.from_numpy(harmonic_positions(g))
+    index = (positions - positions.min()).round().long().to(features.device)
+    return (features * curves[:, index].unsqueeze(-1)).clamp(0.0, 1.0)
+
+
+def random_equalization(features: Tensor, g: GeometryConfig, rng: torch.Generator) -> Tensor:
+    """Features (B, H, F, T) with a random equalisation for every excerpt."""
+    draws = torch.rand(2, features.shape[0], 1, generator=rng).to(features.device)
+    curves = equalization_curves(draws[0], draws[1], curve_bins(g))
+    return equalize(features, curves, g)
+
+
+@dataclass(frozen=True)
+class GeometricTransform:
+    """Shift in frequency, then in time, then a stretch of time about the middle; one per excerpt.
+
+    Attributes:
+        shift_bins: (B,) int64, upwards if positive.
+        shift_frames: (B,) int64, later if positive.
+        stretch: (B,) float64, longer above 1.
+    """
+
+    shift_bins: Tensor
+    shift_frames: Tensor
+    stretch: Tensor
+
+    @classmethod
+    def draw(
+        cls, n: int, n_frames: int, g: GeometryConfig, rng: torch.Generator
+    ) -> "GeometricTransform":
+        """Transforms of n excerpts: one octave, a quarter of the time, a factor of two at most."""
+        octave = MAX_SHIFT_OCTAVES * g.bins_per_octave
+        quarter = int(n_frames * MAX_TIME_SHIFT)
+        bins = torch.randint(-octave, octave + 1, (n,), generator=rng)
+        frames = torch.randint(-quarter, quarter + 1, (n,), generator=rng)
+        u = torch.rand(n, generator=rng, dtype=torch.float64)
+        # half of the draws shorten, half lengthen, each uniformly
+        shorter, longer = 1.0 / MAX_STRETCH, MAX_STRETCH
+        stretch = torch.where(
+            u < 0.5, shorter + 2.0 * u * (1.0 - shorter), 1.0 + (2.0 * u - 1.0) * (longer - 1.0)
+        )
+        return cls(bins, frames, stretch)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Applied to features (B, H, F, T) or salience (B, F, T); zeros come in at the edges."""
+        channels = x if x.ndim == 4 else x.unsqueeze(1)
+        moved = self._stretch_time(self._shift_bins(channels))
+        return moved if x.ndim == 4 else moved.squeeze(1)
+
+    def _shift_bins(self, x: Tensor) -> Tensor:
+        n_bins = x.shape[2]
+        source = torch.arange(n_bins) - self.shift_bins[:, None]
+        inside = (source >= 0) & (source < n_bins)
+        index = source.clamp(0, n_bins - 1).to(x.device)[:, None, :, None].expand_as(x)
+        return x.gather(2, index) * inside.to(x)[:, None, :, None]
+
+    def _stretch_time(self, x: Tensor) -> Tensor:
+        n_frames = x.shape[3]
+        lower, upper, fraction, inside = self._time_sources(n_frames)
+        out: Tensor | float = 0.0
+        for source, weight in ((lower, 1.0 - fraction), (upper, fraction)):
+            shifted = source - self.shift_frames[:, None]
+            valid = inside & (shifted >= 0) & (shifted < n_frames)
+            index = shifted.clamp(0, n_frames - 1).to(x.device)[:, None, None].expand_as(x)
+            out = out + x.gather(3, index) * (weight * valid).to(x)[:, None, None]
+        assert isinstance(out, Tensor)
+        return out
+
+    def _time_sources(self, n_frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Per output frame (B, T): its two source frames, the second's share, whether it exists."""
+        length = (n_frames * self.stretch).floor().long()[:, None]
+        # centred: cut evenly if longer, padded evenly if shorter
+        excess = length - n_frames
+        start = torch.where(excess > 0, excess // 2, -((-excess) // 2))
+        place = torch.arange(n_frames) + start
+        position = ((place + 0.5) / self.stretch[:, None] - 0.5).clamp(min=0)
+        lower = position.floor().long().clamp(max=n_frames - 1)
+        upper = (lower + 1).clamp(max=n_frames - 1)
+        fraction = (position - lower).clamp(0, 1)
+        return lower, upper, fraction, (place >= 0) & (place < length)
