@@ -1,0 +1,83 @@
+"""Audio files to mono samples at one sample rate."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from ssmpe.errors import DataError
+
+Samples = NDArray[np.float32]
+
+_BLOCK_FRAMES = 1 << 20
+"""Frames decoded at a time: an hour of multi-channel audio never lies in memory whole"""
+
+
+def read_audio(path: Path, sample_rate: int) -> Samples:
+    """A track: mean over channels, resampled, divided by its peak unless it is silent.
+
+    Args:
+        sample_rate: wanted, in Hz.
+
+    Returns:
+        (N,) float32 in [-1, 1], N = ceil(duration · sample_rate) ≥ 1.
+
+    Raises:
+        DataError: the file is unreadable, empty, or has values that are not finite.
+    """
+    samples = read_mono(path, sample_rate)
+    peak = np.abs(samples).max()
+    if peak > 0:
+        samples /= peak
+    return samples
+
+
+def duration(path: Path) -> float:
+    """Duration of an audio file in seconds, from its header.
+
+    Raises:
+        DataError: the file is unreadable.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            return float(file.frames / file.samplerate)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def read_mono(path: Path, sample_rate: int) -> Samples:
+    """As ``read_audio``, at the level it was recorded at."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            samples = _resampled_blocks(file, path, sample_rate)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(path, error) from None
+    return samples
+
+
+def _resampled_blocks(file: soundfile.SoundFile, path: Path, sample_rate: int) -> Samples:
+    same_rate = file.samplerate == sample_rate
+    resampler = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float32", quality="VHQ")
+    pieces: list[Samples] = []
+    n_read = 0
+    while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
+        n_read += len(block)
+        mono = block.mean(axis=1)
+        if not np.isfinite(mono).all():
+            raise DataError(f"{path}: audio has samples that are NaN or infinite")
+        pieces.append(mono if same_rate else resampler.resample_chunk(mono))
+    if not n_read:
+        raise DataError(f"{path}: audio is empty (0 samples)")
+    if not same_rate:
+        pieces.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
+    samples = np.concatenate(pieces)
+    # the resampler rounds the length; a track shorter than one output sample must not vanish
+    n_wanted = -(-n_read * sample_rate // file.samplerate)
+    return np.pad(samples[:n_wanted], (0, max(0, n_wanted - len(samples))))
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    reason = str(error).replace("\n", " ").strip()
+    return DataError(f"{path}: audio cannot be read ({reason or type(error).__name__})")

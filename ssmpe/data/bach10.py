@@ -1,0 +1,71 @@
+"""Bach10: ten chorales for violin, clarinet, saxophone and bassoon (evaluation)."""
+
+import re
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import scipy.io
+
+from ssmpe.data import listing
+from ssmpe.data.annotation import Annotation, FrameAnnotation
+from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.parsing import MAX_F0
+from ssmpe.errors import DataError
+from ssmpe.units import Floats, hz_to_midi, midi_to_hz
+
+_PIECE = re.compile(r"\d\d-[^-]+")
+_N_PARTS = 4
+_FIRST_TIME = 0.023
+_HOP = 0.010
+"""Seconds: the annotation file has no times, its frames are at 0.023 s + 0.010 s · n"""
+
+
+class Bach10(Dataset):
+    """Mixtures; the annotation is the union of the four parts' F0s."""
+
+    name: ClassVar[str] = "Bach10"
+    splits: ClassVar[tuple[str, ...]] = ("all",)
+    layout: ClassVar[str] = "NN-Name/NN-Name.wav, NN-Name-GTF0s.mat"
+
+    def _tracks(self, split: str) -> list[Track]:
+        names = [name for name in listing.names_in(self.folder) if _PIECE.fullmatch(name)]
+        tracks = [self._track(name, self.folder / name / f"{name}.wav") for name in names]
+        self._require_all([path for t in tracks for path in (t.audio, self._f0_path(t))])
+        return tracks
+
+    def _f0_path(self, track: Track) -> Path:
+        return self.folder / track.name / f"{track.name}-GTF0s.mat"
+
+    def _annotation(self, track: Track) -> Annotation:
+        midi = read_part_pitches(self._f0_path(track))
+        times = _FIRST_TIME + _HOP * np.arange(midi.shape[1], dtype=np.float64)
+        return FrameAnnotation.from_parts(times, np.where(midi > 0, midi_to_hz(midi), 0.0))
+
+
+def read_part_pitches(path: Path) -> Floats:
+    """The matrix ``GTF0s``: (4, N) fractional MIDI note numbers, 0 where a part is silent.
+
+    Raises:
+        DataError: it is unreadable, missing, of another shape, or has values that are no pitches.
+    """
+    try:
+        content = scipy.io.loadmat(path, variable_names=["GTF0s"])
+    except Exception as error:  # the reader of a damaged file fails in any number of ways
+        raise DataError(f"{path}: not a readable MAT-file ({type(error).__name__})") from None
+    if "GTF0s" not in content:
+        raise DataError(f"{path}: no variable 'GTF0s'")
+    pitches = np.asarray(content["GTF0s"])
+    if pitches.ndim != 2 or pitches.shape[0] != _N_PARTS or pitches.shape[1] == 0:
+        raise DataError(f"{path}: GTF0s has shape {pitches.shape}, expected (4, frames)")
+    if pitches.dtype.kind not in "fiu":
+        raise DataError(f"{path}: GTF0s holds {pitches.dtype}, expected numbers")
+    highest = float(hz_to_midi(MAX_F0))
+    bad = np.argwhere(~((pitches >= 0) & (pitches <= highest)))
+    if len(bad):
+        part, frame = bad[0]
+        raise DataError(
+            f"{path}: GTF0s is {pitches[part, frame]:g} at part {part + 1}, frame {frame + 1}, "
+            f"expected a MIDI number from 0 to {highest:.1f}"
+        )
+    return pitches.astype(np.float64)

@@ -1,0 +1,115 @@
+"""Seeded excerpts of the tracks of an audio store: the same ones whoever draws them, and when."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssmpe.data.audio import Samples
+from ssmpe.data.store import AudioStore
+from ssmpe.errors import UserError
+from ssmpe.seeding import numpy_generator
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """A stretch of a track.
+
+    Attributes:
+        samples: (n_samples,) float32.
+        start: sample of the track at which it begins; negative by the zeros put in front.
+    """
+
+    samples: Samples
+    start: int
+
+
+def draw_excerpt(audio: Samples, n_samples: int, rng: np.random.Generator) -> Excerpt:
+    """An excerpt whose start is uniform over the track.
+
+    A track shorter than that is whole in it, zeros being split at random between front and back.
+
+    Args:
+        audio: (N,)
+        n_samples: length of the excerpt.
+    """
+    spare = len(audio) - n_samples
+    if spare >= 0:
+        start = int(rng.integers(spare + 1))
+        return Excerpt(np.array(audio[start : start + n_samples], dtype=np.float32), start)
+    front = int(rng.integers(-spare + 1))
+    samples = np.zeros(n_samples, np.float32)
+    samples[front : front + len(audio)] = audio
+    return Excerpt(samples, -front)
+
+
+class ExcerptSampler:
+    """Batches of excerpts: epoch after epoch, one excerpt of every track in random order.
+
+    Every batch is a function of the identity, its index and its size alone, so that a resumed run
+    or any worker draws what an undisturbed one would have drawn.
+    """
+
+    def __init__(
+        self,
+        store: AudioStore,
+        n_samples: int,
+        identity: tuple[object, ...],
+        *,
+        drop_incomplete: bool,
+    ) -> None:
+        """Args:
+        n_samples: length of an excerpt.
+        identity: what the draws are for, for example ("excerpts", seed, "URMP/train").
+        drop_incomplete: begin every epoch with a fresh batch and drop what does not fill its
+            last one (labelled sets, as published); else batches run on into the next epoch, and
+            may be larger than the set (unlabelled sets).
+        """
+        self.store = store
+        self.n_samples = n_samples
+        self.identity = identity
+        self.drop_incomplete = drop_incomplete
+        self._latest: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
+
+    def batches_per_epoch(self, batch_size: int) -> int:
+        """Whole batches in an epoch.
+
+        Raises:
+            UserError: there is none.
+        """
+        n = len(self.store) // batch_size
+        if n == 0:
+            raise UserError(
+                f"a batch of {batch_size} excerpts of different tracks needs as many tracks, and "
+                f"{self.store.tracks[0].dataset} has {len(self.store)} here; lower the batch size"
+            )
+        return n
+
+    def epoch_order(self, epoch: int) -> NDArray[np.int64]:
+        """Indices of the store's tracks in the order of an epoch: a permutation (tracks,)."""
+        if self._latest[0] != epoch:  # of large sets it takes longer to draw than a batch does
+            rng = numpy_generator(*self.identity, "order", epoch)
+            self._latest = epoch, rng.permutation(len(self.store))
+        return self._latest[1]
+
+    def batch(self, batch_index: int, batch_size: int) -> list[tuple[int, Excerpt]]:
+        """Track indices and excerpts of a batch.
+
+        Args:
+            batch_index: 0, 1, …
+
+        Raises:
+            UserError: incomplete batches are dropped and the set has too few tracks for one.
+        """
+        if self.drop_incomplete:
+            epoch, place = divmod(batch_index, self.batches_per_epoch(batch_size))
+            places = [(epoch, place * batch_size + i) for i in range(batch_size)]
+        else:
+            first = batch_index * batch_size
+            places = [divmod(first + i, len(self.store)) for i in range(batch_size)]
+        return [self._excerpt(epoch, place) for epoch, place in places]
+
+    def _excerpt(self, epoch: int, place: int) -> tuple[int, Excerpt]:
+        track = int(self.epoch_order(epoch)[place])
+        rng = numpy_generator(*self.identity, "start", epoch, place)
+        return track, draw_excerpt(self.store.audio(track), self.n_samples, rng)

@@ -1,0 +1,60 @@
+"""MusicNet: classical recordings with notes aligned to them (unlabelled training, evaluation)."""
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from ssmpe.data import listing
+from ssmpe.data.annotation import Annotation, NoteAnnotation
+from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.parsing import read_csv
+from ssmpe.units import midi_to_hz
+
+_LABEL_RATE = 44_100
+"""Hz: labels give times in samples at this rate"""
+
+
+class MusicNet(Dataset):
+    """Recordings; the split is the folder a recording lies in, its number the track's name."""
+
+    name: ClassVar[str] = "MusicNet"
+    splits: ClassVar[tuple[str, ...]] = ("train", "test")
+    layout: ClassVar[str] = "{train,test}_data/ID.wav, {train,test}_labels/ID.csv"
+
+    def _tracks(self, split: str) -> list[Track]:
+        data, labels = self.folder / f"{split}_data", self.folder / f"{split}_labels"
+        self._require(data)
+        self._require(labels)
+        recorded = [Path(name).stem for name in listing.names_in(data) if name.endswith(".wav")]
+        annotated = [Path(name).stem for name in listing.names_in(labels) if name.endswith(".csv")]
+        ids = sorted({*recorded, *annotated})
+        tracks = [self._track(i, data / f"{i}.wav") for i in ids]
+        self._require_all([path for t in tracks for path in (t.audio, self._label_path(t))])
+        return tracks
+
+    def _label_path(self, track: Track) -> Path:
+        split = track.audio.parent.name.removesuffix("_data")
+        return self.folder / f"{split}_labels" / f"{track.name}.csv"
+
+    def _annotation(self, track: Track) -> Annotation:
+        return read_labels(self._label_path(track))
+
+
+def read_labels(path: Path) -> NoteAnnotation:
+    """Notes of a MusicNet label file.
+
+    Raises:
+        DataError: it does not parse; a note ends before it begins or is no MIDI note.
+    """
+    notes: list[tuple[float, float, float]] = []
+    for row in read_csv(path, ("start_time", "end_time", "note")):
+        onset, offset = row.number(0, "start_time"), row.number(1, "end_time")
+        note = row.number(2, "note")
+        if not 0 <= onset < offset:
+            raise row.error(f"note from sample {onset:g} to {offset:g}, expected 0 ≤ start < end")
+        if not 0 <= note <= 127:
+            raise row.error(f"note {note:g}, expected a MIDI note number from 0 to 127")
+        notes.append((onset / _LABEL_RATE, offset / _LABEL_RATE, note))
+    onsets, offsets, midi = np.array(notes).reshape(-1, 3).T
+    return NoteAnnotation(onsets, offsets, midi_to_hz(midi))

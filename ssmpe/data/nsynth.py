@@ -1,0 +1,106 @@
+"""NSynth: single notes of four seconds (unlabelled training; some of them for analysis)."""
+
+import re
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import scipy.ndimage
+import scipy.signal
+import soundfile
+
+from ssmpe.data import audio
+from ssmpe.data.annotation import Annotation, NoteAnnotation
+from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.parsing import read_json
+from ssmpe.errors import DataError
+from ssmpe.units import Floats, midi_to_hz
+
+_PITCH = re.compile(r".+-(\d{3})-\d{3}")
+_RMS_WINDOW = 0.1
+"""Seconds"""
+_ACTIVE = 0.1
+"""Share of the largest RMS from which on a note counts as sounding"""
+
+
+class NSynth(Dataset):
+    """Notes within the model's range, named instrument-pitch-velocity.
+
+    The split "valid" is the published selection for analysis, the first 200 such notes in the
+    order of the JSON file; the other splits are complete.
+    """
+
+    name: ClassVar[str] = "NSynth"
+    splits: ClassVar[tuple[str, ...]] = ("train", "valid", "test")
+    layout: ClassVar[str] = "nsynth-{train,valid,test}/examples.json, audio/NAME.wav"
+
+    def __init__(
+        self, root: Path, *, midi_range: tuple[int, int] = (21, 108), n_valid: int | None = 200
+    ) -> None:
+        """Args:
+        midi_range: lowest and highest note taken, both included.
+        n_valid: number of notes of the split "valid"; None for all.
+        """
+        super().__init__(root)
+        self.midi_range = midi_range
+        self.n_valid = n_valid
+
+    def _tracks(self, split: str) -> list[Track]:
+        folder = self.folder / f"nsynth-{split}"
+        index = folder / "examples.json"
+        self._require(index)
+        low, high = self.midi_range
+        names = [name for name in _names(index) if low <= _pitch(name, index) <= high]
+        if split == "valid":
+            names = names[: self.n_valid]
+        tracks = [self._track(name, folder / "audio" / f"{name}.wav") for name in names]
+        self._require_all([track.audio for track in tracks])
+        return tracks
+
+    def _annotation(self, track: Track) -> Annotation:
+        rate = soundfile.info(track.audio).samplerate
+        samples = audio.read_mono(track.audio, rate)
+        onsets, offsets = sounding(samples, rate, float(midi_to_hz(self.midi_range[0])))
+        pitch = float(midi_to_hz(_pitch(track.name, track.audio)))
+        return NoteAnnotation(onsets, offsets, np.full(len(onsets), pitch))
+
+
+def sounding(samples: audio.Samples, sample_rate: int, lowest: float) -> tuple[Floats, Floats]:
+    """When a note sounds: where its RMS reaches a tenth of its maximum.
+
+    The RMS is taken over 0.1 s around every sample, after a high-pass that removes what lies below
+    every pitch (rumble, offset). A note that fades and returns gives several stretches; one that
+    sounds to the last sample ends with it.
+
+    Args:
+        samples: (N,)
+        sample_rate: Hz
+        lowest: cutoff of the high-pass in Hz.
+
+    Returns:
+        Onsets and offsets in seconds, each (stretches,); none in silence.
+    """
+    high_pass = scipy.signal.butter(2, lowest, "highpass", fs=sample_rate, output="sos")
+    power = scipy.signal.sosfilt(high_pass, samples.astype(np.float64)) ** 2
+    window = round(_RMS_WINDOW * sample_rate)
+    # running sums may dip below zero by rounding
+    mean = scipy.ndimage.uniform_filter1d(power, window, mode="constant").clip(min=0)
+    active = (mean > 0) & (mean >= _ACTIVE**2 * mean.max())
+    edges = np.flatnonzero(np.diff(active, prepend=False, append=False)) / sample_rate
+    return edges[::2], edges[1::2]
+
+
+def _names(index: Path) -> list[str]:
+    """Keys of the JSON file, in its order."""
+    examples = read_json(index)
+    if not isinstance(examples, dict):
+        raise DataError(f"{index}: expected an object with one entry per note")
+    return list(examples)
+
+
+def _pitch(name: str, where: Path) -> int:
+    """MIDI number in a note's name."""
+    match = _PITCH.fullmatch(name)
+    if not match:
+        raise DataError(f"{where}: note {name!r:.60} is not named INSTRUMENT-PITCH-VELOCITY")
+    return int(match[1])

@@ -1,0 +1,79 @@
+"""URMP: chamber pieces of two to five parts, each part recorded alone (labelled training)."""
+
+import re
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from ssmpe.data import listing
+from ssmpe.data.annotation import Annotation, FrameAnnotation
+from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.parsing import read_f0_track
+from ssmpe.errors import DataError
+
+VALIDATION = ("01", "02", "12", "13", "24", "25", "31", "38", "39")
+T2 = ("03", "04", "05", "14", "15", "16", "26", "27", "40", "41")
+TRAIN = tuple(n for n in (f"{i:02d}" for i in range(1, 45)) if n not in VALIDATION)
+T1 = tuple(n for n in TRAIN if n not in T2)
+
+_PIECE = re.compile(r"(\d\d)_[^_]+(_[^_]+)+")
+_GRID_TOLERANCE = 1e-3
+"""Seconds two parts' times may differ by: a tenth of the annotations' hop"""
+
+
+class URMP(Dataset):
+    """Mixtures; the annotation is the union of the parts' F0s on their common 10 ms grid.
+
+    Splits as published: 35 pieces of training, 9 of validation; T1 and T2 are the 25 and 10 pieces
+    into which the paper's distribution experiment divides the training pieces.
+    """
+
+    name: ClassVar[str] = "URMP"
+    splits: ClassVar[tuple[str, ...]] = ("train", "validation", "T1", "T2")
+    layout: ClassVar[str] = "NN_Name_i1_i2…/AuMix_NN_Name_i1_i2….wav, F0s_k_ik_NN_Name.txt"
+    numbers: ClassVar[dict[str, tuple[str, ...]]] = {
+        "train": TRAIN,
+        "validation": VALIDATION,
+        "T1": T1,
+        "T2": T2,
+    }
+    """pieces of each split"""
+
+    def _tracks(self, split: str) -> list[Track]:
+        found = {m[1]: m[0] for n in listing.names_in(self.folder) if (m := _PIECE.fullmatch(n))}
+        wanted = self.numbers[split]
+        absent = [number for number in wanted if number not in found]
+        if absent:
+            raise DataError(
+                f"{self.folder}: pieces {' '.join(absent)} of split {split!r} are missing "
+                f"({len(absent)} of {len(wanted)}); expected layout: {self.name}/{self.layout}"
+            )
+        tracks = [self._piece(found[number]) for number in wanted]
+        self._require_all([path for t in tracks for path in (t.audio, *self._f0_paths(t))])
+        return tracks
+
+    def _piece(self, name: str) -> Track:
+        return self._track(name, self.folder / name / f"AuMix_{name}.wav")
+
+    def _f0_paths(self, track: Track) -> list[Path]:
+        number, title, *instruments = track.name.split("_")
+        folder = self.folder / track.name
+        return [
+            folder / f"F0s_{part}_{instrument}_{number}_{title}.txt"
+            for part, instrument in enumerate(instruments, start=1)
+        ]
+
+    def _annotation(self, track: Track) -> Annotation:
+        paths = self._f0_paths(track)
+        grids, parts = zip(*map(read_f0_track, paths), strict=True)
+        for path, grid in zip(paths[1:], grids[1:], strict=True):
+            same = len(grid) == len(grids[0]) and np.allclose(
+                grid, grids[0], rtol=0, atol=_GRID_TOLERANCE
+            )
+            if not same:
+                raise DataError(
+                    f"{path}: its time grid ({len(grid)} frames to {grid[-1]:g} s) differs from "
+                    f"that of {paths[0].name} ({len(grids[0])} frames to {grids[0][-1]:g} s)"
+                )
+        return FrameAnnotation.from_parts(grids[0], np.stack(parts))
