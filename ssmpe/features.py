@@ -18,7 +18,7 @@ SOUNDING_RMS = 0.01
 
 
 def scaled_decibels(hcqt: Tensor) -> Tensor:
-    """Complex (or magnitude) HCQT (B, H, F, T) to features in [0, 1] of the same shape.
+    """Complex HCQT (B, H, F, T), or its distinct bins (B, K, T), to features in [0, 1].
 
     Decibels relative to the clip's largest magnitude over all harmonics, clamped at -80 dB;
     0 is the floor, 1 the maximum. A silent clip is all 0.

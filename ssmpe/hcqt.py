@@ -57,9 +57,12 @@ class HCQT(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Audio (B, 1, N) float32 to the complex HCQT (B, H, F, T), T = 1 + N // hop_length."""
-        bins = self.distinct(audio)
-        bins = nn.functional.pad(bins, (0, 0, 0, 1))  # the silent bin that those above Nyquist use
-        return bins[:, self.index]
+        return self.gather(self.distinct(audio))
+
+    def gather(self, bins: Tensor) -> Tensor:
+        """Distinct bins (B, K, T), or anything made of them, to all channels (B, H, F, T)."""
+        padded = nn.functional.pad(bins, (0, 0, 0, 1))  # the 0 that bins above Nyquist use
+        return padded[:, self.index]
 
     def distinct(self, audio: Tensor) -> Tensor:
         """Audio (B, 1, N) to its distinct bins (B, K, T), from which channels are gathered."""

@@ -1,0 +1,95 @@
+"""Training batches as a pure function of configuration, seed and batch number."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssmpe import units
+from ssmpe.config import TrialConfig
+from ssmpe.data.annotation import Annotation
+from ssmpe.data.excerpts import Excerpt, ExcerptSampler
+from ssmpe.features import frame_rms, scaled_decibels
+from ssmpe.hcqt import HCQT
+from ssmpe.objectives.base import Batch
+from ssmpe.salience import blurred_target
+from ssmpe.seeding import numpy_generator
+from ssmpe.sets import LoadedSet, Sets
+
+
+class BatchMaker:
+    """Makes batch number i of a trial: the same one on every worker, before and after a resume.
+
+    Labelled excerpts and drums do not depend on what else is in the batch, so rows of a sweep
+    that differ in added sets see the same labelled excerpts.
+
+    Args:
+        needs: optional fields of the batch that the objectives use.
+    """
+
+    def __init__(
+        self, config: TrialConfig, sets: Sets, hcqt: HCQT, needs: frozenset[str], device: str
+    ) -> None:
+        self.config, self.sets, self.hcqt = config, sets, hcqt
+        self.needs, self.device = needs, device
+        self._labelled = self._sampler(sets.labelled, drop_incomplete=True)
+        self._added = [self._sampler(s, drop_incomplete=False) for s in sets.added]
+        self._percussion = self._sampler(sets.percussion, drop_incomplete=False)
+
+    def __call__(self, index: int) -> Batch:
+        data = self.config.data
+        labelled = self._labelled.batch(index, data.labelled_excerpts)
+        drawn = [excerpt for _, excerpt in labelled]
+        for sampler, count in zip(self._added, data.added.values(), strict=True):
+            drawn += [excerpt for _, excerpt in sampler.batch(index, count)]
+        audio = self._stack(drawn)
+        bins = self.hcqt.distinct(audio)
+        percussive = None
+        if "percussive" in self.needs:
+            percussive = self._features(bins + self._drums(index, len(drawn)))
+        return Batch(
+            features=self._features(bins),
+            target=self._target(labelled),
+            percussive=percussive,
+            rms=frame_rms(audio, self.hcqt.geometry.hop_length) if "rms" in self.needs else None,
+        )
+
+    def _sampler(self, source: LoadedSet, drop_incomplete: bool) -> ExcerptSampler:
+        identity = ("excerpts", self.config.training.seed, source.name)
+        n_samples = self.config.geometry.excerpt_samples
+        return ExcerptSampler(source.store, n_samples, identity, drop_incomplete=drop_incomplete)
+
+    def _stack(self, excerpts: list[Excerpt]) -> Tensor:
+        samples = torch.from_numpy(np.stack([e.samples for e in excerpts]))
+        return samples[:, None].to(self.device, non_blocking=True)
+
+    def _features(self, bins: Tensor) -> Tensor:
+        return self.hcqt.gather(scaled_decibels(bins))
+
+    def _drums(self, index: int, n: int) -> Tensor:
+        """Distinct bins (n, K, T) of drum excerpts at random volumes: the transform is linear."""
+        drums = self._stack([e for _, e in self._percussion.batch(index, n)])
+        rng = numpy_generator("volume", self.config.training.seed, index)
+        volume = torch.from_numpy(rng.random((n, 1, 1), dtype=np.float32))
+        return self.hcqt.distinct(drums) * volume.to(self.device)
+
+    def _target(self, drawn: list[tuple[int, Excerpt]]) -> Tensor:
+        g = self.config.geometry
+        times = units.frame_times(g.excerpt_frames, g.hop_length, g.sample_rate)
+        targets = []
+        for track, excerpt in drawn:
+            annotation = self.sets.labelled.annotations[track]
+            targets.append(excerpt_target(annotation, excerpt.start, times, self.config))
+        return torch.from_numpy(np.stack(targets)).to(self.device, non_blocking=True)
+
+
+def excerpt_target(
+    annotation: Annotation | None, start: int, times: units.Floats, config: TrialConfig
+) -> np.ndarray:
+    """Blurred target (F, T) of an excerpt that begins at sample ``start`` of its track.
+
+    Args:
+        times: (T,) seconds from the excerpt's start.
+    """
+    assert annotation is not None, "only annotated sets are used as labelled ones"
+    at = annotation.at(times + start / config.geometry.sample_rate)
+    return blurred_target(at.f0s, config.geometry)

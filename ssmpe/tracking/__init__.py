@@ -1,0 +1,1 @@
+"""MLflow tracking of sweeps: one parent run per sweep, one child run per trial."""

@@ -1,0 +1,64 @@
+"""Names under which a sweep is found in an MLflow store; written by tracking, read by analysis."""
+
+from enum import StrEnum
+
+KIND = "ssmpe.kind"
+"""tag: "sweep" of a parent run, "trial" of a child run"""
+SWEEP = "ssmpe.sweep"
+"""tag of parent and children: the sweep's own name, unique in a store"""
+SCRIPT = "ssmpe.script"
+"""tag: which sweep file it came from, for example "sample_count"; also the experiment's name"""
+QUESTION = "ssmpe.question"
+"""tag of the parent: the question the sweep answers"""
+PRESET = "ssmpe.preset"
+"""tag"""
+DATA = "ssmpe.data"
+"""tag: what the data are, in words: "embedded world (tiny)", or the data root's path"""
+STATE = "ssmpe.state"
+"""tag of the parent: running, finished, failed or interrupted"""
+TRIAL = "ssmpe.trial"
+"""tag of a child: identity (hash) of its configuration"""
+ROW = "ssmpe.row"
+"""tag of a child: its row of the experiment table, for example +MN-4"""
+SEED = "ssmpe.seed"
+"""tag of a child"""
+ADDED_SET = "ssmpe.added_set"
+"""tag of a child: the unlabelled set it adds, "" if none"""
+ADDED_EXCERPTS = "ssmpe.added_excerpts"
+"""tag of a child: excerpts of that set in a batch"""
+END_REASON = "ssmpe.end_reason"
+"""tag of a child that has ended: an ``EndReason``"""
+COLLAPSED_AT = "ssmpe.collapsed_at"
+"""tag of a child that has ended: JSON object, set name -> batch from which it was blank to the
+end, or null"""
+PARENT_RUN = "mlflow.parentRunId"
+"""tag by which MLflow nests runs"""
+
+CONFIG_ARTIFACT = "config.json"
+BEST_CHECKPOINT_ARTIFACT = "checkpoint/best"
+SALIENCE_ARTIFACTS = "salience"
+"""folder of pictures: salience/<set with - for />/<batch, 6 digits>.png"""
+FIGURES_ARTIFACTS = "figures"
+"""folder of the parent's figures and tables"""
+
+TOTAL_LOSS = "loss/total"
+
+
+class EndReason(StrEnum):
+    """Why a trial ended."""
+
+    COMPLETED = "completed"
+    COLLAPSED = "collapsed"
+    PRUNED = "pruned"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+def set_metric(set_name: str, measure: str) -> str:
+    """Metric key of a measure (``ssmpe.evaluation.MEASURES``) on a set: "URMP/validation/f1"."""
+    return f"{set_name}/{measure}"
+
+
+def loss_metric(objective: str) -> str:
+    """Metric key of a loss term: "loss/timbre"."""
+    return f"loss/{objective}"

@@ -1,0 +1,192 @@
+"""Training as a sequence of validations (paper section 3.1); knows neither Ray nor MLflow."""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssmpe import checkpoint
+from ssmpe.batches import BatchMaker
+from ssmpe.config import TrialConfig
+from ssmpe.errors import UserError
+from ssmpe.evaluation import SetScores, evaluate, prepare
+from ssmpe.hcqt import HCQT
+from ssmpe.model import Autoencoder
+from ssmpe.objectives import REGISTRY, TotalLoss
+from ssmpe.seeding import seed_of
+from ssmpe.sets import Sets
+
+
+class DivergedError(Exception):
+    """The loss is no longer finite."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What is known after a validation.
+
+    Attributes:
+        batch: batches trained so far.
+        losses: every active objective, unweighted, and "total", means since the last validation.
+        scores: by set name.
+        is_best: the validation set's F1 is the highest so far.
+        train_seconds, evaluation_seconds: since the last validation.
+    """
+
+    batch: int
+    losses: dict[str, float]
+    scores: dict[str, SetScores]
+    is_best: bool
+    train_seconds: float
+    evaluation_seconds: float
+
+
+def lr_scale(batch: int, warmup: int) -> float:
+    """Factor of the learning rate in batch number ``batch`` (from 1): a raised cosine, then 1."""
+    if batch > warmup:
+        return 1.0
+    return 0.5 * (1.0 - math.cos(math.pi * batch / (warmup + 1)))
+
+
+class Trainer:
+    """A trial in progress: a function of its configuration, whichever worker runs it.
+
+    Every random draw depends on the seed and the number of the batch alone, so a checkpoint has
+    no generator states to keep: the batch number is the state of all of them.
+    """
+
+    def __init__(self, config: TrialConfig, sets: Sets, device: str = "cpu") -> None:
+        self.config, self.device = config, device
+        g = config.geometry
+        self.autocast = config.training.mixed_precision and device != "cpu"
+        self.hcqt = HCQT(g).to(device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of("weights", config.training.seed))
+            self.network = Autoencoder(g, config.model)
+        # PyTorch's annotations do not know this argument
+        self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.loss = TotalLoss(config.objectives, g, REGISTRY)
+        self.batches = BatchMaker(config, sets, self.hcqt, self.loss.needs, device)
+        self.evaluated = prepare(sets.evaluated, self.hcqt, device)
+        self.optimizer = self._make_optimizer()
+        self.batch = 0
+        self.best_f1 = -1.0
+        self.best_batch = 0
+        self.best_weights: dict[str, Tensor] = {}
+
+    def run(self) -> Iterator[Validation]:
+        """Train to the end, yielding at every validation; a checkpoint may be saved there.
+
+        Raises:
+            DivergedError: the loss is not finite.
+        """
+        training = self.config.training
+        while self.batch < training.n_batches:
+            stop = min(self.batch + training.validate_every, training.n_batches)
+            # validations lie at multiples of the interval, also after a resume
+            stop -= stop % training.validate_every if stop < training.n_batches else 0
+            started = time.perf_counter()
+            losses = self._train_until(stop)
+            trained = time.perf_counter()
+            scores = self.evaluate()
+            is_best = self._keep_if_best(scores)
+            finished = time.perf_counter()
+            yield Validation(
+                self.batch, losses, scores, is_best, trained - started, finished - trained
+            )
+
+    def evaluate(self) -> dict[str, SetScores]:
+        """Scores of the network as it is, on all evaluated sets."""
+        self.network.eval()
+        return {s.name: evaluate(self.network, s, self.autocast) for s in self.evaluated}
+
+    def save(self, folder: Path, **plain: Any) -> None:
+        """Write a checkpoint from which ``load`` continues bit for bit.
+
+        Args:
+            plain: further JSON-representable data to keep beside it.
+        """
+        tensors = {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "best": self.best_weights,
+        }
+        state = {"batch": self.batch, "best_f1": self.best_f1, "best_batch": self.best_batch}
+        checkpoint.save(folder, tensors, {"config": self.config.to_dict(), **state, **plain})
+
+    def load(self, folder: Path) -> dict[str, Any]:
+        """Continue from a checkpoint of the same configuration; returns its plain data."""
+        tensors, plain = checkpoint.load(folder, self.device)
+        if TrialConfig.from_dict(plain["config"]) != self.config:
+            raise UserError(f"{folder}: a checkpoint of another configuration")
+        self.network.load_state_dict(tensors["network"])
+        self.optimizer.load_state_dict(tensors["optimizer"])
+        self.best_weights = tensors["best"]
+        self.batch = plain["batch"]
+        self.best_f1, self.best_batch = plain["best_f1"], plain["best_batch"]
+        return plain
+
+    def _make_optimizer(self) -> torch.optim.AdamW:
+        training = self.config.training
+        decoder = list(self.network.decoder.parameters())
+        own = {id(p) for p in decoder}
+        encoder = [p for p in self.network.parameters() if id(p) not in own]
+        rate = training.learning_rate
+        groups = [
+            {"params": encoder, "lr": rate, "full_lr": rate},
+            {
+                "params": decoder,
+                "lr": rate * training.decoder_lr_factor,
+                "full_lr": rate * training.decoder_lr_factor,
+            },
+        ]
+        return torch.optim.AdamW(groups, weight_decay=training.weight_decay, foreach=True)
+
+    def _train_until(self, stop: int) -> dict[str, float]:
+        """Train up to batch ``stop``; mean losses. Sums stay on the device until the end."""
+        self.network.train()
+        sums: dict[str, Tensor] = {}
+        first = self.batch
+        while self.batch < stop:
+            for name, value in self._step(self.batch).items():
+                sums[name] = sums[name] + value if name in sums else value
+            self.batch += 1
+        means = {name: float(value) / (stop - first) for name, value in sums.items()}
+        if not math.isfinite(means["total"]):
+            raise DivergedError(f"the loss became {means['total']} before batch {self.batch}")
+        return means
+
+    def _step(self, index: int) -> dict[str, Tensor]:
+        """One batch (from 0): its losses, detached, on the device."""
+        training = self.config.training
+        scale = lr_scale(index + 1, training.warmup_batches)
+        for group in self.optimizer.param_groups:
+            group["lr"] = scale * group["full_lr"]
+        batch = self.batches(index)
+        rng = torch.Generator().manual_seed(seed_of("views", training.seed, index))
+        total, values = self.loss(self._forward, batch, rng)
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)
+        self.optimizer.step()
+        return {"total": total.detach(), **values}
+
+    def _forward(self, features: Tensor) -> Tensor:
+        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.autocast):
+            logits: Tensor = self.network(features)
+        return logits
+
+    def _keep_if_best(self, scores: dict[str, SetScores]) -> bool:
+        f1 = scores[self.config.data.validation].means.f1
+        if not f1 > self.best_f1:
+            return False
+        self.best_f1, self.best_batch = f1, self.batch
+        self.best_weights = {
+            name: value.detach().clone() for name, value in self.network.state_dict().items()
+        }
+        return True
