@@ -1,0 +1,4 @@
+"""The embedded world: a miniature of six datasets, rendered from real scores and sampled sounds.
+
+It is sampled General MIDI: scores on it are comparable with each other, not with published ones.
+"""

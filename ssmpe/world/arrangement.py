@@ -1,0 +1,146 @@
+"""From a score to what each player plays: an excerpt, transposed, within playable ranges."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ssmpe.world.instruments import INSTRUMENTS, Instrument
+from ssmpe.world.scores import Part, Score, ScoreNote
+
+CANDIDATE_STARTS = 24
+BAR = 4  # quarter notes between candidate starts of an excerpt
+TEMPO_LIMITS = 40.0, 190.0  # quarter notes per minute
+TRANSPOSITION = 4  # semitones either way
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What one player plays, in quarter notes from the start of the excerpt."""
+
+    instrument: Instrument
+    notes: Part
+
+
+@dataclass(frozen=True)
+class Arrangement:
+    """An excerpt of a score given to players; ``tempo`` in quarter notes per minute."""
+
+    voices: tuple[Voice, ...]
+    tempo: float
+
+
+def arrange(
+    score: Score,
+    players: Sequence[tuple[str, slice]],
+    seconds: float,
+    rng: np.random.Generator,
+) -> Arrangement:
+    """Choose an excerpt of the score and give it to players.
+
+    As many parts of the score are taken as ``players`` ask for, outer parts first; each player
+    takes a slice of these and plays it in the octave that suits the instrument.
+
+    Args:
+        players: name of the instrument and slice of the parts, for each player.
+        seconds: length of the excerpt.
+    """
+    needed = max((part.stop or 1) for _, part in players)
+    pace = rng.uniform(1.3, 3.2)  # onsets per second of the busiest part
+    busiest = max(_onsets_per_quarter(part) for part in score.parts)
+    tempo = float(np.clip(60 * pace / busiest, *TEMPO_LIMITS))
+    length = seconds * tempo / 60
+    parts = _excerpt(score, length, needed, rng)
+    transposition = int(rng.integers(-TRANSPOSITION, TRANSPOSITION + 1))
+    voices = []
+    for name, part in players:
+        instrument = INSTRUMENTS[name]
+        notes = tuple(note for one in parts[part] for note in one)
+        notes = _in_range(notes, instrument, transposition)
+        notes = _without_unisons(notes) if instrument.chords else _single_line(notes)
+        voices.append(Voice(instrument, notes))
+    return Arrangement(tuple(voices), tempo)
+
+
+def _onsets_per_quarter(part: Part) -> float:
+    onsets = {note.onset for note in part}
+    sounding = sum(note.duration for note in part) / max(len(part) / len(onsets), 1)
+    return len(onsets) / max(sounding, 1e-3)
+
+
+def _excerpt(score: Score, length: float, needed: int, rng: np.random.Generator) -> list[Part]:
+    """The ``needed`` parts of a window in which all of them have something to play."""
+    starts = np.arange(0, max(score.end - length, BAR / 2), BAR)
+    starts = rng.permutation(starts)[:CANDIDATE_STARTS]
+    outer_first = [0, len(score.parts) - 1, *range(1, len(score.parts) - 1)]
+    best: tuple[float, float, list[int]] | None = None
+    for start in starts:
+        cover = [_covered(part, start, length) for part in score.parts]
+        # Rounded, so that outer parts go first among those that play about as much.
+        chosen = sorted(dict.fromkeys(outer_first), key=lambda i: -round(4 * cover[i] / length))
+        chosen = chosen[:needed]
+        quality = min(cover[i] for i in chosen) + 0.1 * sum(cover[i] for i in chosen)
+        if best is None or quality > best[0]:
+            best = (quality, float(start), sorted(chosen))
+    assert best is not None
+    _, start, chosen = best
+    parts = [_window(score.parts[i], start, length) for i in chosen]
+    return [parts[i % len(parts)] for i in range(needed)]
+
+
+def _covered(part: Part, start: float, length: float) -> float:
+    return sum(note.duration for note in _window(part, start, length))
+
+
+def _window(part: Part, start: float, length: float) -> Part:
+    """Notes that begin within the window, cut at its end, timed from its start."""
+    return tuple(
+        ScoreNote(n.onset - start, min(n.duration, start + length - n.onset), n.key)
+        for n in part
+        if start <= n.onset < start + length - 0.05
+    )
+
+
+def _in_range(notes: Part, instrument: Instrument, transposition: int) -> Part:
+    """Transposed, then moved by the octaves that suit the instrument best, outliers folded in."""
+    if not notes:
+        return notes
+    keys = np.array([note.key for note in notes]) + transposition
+    octaves = 12 * np.arange(-3, 4)
+    moved = keys + octaves[:, None]
+    outside = np.mean((moved < instrument.low) | (moved > instrument.high), axis=1)
+    best = int(np.argmin(np.round(outside, 1) + 0.01 * np.abs(octaves)))
+    keys = moved[best]
+    while np.any(keys < instrument.low):
+        keys = np.where(keys < instrument.low, keys + 12, keys)
+    while np.any(keys > instrument.high):
+        keys = np.where(keys > instrument.high, keys - 12, keys)
+    return tuple(replace(note, key=int(key)) for note, key in zip(notes, keys, strict=True))
+
+
+def _single_line(notes: Part) -> Part:
+    """One note at a time: the highest of those that begin together, until the next begins."""
+    highest: dict[float, ScoreNote] = {}
+    for note in sorted(notes, key=lambda n: (n.onset, n.key)):
+        highest[note.onset] = note
+    line = list(highest.values())
+    for i, following in enumerate(line[1:]):
+        line[i] = replace(line[i], duration=min(line[i].duration, following.onset - line[i].onset))
+    return tuple(line)
+
+
+def _without_unisons(notes: Part) -> Part:
+    """No key struck twice at once, and each released before it is struck again."""
+    longest: dict[tuple[float, int], ScoreNote] = {}
+    for note in notes:
+        other = longest.get((note.onset, note.key))
+        if other is None or other.duration < note.duration:
+            longest[note.onset, note.key] = note
+    ordered = sorted(longest.values(), key=lambda n: (n.onset, n.key))
+    next_onset: dict[int, float] = {}
+    kept = []
+    for note in reversed(ordered):
+        limit = next_onset.get(note.key, np.inf) - note.onset
+        kept.append(replace(note, duration=float(min(note.duration, limit))))
+        next_onset[note.key] = note.onset
+    return tuple(reversed(kept))

@@ -1,0 +1,66 @@
+"""Mixing and writing: room, noise floor, level, sampling rate, channels."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from scipy.signal import lfilter, oaconvolve
+
+from ssmpe.world.sampler import RATE, Audio
+
+PEAK = 0.35, 0.95  # range of a mixture's peak
+REVERBERATION = 0.2, 0.6  # seconds until the room has fallen by 60 dB
+DIRECT_TO_REVERBERANT = 8.0, 16.0  # dB
+PREDELAY = 0.008  # seconds
+NOISE = -80.0, -55.0  # dB below full scale
+
+
+@dataclass(frozen=True)
+class WavFormat:
+    """Sampling rate in Hz and number of channels of a 16-bit file."""
+
+    rate: int = RATE
+    channels: int = 1
+
+
+STANDARD = WavFormat()
+
+
+def mix(parts: list[Audio], rng: np.random.Generator) -> Audio:
+    """Parts (N,) in a room, with a noise floor, at a drawn level."""
+    dry: Audio = np.sum(np.stack(parts), axis=0, dtype=np.float32)
+    wet = oaconvolve(dry, _room(rng))[: len(dry)]
+    wet *= rng.uniform(*PEAK) / max(float(np.abs(wet).max()), 1e-6)
+    noise = lfilter([1.0], [1.0, -0.7], rng.standard_normal(len(dry)))
+    noise *= 10 ** (rng.uniform(*NOISE) / 20) / np.std(noise)
+    return np.asarray(wet + noise, dtype=np.float32)
+
+
+def _room(rng: np.random.Generator) -> Audio:
+    """Impulse response: the direct sound, then noise that decays and grows duller."""
+    decay = rng.uniform(*REVERBERATION)
+    time = np.arange(round(decay * RATE)) / RATE
+    tail = lfilter([1.0], [1.0, -0.6], rng.standard_normal(len(time)))
+    tail *= 10 ** (-3 * time / decay) * (time > PREDELAY)
+    tail *= 10 ** (-rng.uniform(*DIRECT_TO_REVERBERANT) / 20) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1.0
+    return np.asarray(tail, dtype=np.float32)
+
+
+def write_wav(path: Path, audio: Audio, form: WavFormat = STANDARD) -> None:
+    """Write audio (N,) at the sampler's rate as a 16-bit WAV file.
+
+    The file is made in memory first: a full disk is then an OSError, not a short file.
+    """
+    if form.rate != RATE:
+        audio = soxr.resample(audio, RATE, form.rate)
+    if form.channels > 1:
+        audio = np.repeat(audio[:, None], form.channels, axis=1)
+    buffer = io.BytesIO()
+    samples = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
+    soundfile.write(buffer, samples, form.rate, format="WAV", subtype="PCM_16")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(buffer.getvalue())
