@@ -1,0 +1,206 @@
+"""One contract over all datasets, on small real files in the published layouts."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ssmpe.data import urmp
+from ssmpe.data.annotation import FrameAnnotation, NoteAnnotation
+from ssmpe.data.guitarset import GuitarSet
+from ssmpe.data.nsynth import NSynth
+from ssmpe.data.registry import DATASETS, SET_NAMES, parse, resolve
+from ssmpe.errors import UserError
+from ssmpe.units import midi_to_hz
+from tests.data_layouts import SECONDS, WRITERS, each_set, jams, written_root
+
+root = pytest.fixture(written_root)
+
+TRACK_NAMES = {
+    "URMP/validation": [f"{n}_Song_vn_vc" for n in urmp.VALIDATION],
+    "Bach10/all": ["01-AchGott", "02-AchLieben"],
+    "MusicNet/test": ["2303"],
+    "MusicNet/train": ["1727", "1728"],
+    "GuitarSet/05": ["05_Rock1-90-C#_solo"],
+    "NSynth/valid": ["keyboard_a_000-108-127", "vocal_z_000-045-025", "x-021-127"],
+    "NSynth/train": ["bass_synthetic_033-050-075", "guitar_acoustic_001-060-100"],
+    "E-GMD/train": ["drummer1/session1/1_funk.wav", "drummer1/session1/2_funk.wav"],
+}
+SOUNDING = {
+    "URMP/validation": [110.0, 440.0],
+    "Bach10/all": [float(midi_to_hz(45.25)), 440.0, float(midi_to_hz(72))],
+    "MusicNet/test": [220.0, 440.0],
+    "GuitarSet/05": [220.0],
+    "NSynth/valid": [float(midi_to_hz(108))],
+}
+"""F0s of the first track at 0.2 s + a frame"""
+
+
+@each_set()
+def test_tracks_are_those_of_the_split_sorted_and_readable(root: Path, name: str) -> None:
+    found = resolve(name, root)
+    assert (found.name, found.dataset.name, found.split) == (name, *name.split("/"))
+    assert [track.name for track in found.tracks] == TRACK_NAMES[name]
+    for track in found.tracks:
+        assert soundfile.info(track.audio).duration == pytest.approx(SECONDS)
+        assert track.dataset == found.dataset.name
+
+
+@each_set(*SOUNDING)
+def test_annotation_tells_what_sounds_when(root: Path, name: str) -> None:
+    found = resolve(name, root)
+    annotation = found.dataset.annotation(found.tracks[0])
+    assert annotation is not None
+    times = np.array([0.21, 0.22])
+    multi_pitch = annotation.at(times)
+    assert np.array_equal(multi_pitch.times, times)
+    for f0s in multi_pitch.f0s:
+        assert sorted(f0s) == pytest.approx(SOUNDING[name], abs=1e-3)
+    frame_type = name.split("/")[0] in ("URMP", "Bach10", "GuitarSet")
+    assert isinstance(annotation, FrameAnnotation if frame_type else NoteAnnotation)
+    assert (annotation.grid is not None) == frame_type
+    if annotation.grid is not None:
+        assert annotation.at(annotation.grid).f0s == annotation.observed.f0s
+
+
+@each_set("E-GMD/train")
+def test_drums_have_no_annotation(root: Path, name: str) -> None:
+    found = resolve(name, root)
+    assert found.dataset.annotation(found.tracks[0]) is None
+
+
+def test_every_dataset_and_set_is_under_contract() -> None:
+    assert {name.split("/")[0] for name in WRITERS} == set(DATASETS)
+    assert set(WRITERS) <= set(SET_NAMES)
+
+
+# --- what is as published ---------------------------------------------------------------------
+
+
+def test_urmp_splits_are_the_published_ones() -> None:
+    every = {f"{i:02d}" for i in range(1, 45)}
+    numbers = {split: set(n) for split, n in urmp.URMP.numbers.items()}
+    assert (len(numbers["train"]), len(numbers["validation"])) == (35, 9)
+    assert numbers["train"] | numbers["validation"] == every
+    assert not numbers["train"] & numbers["validation"]
+    assert (len(numbers["T1"]), len(numbers["T2"])) == (25, 10)
+    assert numbers["T1"] | numbers["T2"] == numbers["train"]
+
+
+@each_set("URMP/validation")
+def test_urmp_takes_the_union_of_the_parts(root: Path, name: str) -> None:
+    found = resolve(name, root)
+    annotation = found.dataset.annotation(found.tracks[0])
+    assert annotation is not None
+    before, after = annotation.at(np.array([0.1, 0.4])).f0s
+    assert (sorted(before), sorted(after)) == ([110.0, 440.0], [110.0])
+
+
+@each_set("Bach10/all")
+def test_bach10_frames_begin_at_23_ms_every_10_ms(root: Path, name: str) -> None:
+    found = resolve(name, root)
+    annotation = found.dataset.annotation(found.tracks[0])
+    assert annotation is not None
+    assert annotation.grid is not None
+    assert annotation.grid[[0, 1, -1]] == pytest.approx([0.023, 0.033, 0.023 + 0.39])
+
+
+@each_set("MusicNet/test")
+def test_musicnet_counts_samples_at_44100_hz(root: Path, name: str) -> None:
+    found = resolve(name, root)
+    annotation = found.dataset.annotation(found.tracks[0])
+    assert annotation is not None
+    f0s = annotation.at(np.array([0.0999, 0.1, 0.2, 0.3, 0.4])).f0s
+    assert [len(f) for f in f0s] == [0, 1, 2, 1, 0]
+
+
+@each_set("GuitarSet/05")
+@pytest.mark.parametrize("columns", [True, False])
+def test_guitarset_puts_voiced_observations_on_the_grid(
+    root: Path, name: str, columns: bool
+) -> None:
+    found = resolve(name, root)
+    path = root / "GuitarSet" / "annotation" / f"{found.tracks[0].name}.jams"
+    path.write_text(json.dumps(jams(columns=columns)))
+    annotation = found.dataset.annotation(found.tracks[0])
+    assert isinstance(annotation, FrameAnnotation)
+    hop = 256 / 44_100
+    assert len(annotation.grid) == int(np.ceil(SECONDS / hop)) + 1
+    assert annotation.grid[1] == pytest.approx(hop)
+    sounding = [n for n, f0s in enumerate(annotation.observed.f0s) if len(f0s)]
+    first = round(0.1 / hop)
+    assert sounding == [first + n for n in range(40) if n != 3]
+
+
+@each_set("GuitarSet/05")
+def test_guitarset_moves_late_annotations_only_if_asked(root: Path, name: str) -> None:
+    late = jams()
+    for annotation in late["annotations"]:
+        if annotation["namespace"] == "pitch_contour":
+            annotation["data"]["time"] = [t + 0.3 for t in annotation["data"]["time"]]
+    (root / "GuitarSet" / "annotation" / "04_BN3-154-E_comp.jams").write_text(json.dumps(late))
+    onsets = []
+    for correct in (False, True):
+        dataset = GuitarSet(root, correct_late=correct)
+        (track,) = dataset.tracks("04")
+        annotation = dataset.annotation(track)
+        assert isinstance(annotation, FrameAnnotation)
+        sounding = [len(f0s) > 0 for f0s in annotation.observed.f0s]
+        onsets.append(annotation.grid[sounding][0])
+    assert onsets[0] == pytest.approx(0.4, abs=0.003)
+    assert onsets[1] == 0.0  # 0.409 s earlier would be before the beginning
+
+
+@each_set("GuitarSet/05")
+def test_guitarset_all_has_every_player(root: Path, name: str) -> None:
+    tracks = resolve("GuitarSet/all", root).tracks
+    assert [t.name[:2] for t in tracks] == ["00", "04", "05"]
+
+
+@each_set("NSynth/valid")
+def test_nsynth_selects_in_json_order_then_sorts(root: Path, name: str) -> None:
+    chosen = NSynth(root, n_valid=2).tracks("valid")
+    assert [t.name for t in chosen] == ["keyboard_a_000-108-127", "vocal_z_000-045-025"]
+    wide = NSynth(root, n_valid=2, midi_range=(0, 127)).tracks("valid")
+    assert [t.name for t in wide] == ["organ_y_000-109-050", "vocal_z_000-045-025"]
+
+
+@pytest.mark.parametrize("end", [2.0, 4.0])
+def test_nsynth_note_sounds_from_its_onset_to_its_end(tmp_path: Path, end: float) -> None:
+    rate = 16_000
+    times = np.arange(4 * rate) / rate
+    tone = np.sin(2 * np.pi * 220 * times) * ((times >= 0.5) & (times < end))
+    name = "brass_acoustic_000-057-100"
+    folder = tmp_path / "NSynth" / "nsynth-valid"
+    (folder / "audio").mkdir(parents=True)
+    # an offset is no sound
+    soundfile.write(folder / "audio" / f"{name}.wav", 0.5 * tone + 0.4, rate, subtype="FLOAT")
+    (folder / "examples.json").write_text(json.dumps({name: {}}))
+    found = resolve("NSynth/valid", tmp_path)
+    note = found.dataset.annotation(found.tracks[0])
+    assert isinstance(note, NoteAnnotation)
+    assert note.f0s[-1] == pytest.approx(220.0)
+    # 0.1 s windows reach half of that further
+    assert note.onsets[-1] == pytest.approx(0.5, abs=0.051)
+    assert note.offsets[-1] == pytest.approx(end, abs=0.051 if end < 4 else 0)
+
+
+# --- names of sets ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("URMPP/train", "did you mean 'URMP'? (known: URMP, Bach10,"),
+        ("musicnet/train", "did you mean 'MusicNet'?"),
+        ("MusicNet/tests", "did you mean 'test'? (known: train, test)"),
+        ("MusicNet", "unknown split of MusicNet '' (known: train, test)"),
+        ("", "unknown dataset '' (known:"),
+    ],
+)
+def test_unknown_set_is_answered_with_the_known_ones(name: str, hint: str) -> None:
+    with pytest.raises(UserError) as error:
+        parse(name)
+    assert hint in str(error.value)
