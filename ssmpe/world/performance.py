@@ -7,12 +7,13 @@ import numpy as np
 
 from ssmpe.units import Floats, midi_to_hz
 from ssmpe.world.arrangement import Arrangement, Voice
-from ssmpe.world.sampler import RATE, Audio, PitchCurve, general_midi_sampler
+from ssmpe.world.sampler import RATE, PitchCurve, general_midi_sampler
+from ssmpe.world.wave import Audio
 
 LEAD_IN, RING_OUT = (0.1, 0.4), 0.7  # seconds of silence before, and left for the last notes after
 JITTER = 0.010  # seconds, standard deviation of onsets around the beat
 PIECE_DETUNING, PART_DETUNING, NOTE_DETUNING = 0.10, 0.04, 0.06  # semitones, standard deviations
-DAMPING = 0.03  # seconds in which a note fades when the next of its part begins
+DAMPING = 0.025  # seconds in which a note fades just before the next of its part begins
 PART_LEVEL, PART_BALANCE = 0.08, 2.5  # root mean square; standard deviation in dB between parts
 SHORTEST = 0.08  # seconds
 
@@ -57,7 +58,7 @@ class Touch:
 
     struck: float
     duration: float
-    damped: float  # when the player's next note cuts it off
+    damped: float  # when it is cut off for the player's next note
     velocity: int
     key: int
     pitch: PitchCurve
@@ -136,7 +137,7 @@ def damped(touches: Sequence[Touch], by_key: bool) -> list[Touch]:
     cut = []
     for touch in reversed(ordered):
         group = touch.key if by_key else 0
-        cut.append(replace(touch, damped=following.get(group, np.inf)))
+        cut.append(replace(touch, damped=following.get(group, np.inf) - DAMPING))
         following[group] = touch.struck
     return cut[::-1]
 
@@ -155,7 +156,7 @@ def record(program: int, touches: Sequence[Touch], seconds: float) -> PartRecord
         sound = _cut(note.audio, touch.damped - first / RATE)[: len(audio) - first]
         audio[first : first + len(sound)] += sound
         onset = touch.struck + note.heard_from
-        offset = min(touch.struck + note.heard_until, touch.damped, seconds)
+        offset = min(touch.struck + note.heard_until, touch.damped + DAMPING / 2, seconds)
         if offset > onset:
             notes.append(
                 HeardNote(

@@ -72,31 +72,37 @@ class Envelope:
 
 
 @dataclass(frozen=True)
-class Zone:
-    """One sample as one key of a preset plays it.
+class Region:
+    """A stretch of the sample pool, as zones use it.
 
     Attributes:
-        sample: index of the sample header.
-        start, end, loop_start, loop_end: positions in the sample pool, in samples.
+        start, end: positions in the pool; ``loop_start`` and ``loop_end`` likewise.
         loops: whether the loop is repeated until the note has died away.
-        rate: sampling rate of the sample in Hz.
-        root: pitch at which the sample sounds unchanged, MIDI, header's correction included.
-        tuning: semitones added by the tuning generators.
-        scale: semitones per key.
-        attenuation: dB.
-        cutoff: of the low-pass in Hz, ``resonance`` its gain at the cutoff in dB.
+        rate: sampling rate in Hz.
+        pitch: MIDI pitch that it is claimed to have at this rate.
     """
 
-    sample: int
     start: int
     end: int
     loop_start: int
     loop_end: int
     loops: bool
     rate: int
-    root: float
-    tuning: float
-    scale: float
+    pitch: float
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A region as one key of a preset plays it.
+
+    Attributes:
+        shift: semitones by which it is transposed.
+        attenuation: dB.
+        cutoff: of the low-pass in Hz, ``resonance`` its gain at the cutoff in dB.
+    """
+
+    region: Region
+    shift: float
     attenuation: float
     cutoff: float
     resonance: float
@@ -143,18 +149,11 @@ class SoundFont:
 
     def _zone(self, g: Generators, key: int) -> Zone:
         head = self._samples[g[SAMPLE]]
-        root = g[ROOT_KEY] if g[ROOT_KEY] >= 0 else int(head["root_key"])
+        root = (g[ROOT_KEY] if g[ROOT_KEY] >= 0 else head["root_key"]) - head["correction"] / 100
+        tuning = g[COARSE_TUNE] + g[FINE_TUNE] / 100
         return Zone(
-            sample=g[SAMPLE],
-            start=int(head["start"]) + g[START] + 32768 * g[START_COARSE],
-            end=int(head["end"]) + g[END] + 32768 * g[END_COARSE],
-            loop_start=int(head["loop_start"]) + g[LOOP_START] + 32768 * g[LOOP_START_COARSE],
-            loop_end=int(head["loop_end"]) + g[LOOP_END] + 32768 * g[LOOP_END_COARSE],
-            loops=g[SAMPLE_MODES] in (1, 3),
-            rate=int(head["rate"]),
-            root=root - int(head["correction"]) / 100,
-            tuning=g[COARSE_TUNE] + g[FINE_TUNE] / 100,
-            scale=g[SCALE_TUNING] / 100,
+            region=_region(g, head, float(root - tuning)),
+            shift=float(g[SCALE_TUNING] / 100 * (key - root) + tuning),
             # The first hardware read 0.4 dB where the specification says 1 dB, and soundfonts
             # are voiced for that.
             attenuation=0.04 * g[ATTENUATION],
@@ -203,6 +202,18 @@ def _combine(inner: Generators, outer: Generators) -> Generators:
         if number not in INSTRUMENT_ONLY and number not in (INSTRUMENT, KEY_RANGE, VELOCITY_RANGE):
             total[number] += amount
     return total
+
+
+def _region(g: Generators, head: np.void, pitch: float) -> Region:
+    return Region(
+        start=int(head["start"]) + g[START] + 32768 * g[START_COARSE],
+        end=int(head["end"]) + g[END] + 32768 * g[END_COARSE],
+        loop_start=int(head["loop_start"]) + g[LOOP_START] + 32768 * g[LOOP_START_COARSE],
+        loop_end=int(head["loop_end"]) + g[LOOP_END] + 32768 * g[LOOP_END_COARSE],
+        loops=g[SAMPLE_MODES] in (1, 3),
+        rate=int(head["rate"]),
+        pitch=pitch,
+    )
 
 
 def _envelope(g: Generators, key: int) -> Envelope:

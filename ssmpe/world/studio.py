@@ -9,7 +9,8 @@ import soundfile
 import soxr
 from scipy.signal import lfilter, oaconvolve
 
-from ssmpe.world.sampler import RATE, Audio
+from ssmpe.world.sampler import RATE
+from ssmpe.world.wave import Audio
 
 PEAK = 0.35, 0.95  # range of a mixture's peak
 REVERBERATION = 0.2, 0.6  # seconds until the room has fallen by 60 dB

@@ -1,18 +1,20 @@
-"""How far a sampled tone lies from the pitch its soundfont claims for it."""
+"""How far a sampled tone lies from the pitch its soundfont claims for it, and straightening it."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfft, next_fast_len, rfft
+from scipy.ndimage import median_filter
 
-from ssmpe.units import hz_to_midi, midi_to_hz
+from ssmpe.units import Floats, hz_to_midi, midi_to_hz
 
 SEARCH = 0.8  # semitones either side of the claimed pitch
 CLARITY = 0.6  # least normalised autocorrelation at one period of a tone that counts as pitched
 LONGEST = 16384  # samples looked at
+PERIODS = 3.2  # length of the windows in which pitch is followed through a tone
 
 
 def pitch_deviation(signal: NDArray[np.float32], rate: float, claimed: float) -> float:
-    """Semitones by which a tone sounds above the claimed pitch; 0 where it has no clear pitch.
+    """Semitones by which a tone sounds above the claimed pitch; NaN where it has no clear pitch.
 
     The peak of the normalised autocorrelation (McLeod and Wyvill, 2005) near one claimed period
     is followed to ever higher multiples of the period, where the same error in time is a smaller
@@ -25,15 +27,15 @@ def pitch_deviation(signal: NDArray[np.float32], rate: float, claimed: float) ->
     """
     x = np.asarray(signal[:LONGEST], dtype=np.float64)
     period = rate / float(midi_to_hz(claimed))
-    if len(x) < 4 * period:
-        return 0.0
+    if len(x) < 2 * period:
+        return np.nan
     similarity = _normalised_autocorrelation(x - x.mean())
     spread = 2 ** (SEARCH / 12)
     lag, clarity = _peak(similarity, period / spread, period * spread)
     if clarity < CLARITY:
-        return 0.0
+        return np.nan
     multiple = 1
-    while 2.5 * multiple * lag < len(x) / 2:
+    while 2.5 * multiple * lag < len(similarity):
         multiple *= 2
         further, clarity = _peak(similarity, multiple * lag - lag / 4, multiple * lag + lag / 4)
         if clarity < CLARITY:
@@ -42,13 +44,47 @@ def pitch_deviation(signal: NDArray[np.float32], rate: float, claimed: float) ->
     return float(hz_to_midi(rate / lag)) - claimed
 
 
+def deviation_curve(
+    signal: NDArray[np.float32], rate: float, claimed: float
+) -> tuple[Floats, Floats]:
+    """Deviation from the claimed pitch through a tone.
+
+    Returns:
+        Positions (W,) in samples and deviations (W,) in semitones, outliers removed; both empty if
+        the tone has no clear pitch anywhere.
+    """
+    period = rate / float(midi_to_hz(claimed))
+    window, hop = int(PERIODS * period) + 2, max(int(period), 64)
+    starts = np.arange(0, max(len(signal) - window, 0), hop)
+    found = [pitch_deviation(signal[s : s + window], rate, claimed) for s in starts]
+    deviations = np.array(found, dtype=np.float64)
+    clear = ~np.isnan(deviations)
+    if not clear.any():
+        return np.empty(0), np.empty(0)
+    smooth = median_filter(deviations[clear], 5, mode="nearest")
+    return np.asarray(starts[clear] + window / 2), np.asarray(smooth)
+
+
+def straightening(positions: Floats, deviations: Floats, length: int, target: float) -> Floats:
+    """Where to read a tone of ``length`` samples so that it deviates by ``target`` throughout.
+
+    Returns:
+        Reading positions (M,) from 0 to the end of the tone.
+    """
+    deviation = np.interp(np.arange(length), positions, deviations)
+    # What is too sharp is to be read more slowly, and so takes more time.
+    played = np.concatenate(([0.0], np.cumsum(2 ** ((deviation - target) / 12))))
+    n = max(round(played[-1]), 1)
+    return np.interp(np.arange(n) * played[-1] / n, played, np.arange(length + 1))
+
+
 def _normalised_autocorrelation(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Autocorrelation at lags 0..N/2 over the mean energy of the two overlapping stretches."""
+    """Autocorrelation at lags 0..2N/3 over the mean energy of the two overlapping stretches."""
     n = len(x)
     spectrum = rfft(x, next_fast_len(2 * n))
-    correlation = irfft(np.abs(spectrum) ** 2, next_fast_len(2 * n))[: n // 2]
+    lags = np.arange(2 * n // 3)
+    correlation = irfft(np.abs(spectrum) ** 2, next_fast_len(2 * n))[: len(lags)]
     energy = np.concatenate(([0.0], np.cumsum(x**2)))
-    lags = np.arange(n // 2)
     overlap = energy[n - lags] + energy[n] - energy[lags]
     return np.asarray(2 * correlation / np.maximum(overlap, 1e-12))
 
