@@ -4,6 +4,8 @@ from enum import StrEnum
 
 KIND = "ssmpe.kind"
 """tag: "sweep" of a parent run, "trial" of a child run"""
+KIND_SWEEP = "sweep"
+KIND_TRIAL = "trial"
 SWEEP = "ssmpe.sweep"
 """tag of parent and children: the sweep's own name, unique in a store"""
 SCRIPT = "ssmpe.script"
@@ -31,6 +33,8 @@ END_REASON = "ssmpe.end_reason"
 COLLAPSED_AT = "ssmpe.collapsed_at"
 """tag of a child that has ended: JSON object, set name -> batch from which it was blank to the
 end, or null"""
+FAILURE = "ssmpe.failure"
+"""tag of a child that failed by its own doing: what happened"""
 PARENT_RUN = "mlflow.parentRunId"
 """tag by which MLflow nests runs"""
 
@@ -42,6 +46,9 @@ FIGURES_ARTIFACTS = "figures"
 """folder of the parent's figures and tables"""
 
 TOTAL_LOSS = "loss/total"
+TRAIN_SECONDS = "time/train_seconds"
+EVALUATION_SECONDS = "time/evaluation_seconds"
+"""metrics: wall time since the last validation; the only ones that differ between reruns"""
 
 
 class EndReason(StrEnum):

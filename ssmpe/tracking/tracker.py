@@ -1,0 +1,162 @@
+"""What the driver of a sweep tells MLflow, without ever waiting for it."""
+
+import logging
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ssmpe.errors import OutOfSpaceError, UserError
+from ssmpe.tracking.connection import check_server, local_uri, store_errors
+from ssmpe.tracking.delivery import Delivery
+from ssmpe.tracking.operations import Kind, Operation
+from ssmpe.tracking.spool import Spool
+from ssmpe.tracking.store import Store, key_of
+
+__all__ = ["Tracker", "check_server", "local_uri"]
+
+logger = logging.getLogger(__name__)
+
+
+class Tracker:
+    """Runs of one sweep in an MLflow store: a parent, and a child per trial.
+
+    Everything goes through a spool on disk, from which a thread delivers it in order. After
+    ``start_sweep`` nothing here waits for the store, and nothing raises but ``OutOfSpaceError``.
+    Trials are named by their identity; a retried or resumed one continues its own run, and
+    points which that run has already are dropped.
+    """
+
+    def __init__(self, uri: str, spool: Path) -> None:
+        """Open the spool and begin to deliver what an earlier process left in it.
+
+        Args:
+            uri: MLflow tracking URI.
+            spool: folder of this sweep's spool, best on a local disk; gone after ``close`` if
+                everything has arrived.
+
+        Raises:
+            UserError: the spool cannot be written, or the sweep still runs elsewhere.
+            OutOfSpaceError: the disk is full.
+        """
+        self.uri = uri
+        self._store = Store(uri)
+        self._spool = Spool(spool)
+        self._delivery = Delivery(self._spool, self._store)
+        self._full: OutOfSpaceError | None = None
+
+    def start_sweep(
+        self, experiment: str, name: str, tags: Mapping[str, str], params: Mapping[str, Any]
+    ) -> str:
+        """Create the sweep's run, or reopen it, and return its id; to be called first.
+
+        The only method that waits for the store; with a new SQLite file that takes seconds.
+
+        Args:
+            experiment: MLflow experiment, created if it is missing.
+            name: the sweep's name, by which its runs are found again.
+            tags: further tags of the run.
+            params: parameters of the run; one it has keeps its first value.
+
+        Raises:
+            UserError: the store cannot be used.
+            OutOfSpaceError: the disk is full.
+        """
+        content = {"name": name, "tags": dict(tags), "params": _texts(params)}
+        operation = Operation.now(
+            Kind.START_SWEEP, None, experiment=experiment, sweep=name, **content
+        )
+        with self._delivery.store_in_use:
+            self._store.enter(experiment, name)
+            try:
+                run = self._store.run_id(None, operation.time)
+            except store_errors() as error:
+                self._store.forget()
+                reason = " ".join(str(error).split())
+                raise UserError(f"{self.uri}: cannot store runs there: {reason:.300}") from error
+        self._append(operation)
+        self._raise_if_full()
+        return run
+
+    def start_trial(
+        self, trial: str, name: str, tags: Mapping[str, str], params: Mapping[str, Any]
+    ) -> None:
+        """Create the run of a trial, or reopen it (status RUNNING), called ``name``."""
+        content = {"name": name, "tags": dict(tags), "params": _texts(params)}
+        self._append(Operation.now(Kind.START_TRIAL, trial, **content))
+
+    def log(self, trial: str, step: int, metrics: Mapping[str, float]) -> None:
+        """Add metric points of a trial after ``step`` batches, as of now.
+
+        Values that are not finite are left out: an undefined measure is a missing point (MLflow
+        would show an infinite one as 1.8e308).
+
+        Raises:
+            OutOfSpaceError: the disk is, or has been, too full to keep a report.
+        """
+        finite = {key_of(k): float(v) for k, v in metrics.items() if math.isfinite(v)}
+        self._append(Operation.now(Kind.LOG, trial, step=int(step), metrics=finite))
+        self._raise_if_full()
+
+    def log_file(self, trial: str | None, path: Path, folder: str) -> None:
+        """Add a file to the artifacts of a trial (None: of the sweep), as ``folder``/its name.
+
+        It is copied at once and may be changed or removed afterwards. One that cannot be read is
+        left out with a warning.
+        """
+        try:
+            kept = self._spool.keep(path)
+        except OutOfSpaceError as error:
+            self._full = error
+        except OSError as error:
+            logger.warning("%s cannot be read and is not logged: %s", path, error.strerror)
+        else:
+            self._append(Operation.now(Kind.FILE, trial, kept=kept, folder=folder))
+
+    def end_trial(self, trial: str, status: str, tags: Mapping[str, str]) -> None:
+        """End a trial's run with status FINISHED, FAILED or KILLED."""
+        self._append(Operation.now(Kind.END_TRIAL, trial, status=status, tags=dict(tags)))
+
+    def end_sweep(self, status: str, tags: Mapping[str, str]) -> None:
+        """End the sweep's run with status FINISHED, FAILED or KILLED."""
+        self._append(Operation.now(Kind.END_SWEEP, None, status=status, tags=dict(tags)))
+
+    def flush(self, timeout: float) -> bool:
+        """Wait until the store has everything; False after ``timeout`` seconds.
+
+        Raises:
+            OutOfSpaceError: the disk has been too full to keep something.
+        """
+        self._raise_if_full()
+        return self._delivery.wait(timeout)
+
+    def close(self, timeout: float) -> bool:
+        """Wait like ``flush``, then end the delivery.
+
+        Returns:
+            whether everything has arrived; if not, the spool stays on disk, and a later
+            ``Tracker`` with the same spool delivers it.
+        """
+        deadline = time.monotonic() + timeout
+        arrived = self._delivery.wait(timeout)
+        self._delivery.stop(max(deadline - time.monotonic(), 1.0))
+        return arrived
+
+    def _append(self, operation: Operation) -> None:
+        try:
+            self._spool.append(operation)
+            if operation.kind is not Kind.LOG:  # rare, and what the reports hang on
+                self._spool.sync()
+        except OutOfSpaceError as error:
+            self._full = error
+        else:
+            self._delivery.notify()
+
+    def _raise_if_full(self) -> None:
+        if self._full is not None:
+            raise self._full
+
+
+def _texts(params: Mapping[str, Any]) -> dict[str, str]:
+    return {key: str(value) for key, value in params.items()}
