@@ -108,6 +108,8 @@ def damaged(path: Path, damage: str) -> None:
         path.write_bytes(b"")
     if damage == "half a header":
         path.write_bytes(path.read_bytes()[:20])
+    if damage == "rate":
+        soundfile.write(path, samples, 1)
     if damage == "missing":
         path.unlink()
     if damage == "folder":
@@ -123,6 +125,7 @@ DAMAGES = {
     "no bytes": "empty (0 bytes)",
     "text": "cannot be read",
     "half a header": "cannot be read",
+    "rate": "claims a sample rate of 1 Hz",
     "missing": "no such audio file",
     "folder": "no such audio file",
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssmpe.data.dataset import Track
@@ -45,6 +45,7 @@ def same(a: tuple[int, Excerpt], b: tuple[int, Excerpt]) -> bool:
 # --- one excerpt ------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(n=st.integers(1, 50), length=st.integers(1, 50), seed=st.integers(0, 10**6))
 def test_excerpt_is_a_stretch_of_the_track_padded_with_zeros(
     n: int, length: int, seed: int

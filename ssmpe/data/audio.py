@@ -15,6 +15,9 @@ Samples = NDArray[np.float32]
 _BLOCK_FRAMES = 1 << 20
 """Frames decoded at a time: an hour of multi-channel audio never lies in memory whole"""
 
+_LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
+"""Hz; outside, the header is damaged, and resampling by such a ratio would exhaust the memory"""
+
 
 def read_audio(path: Path, sample_rate: int) -> Samples:
     """A track: mean over channels, resampled, divided by its peak unless it is silent.
@@ -59,6 +62,8 @@ def read_mono(path: Path, sample_rate: int) -> Samples:
 
 
 def _resampled_blocks(file: soundfile.SoundFile, path: Path, sample_rate: int) -> Samples:
+    if not _LOWEST_RATE <= file.samplerate <= _HIGHEST_RATE:
+        raise DataError(f"{path}: audio claims a sample rate of {file.samplerate} Hz")
     same_rate = file.samplerate == sample_rate
     resampler = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float32", quality="VHQ")
     pieces: list[Samples] = []

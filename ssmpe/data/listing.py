@@ -42,7 +42,7 @@ def missing_files(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         folder = path.parent
         if folder not in listings:
-            listings[folder] = frozenset(os.listdir(folder) if folder.is_dir() else ())
+            listings[folder] = frozenset(names_in(folder) if folder.is_dir() else ())
         if path.name not in listings[folder]:
             missing.append(path)
     return missing

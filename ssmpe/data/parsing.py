@@ -4,9 +4,8 @@ import csv
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,8 +16,7 @@ MAX_F0 = 20_000.0
 """Hz; a fundamental above it is no pitch but a mistake"""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """The fields of one line of a text file; knows where it stands."""
 
     path: Path

@@ -81,7 +81,7 @@ class AudioStore:
         folder = Path(cache) / "audio" / f"{tracks[0].dataset}-{_key(tracks, sample_rate)}"
         if not _intact(folder):
             writable(folder.parent)
-            with locked(folder.with_suffix(".lock")):
+            with locked(folder.with_name(f"{folder.name}.lock")):
                 if not _intact(folder):
                     build(folder, tracks, sample_rate, skip_bad=skip_bad, progress=progress)
         store = cls(folder, tracks, sample_rate)

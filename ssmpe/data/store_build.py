@@ -7,9 +7,9 @@ import json
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,7 @@ def build(
         DataError: unusable audio and not ``skip_bad``, or none is usable.
         OutOfSpaceError: the disk filled up.
     """
-    partial = folder.with_suffix(".partial")  # a killed build may have left one
+    partial = folder.with_name(f"{folder.name}.partial")  # a killed build may have left one
     _remove(partial)
     try:
         partial.mkdir()
@@ -78,10 +78,10 @@ def _write(
 ) -> None:
     lengths: list[int] = []
     skipped: list[dict[str, str]] = []
-    with open(folder / AUDIO, "wb") as file:
-        for track, decoded in zip(tracks, _decoded(tracks, sample_rate), strict=True):
+    with open(folder / AUDIO, "wb") as file, closing(_decoded(tracks, sample_rate)) as decoded:
+        for track, result in zip(tracks, decoded, strict=True):
             try:
-                samples = decoded.result()
+                samples = result.result()
             except DataError as error:
                 if not skip_bad:
                     raise
@@ -95,20 +95,24 @@ def _write(
                 progress(len(lengths), len(tracks), track.name)
         _sync(file)
     if len(skipped) == len(tracks):
-        first = skipped[0]
-        raise DataError(
-            f"none of {len(tracks)} tracks is usable: {first['path']}: {first['reason']}"
-        )
-    report = {"skipped": len(skipped), "tracks": len(tracks), "files": skipped}
+        why = "{path}: {reason}".format_map(skipped[0])
+        raise DataError(f"none of {len(tracks)} tracks is usable: {why}")
+    _write_tables(folder, lengths, skipped, sample_rate)
+
+
+def _write_tables(
+    folder: Path, lengths: list[int], skipped: list[dict[str, str]], sample_rate: int
+) -> None:
+    report = {"skipped": len(skipped), "tracks": len(lengths), "files": skipped}
     _write_bytes(folder / SKIPPED, json.dumps(report, indent=1).encode())
-    offsets = io.BytesIO()  # np.save hides from files why it could not write
+    offsets = io.BytesIO()  # np.save to a file hides why it could not write
     np.save(offsets, np.concatenate(([0], np.cumsum(lengths))).astype(np.int64))
     _write_bytes(folder / OFFSETS, offsets.getvalue())
-    index = {"tracks": len(tracks), "sample_rate": sample_rate, "bytes": 4 * sum(lengths)}
+    index = {"tracks": len(lengths), "sample_rate": sample_rate, "bytes": 4 * sum(lengths)}
     _write_bytes(folder / INDEX, json.dumps(index).encode())
 
 
-def _decoded(tracks: Sequence[Track], sample_rate: int) -> Iterator[Future[Samples]]:
+def _decoded(tracks: Sequence[Track], sample_rate: int) -> Generator[Future[Samples], None, None]:
     """Decode in parallel, a bounded number ahead, in the order of ``tracks``.
 
     Threads do: decoding, resampling and NumPy release the interpreter lock.
