@@ -14,6 +14,10 @@ TEMPO_LIMITS = 40.0, 190.0  # quarter notes per minute
 TRANSPOSITION = 4  # semitones either way
 
 
+Player = tuple[str, slice]
+"""Name of an instrument, and which of the chosen parts of a score it plays."""
+
+
 @dataclass(frozen=True)
 class Voice:
     """What one player plays, in quarter notes from the start of the excerpt."""
@@ -32,7 +36,7 @@ class Arrangement:
 
 def arrange(
     score: Score,
-    players: Sequence[tuple[str, slice]],
+    players: Sequence[Player],
     seconds: float,
     rng: np.random.Generator,
 ) -> Arrangement:
@@ -42,7 +46,6 @@ def arrange(
     takes a slice of these and plays it in the octave that suits the instrument.
 
     Args:
-        players: name of the instrument and slice of the parts, for each player.
         seconds: length of the excerpt.
     """
     needed = max((part.stop or 1) for _, part in players)
@@ -71,25 +74,27 @@ def _onsets_per_quarter(part: Part) -> float:
 def _excerpt(score: Score, length: float, needed: int, rng: np.random.Generator) -> list[Part]:
     """The ``needed`` parts of a window in which all of them have something to play."""
     starts = np.arange(0, max(score.end - length, BAR / 2), BAR)
-    starts = rng.permutation(starts)[:CANDIDATE_STARTS]
-    outer_first = [0, len(score.parts) - 1, *range(1, len(score.parts) - 1)]
-    best: tuple[float, float, list[int]] | None = None
-    for start in starts:
-        cover = [_covered(part, start, length) for part in score.parts]
-        # Rounded, so that outer parts go first among those that play about as much.
-        chosen = sorted(dict.fromkeys(outer_first), key=lambda i: -round(4 * cover[i] / length))
-        chosen = chosen[:needed]
-        quality = min(cover[i] for i in chosen) + 0.1 * sum(cover[i] for i in chosen)
-        if best is None or quality > best[0]:
-            best = (quality, float(start), sorted(chosen))
-    assert best is not None
-    _, start, chosen = best
-    parts = [_window(score.parts[i], start, length) for i in chosen]
-    return [parts[i % len(parts)] for i in range(needed)]
+    windows = [
+        _busiest([_window(part, start, length) for part in score.parts], needed, length)
+        for start in rng.permutation(starts)[:CANDIDATE_STARTS]
+    ]
+    return max(windows, key=lambda parts: min(map(_played, parts)) + 0.1 * sum(map(_played, parts)))
 
 
-def _covered(part: Part, start: float, length: float) -> float:
-    return sum(note.duration for note in _window(part, start, length))
+def _busiest(parts: list[Part], needed: int, length: float) -> list[Part]:
+    """The ``needed`` parts that play the most, in order; among equals, outer parts first."""
+    last = len(parts) - 1
+    # Rounded to quarters of the window, so that parts that play about as much are equals.
+    rank = sorted(
+        range(len(parts)),
+        key=lambda i: (-round(4 * _played(parts[i]) / length), i not in (0, last)),
+    )
+    return [parts[i] for i in sorted(rank[:needed])]
+
+
+def _played(part: Part) -> float:
+    """Quarter notes for which a part plays."""
+    return sum(note.duration for note in part)
 
 
 def _window(part: Part, start: float, length: float) -> Part:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.world.plan import SIZES, WorldSize, plan
 from ssmpe.world.workers import write_all
 
-FORMAT_VERSION = 2  # raised whenever a world of the same size comes out different
+FORMAT_VERSION = 3  # raised whenever a world of the same size comes out different
 LIBRARIES = ("music21", "pretty_midi", "numpy", "scipy", "soxr")
 STAMP = "world.json"
 
@@ -58,9 +58,10 @@ def build_world(
     """
     key = world_key(size)
     root = Path(root).absolute()
-    with _in_words(root), _locked(root):
-        if not _complete(root, key):
-            _build(root, _size(size), key, progress, jobs or os.cpu_count() or 1)
+    if not _complete(root, key):
+        with _in_words(root), _locked(root):
+            if not _complete(root, key):  # by another process, while this one waited
+                _build(root, _size(size), key, progress, jobs or os.cpu_count() or 1)
     return root
 
 
@@ -93,14 +94,16 @@ def _complete(root: Path, key: str) -> bool:
 
 
 def _build(root: Path, size: WorldSize, key: str, progress: Progress | None, jobs: int) -> None:
-    unfinished = root.with_name(f".{root.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)  # left by a process that was killed
+    for stale in root.parent.glob(f".{root.name}.unfinished-*"):  # of processes that were killed
+        shutil.rmtree(stale, ignore_errors=True)
+    unfinished = root.with_name(f".{root.name}.unfinished-{os.getpid()}")
+    tasks = plan(size)
     try:
         unfinished.mkdir()
-        tasks = plan(size)
-        for done, task in enumerate(write_all(tasks, unfinished, jobs), 1):
-            if progress is not None:
-                progress(done, len(tasks), task.label)
+        with closing(write_all(tasks, unfinished, jobs)) as finished:
+            for done, task in enumerate(finished, 1):
+                if progress is not None:
+                    progress(done, len(tasks), task.label)
         stamp = {"key": key, **_origin(size)}
         (unfinished / STAMP).write_text(json.dumps(stamp, indent=2) + "\n")
         os.replace(unfinished, root)

@@ -9,8 +9,21 @@ from typing import Protocol
 import numpy as np
 
 from ssmpe.seeding import numpy_generator
+from ssmpe.world.casting import (
+    DRUM_KITS,
+    GUITARS,
+    GUITARSET_STYLES,
+    MUSICNET_FIRST_ID,
+    MUSICNET_KINDS,
+    MUSICNET_TEST_IDS,
+    NSYNTH_KINDS,
+    NSYNTH_VELOCITIES,
+    URMP_FORMATS,
+    URMP_PLAYERS,
+    URMP_POOLS,
+)
 from ssmpe.world.instruments import INSTRUMENTS
-from ssmpe.world.pieces import Deal, Pool
+from ssmpe.world.pieces import Deal
 from ssmpe.world.studio import STANDARD, WavFormat
 from ssmpe.world.writers.bach10 import Bach10Piece
 from ssmpe.world.writers.egmd import PATTERNS, DrumIndex, DrumLoop
@@ -63,85 +76,6 @@ class WorldSize:
 
 
 SIZES = {"tiny": WorldSize()}
-
-# Players of URMP's 44 pieces, as abbreviated in its folder names (sextets cut to four players).
-URMP_PLAYERS = """
-vn-vc vn-vn fl-cl fl-fl tpt-tpt sax-sax tpt-tbn fl-vn tpt-vn tpt-sax ob-cl vn-vn-vc vn-vn-va
-fl-fl-cl tpt-tpt-tbn tpt-tpt-sax vn-fl-cl vn-fl-tpt cl-vn-vc tpt-vn-vc cl-tbn-tba sax-tbn-tba
-cl-sax-tba vn-vn-va-vc vn-vn-va-sax vn-vn-va-vc vn-vn-va-sax fl-ob-cl-bn fl-fl-ob-cl fl-fl-ob-sax
-tpt-tpt-hn-tbn vn-vn-va-vc tpt-tpt-hn-tbn tpt-tpt-hn-tbn vn-vn-va-db vn-vn-va-vc fl-vn-va-vc
-vn-va-vc-db vn-va-sax-db fl-ob-cl-bn fl-cl-sax-bn tpt-tpt-tbn-tba tpt-hn-tbn-tba vn-vn-va-vc
-"""
-URMP_POOLS: tuple[Pool, ...] = ("chorale", "madrigal", "quartet", "madrigal")
-# Recordings as URMP publishes them, where a loader is to meet them.
-URMP_FORMATS = {1: WavFormat(48000, 2), 2: WavFormat(48000, 1)}
-
-ALL = slice(None, 4)
-MUSICNET_TEST_IDS = (1759, 1819, 2106, 2191, 2298, 2303, 2382, 2416, 2556, 2628)
-MUSICNET_FIRST_ID = 1727
-
-
-def _line_up(*names: str) -> tuple[tuple[str, slice], ...]:
-    return tuple((name, slice(i, i + 1)) for i, name in enumerate(names))
-
-
-Ensemble = tuple[Pool, tuple[tuple[str, slice], ...]]
-# Ten recordings: six of ensembles, four with piano, in an order in which any stretch is mixed.
-MUSICNET_KINDS: tuple[tuple[Ensemble, ...], ...] = (
-    (
-        ("quartet", _line_up("violin", "violin", "viola", "cello")),
-        ("madrigal", _line_up("violin", "viola", "viola", "cello")),
-    ),
-    (("piano", (("piano", ALL),)), ("chorale", (("bright_piano", ALL),))),
-    (
-        ("madrigal", _line_up("flute", "oboe", "clarinet", "bassoon")),
-        ("chorale", _line_up("oboe", "clarinet", "horn", "bassoon")),
-    ),
-    (("madrigal", _line_up("strings", "strings", "strings", "strings")),),
-    (("quartet", (("piano", ALL),)), ("piano", (("bright_piano", ALL),))),
-    (
-        ("quartet", (("violin", slice(0, 1)), ("cello", slice(3, 4)), ("harpsichord", ALL))),
-        ("chorale", (("flute", slice(0, 1)), ("harpsichord", ALL))),
-    ),
-    (
-        ("chorale", _line_up("pizzicato", "pizzicato", "pizzicato", "pizzicato")),
-        ("quartet", _line_up("violin", "pizzicato", "pizzicato", "pizzicato")),
-    ),
-    (("madrigal", (("piano", ALL),)), ("piano", (("piano", ALL),))),
-    (
-        ("chorale", (("violin", slice(0, 1)), ("harp", slice(1, 4)))),
-        ("madrigal", (("flute", slice(0, 1)), ("harp", slice(1, 4)))),
-    ),
-    (
-        ("quartet", (("violin", slice(0, 1)), ("piano", slice(1, 4)))),
-        ("chorale", (("cello", slice(0, 1)), ("piano", slice(1, 4)))),
-    ),
-)
-
-GUITARS = ("steel_guitar", "nylon_guitar", "steel_guitar", "jazz_guitar")
-GUITARSET_STYLES = (
-    *("BN1-129-Eb", "Funk1-97-C", "Jazz2-110-Bb", "Rock1-90-C#", "SS1-68-E"),
-    *("BN2-166-Ab", "Jazz3-137-Eb", "Rock2-142-D"),
-)
-
-# Instruments of NSynth: family, source and the instruments of this world that belong there.
-NSYNTH_KINDS = (
-    ("bass", "synthetic", ("synth_bass_1", "synth_bass_2")),
-    ("bass", "electronic", ("finger_bass", "pick_bass", "fretless_bass", "slap_bass_1")),
-    ("brass", "acoustic", ("trumpet", "horn", "trombone", "tuba", "brass")),
-    ("flute", "acoustic", ("flute", "recorder", "pan_flute")),
-    ("guitar", "acoustic", ("nylon_guitar", "steel_guitar", "harp")),
-    ("guitar", "electronic", ("jazz_guitar",)),
-    ("keyboard", "acoustic", ("piano", "harpsichord")),
-    ("keyboard", "electronic", ("electric_piano",)),
-    ("mallet", "acoustic", ("vibraphone", "marimba")),
-    ("reed", "acoustic", ("oboe", "clarinet", "saxophone", "bassoon")),
-    ("string", "acoustic", ("violin", "viola", "cello", "strings", "pizzicato")),
-    ("synth_lead", "synthetic", ("square_lead", "warm_pad", "polysynth_pad")),
-)
-NSYNTH_VELOCITIES = (25, 50, 75, 100, 127)
-
-DRUM_KITS = {0: "Acoustic Kit", 8: "Room Kit", 16: "Power Kit", 24: "808 Simple", 32: "Jazz Kit"}
 
 
 def plan(size: WorldSize) -> list[Task]:

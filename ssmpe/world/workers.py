@@ -10,8 +10,9 @@ import pickle
 import queue
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from pathlib import Path
 
 from ssmpe.world.plan import Task
@@ -43,14 +44,24 @@ class _Worker:
         if error is not None:
             raise error
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         """End the process, whatever it is doing."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+
+    def close(self) -> None:
+        """Close the pipes of an ended process."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            with suppress(BrokenPipeError):  # something was still to be flushed
+                pipe.close()
 
 
-def write_all(tasks: Sequence[Task], root: Path, jobs: int) -> Iterator[Task]:
-    """Write all tasks below ``root`` with ``jobs`` processes, yielding each when it is done."""
+def write_all(tasks: Sequence[Task], root: Path, jobs: int) -> Generator[Task]:
+    """Write all tasks below ``root`` with ``jobs`` processes, yielding each when it is done.
+
+    Raises what the first task that failed has raised. Close the iterator to end the processes.
+    """
     workers = [_Worker(root) for _ in range(min(jobs, len(tasks)))]
     idle: queue.SimpleQueue[_Worker] = queue.SimpleQueue()
     for worker in workers:
@@ -69,9 +80,11 @@ def write_all(tasks: Sequence[Task], root: Path, jobs: int) -> Iterator[Task]:
         for done in as_completed([pool.submit(write, task) for task in tasks]):
             yield done.result()
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
         for worker in workers:
-            worker.stop()
+            worker.kill()
+        pool.shutdown(cancel_futures=True)
+        for worker in workers:
+            worker.close()
 
 
 def main(root: Path) -> None:

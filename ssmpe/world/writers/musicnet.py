@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from ssmpe.seeding import numpy_generator
-from ssmpe.world.arrangement import arrange
+from ssmpe.world.arrangement import Player, arrange
 from ssmpe.world.performance import PartRecording, musical_seconds, perform
 from ssmpe.world.scores import read_score
 from ssmpe.world.studio import mix, write_wav
@@ -28,15 +28,12 @@ NOTE_VALUES = (
 
 @dataclass(frozen=True)
 class MusicNetTrack:
-    """A recording: its number, split, source in the corpus, and the part each player takes.
-
-    ``players`` names instruments with the slice of the score's parts that each plays.
-    """
+    """A recording: its number, split, source in the corpus, and who plays which parts."""
 
     number: int
     split: Literal["train", "test"]
     source: str
-    players: tuple[tuple[str, slice], ...]
+    players: tuple[Player, ...]
     seconds: float
 
     @property

@@ -1,0 +1,89 @@
+"""Who plays in each dataset.
+
+The labelled set (URMP) has strings, winds and brass. MusicNet's recordings overlap with these and
+go beyond them: string orchestra, pizzicato, harp, harpsichord and, in four of ten, piano.
+"""
+
+from ssmpe.world.arrangement import Player
+from ssmpe.world.pieces import Pool
+from ssmpe.world.studio import WavFormat
+
+# Players of URMP's 44 pieces, as abbreviated in its folder names (sextets cut to four players).
+URMP_PLAYERS = """
+vn-vc vn-vn fl-cl fl-fl tpt-tpt sax-sax tpt-tbn fl-vn tpt-vn tpt-sax ob-cl vn-vn-vc vn-vn-va
+fl-fl-cl tpt-tpt-tbn tpt-tpt-sax vn-fl-cl vn-fl-tpt cl-vn-vc tpt-vn-vc cl-tbn-tba sax-tbn-tba
+cl-sax-tba vn-vn-va-vc vn-vn-va-sax vn-vn-va-vc vn-vn-va-sax fl-ob-cl-bn fl-fl-ob-cl fl-fl-ob-sax
+tpt-tpt-hn-tbn vn-vn-va-vc tpt-tpt-hn-tbn tpt-tpt-hn-tbn vn-vn-va-db vn-vn-va-vc fl-vn-va-vc
+vn-va-vc-db vn-va-sax-db fl-ob-cl-bn fl-cl-sax-bn tpt-tpt-tbn-tba tpt-hn-tbn-tba vn-vn-va-vc
+"""
+URMP_POOLS: tuple[Pool, ...] = ("chorale", "madrigal", "quartet", "madrigal")
+# Recordings as URMP publishes them, where a loader is to meet them.
+URMP_FORMATS = {1: WavFormat(48000, 2), 2: WavFormat(48000, 1)}
+
+ALL = slice(None, 4)
+MUSICNET_TEST_IDS = (1759, 1819, 2106, 2191, 2298, 2303, 2382, 2416, 2556, 2628)
+MUSICNET_FIRST_ID = 1727
+
+
+def one_part_each(*instruments: str) -> tuple[Player, ...]:
+    """Players who take the parts of a score in order."""
+    return tuple((name, slice(i, i + 1)) for i, name in enumerate(instruments))
+
+
+Ensemble = tuple[Pool, tuple[Player, ...]]
+# Ten recordings: six of ensembles, four with piano, in an order in which any stretch is mixed.
+MUSICNET_KINDS: tuple[tuple[Ensemble, ...], ...] = (
+    (
+        ("quartet", one_part_each("violin", "violin", "viola", "cello")),
+        ("madrigal", one_part_each("violin", "viola", "viola", "cello")),
+    ),
+    (("piano", (("piano", ALL),)), ("chorale", (("bright_piano", ALL),))),
+    (
+        ("madrigal", one_part_each("flute", "oboe", "clarinet", "bassoon")),
+        ("chorale", one_part_each("oboe", "clarinet", "horn", "bassoon")),
+    ),
+    (("madrigal", one_part_each("strings", "strings", "strings", "strings")),),
+    (("quartet", (("piano", ALL),)), ("piano", (("bright_piano", ALL),))),
+    (
+        ("quartet", (("violin", slice(0, 1)), ("cello", slice(3, 4)), ("harpsichord", ALL))),
+        ("chorale", (("flute", slice(0, 1)), ("harpsichord", ALL))),
+    ),
+    (
+        ("chorale", one_part_each("pizzicato", "pizzicato", "pizzicato", "pizzicato")),
+        ("quartet", one_part_each("violin", "pizzicato", "pizzicato", "pizzicato")),
+    ),
+    (("madrigal", (("piano", ALL),)), ("piano", (("piano", ALL),))),
+    (
+        ("chorale", (("violin", slice(0, 1)), ("harp", slice(1, 4)))),
+        ("madrigal", (("flute", slice(0, 1)), ("harp", slice(1, 4)))),
+    ),
+    (
+        ("quartet", (("violin", slice(0, 1)), ("piano", slice(1, 4)))),
+        ("chorale", (("cello", slice(0, 1)), ("piano", slice(1, 4)))),
+    ),
+)
+
+GUITARS = ("steel_guitar", "nylon_guitar", "steel_guitar", "jazz_guitar")
+GUITARSET_STYLES = (
+    *("BN1-129-Eb", "Funk1-97-C", "Jazz2-110-Bb", "Rock1-90-C#", "SS1-68-E"),
+    *("BN2-166-Ab", "Jazz3-137-Eb", "Rock2-142-D"),
+)
+
+# Instruments of NSynth: family, source and the instruments of this world that belong there.
+NSYNTH_KINDS = (
+    ("bass", "synthetic", ("synth_bass_1", "synth_bass_2")),
+    ("bass", "electronic", ("finger_bass", "pick_bass", "fretless_bass", "slap_bass_1")),
+    ("brass", "acoustic", ("trumpet", "horn", "trombone", "tuba", "brass")),
+    ("flute", "acoustic", ("flute", "recorder", "pan_flute")),
+    ("guitar", "acoustic", ("nylon_guitar", "steel_guitar")),
+    ("guitar", "electronic", ("jazz_guitar",)),
+    ("keyboard", "acoustic", ("piano", "harpsichord")),
+    ("keyboard", "electronic", ("electric_piano",)),
+    ("mallet", "acoustic", ("vibraphone", "marimba")),
+    ("reed", "acoustic", ("oboe", "clarinet", "saxophone", "bassoon")),
+    ("string", "acoustic", ("violin", "viola", "cello", "strings", "pizzicato", "harp")),
+    ("synth_lead", "synthetic", ("square_lead", "warm_pad", "polysynth_pad")),
+)
+NSYNTH_VELOCITIES = (25, 50, 75, 100, 127)
+
+DRUM_KITS = {0: "Acoustic Kit", 8: "Room Kit", 16: "Power Kit", 24: "808 Simple", 32: "Jazz Kit"}
