@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 SQLITE = "sqlite:///"
 CHECK_TIMEOUT = 5
 """seconds within which a server has to answer before a sweep starts"""
+MAX_REASON = 200
+"""characters of an error shown within a message"""
 _MLFLOW_SETTINGS = {
     # Left alone, one request to a server that is away blocks for four minutes. Retrying is the
     # business of ``Delivery``, which loses nothing by giving up early.
@@ -64,7 +66,19 @@ def store_errors() -> tuple[type[Exception], ...]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
-    return (MlflowException, SQLAlchemyError, OSError)  # OSError: those of requests as well
+    # OSError covers those of requests as well; ImportError is a database without its driver
+    return (MlflowException, SQLAlchemyError, OSError, ImportError)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return in a few words of one line what made a request to the store fail."""
+    cause: BaseException | None = error
+    while cause is not None:  # of a refused connection, the system's word lies deepest
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    text = " ".join(str(error).split())
+    return text if len(text) <= MAX_REASON else text[:MAX_REASON] + " ..."
 
 
 def check_server(uri: str) -> None:
@@ -87,22 +101,22 @@ def check_server(uri: str) -> None:
 def _refusal(uri: str, error: Exception) -> str:
     """Say in one line why a store cannot be used, and what to do."""
     host = urlsplit(uri).hostname
-    reason = " ".join(str(error).split())
+    reason = reason_of(error)
     if "Invalid Host header" in reason:
         return (
             f"{uri}: the tracking server refuses the host name {host!r}: start it with "
             f"--allowed-hosts {host}, or use an address that it allows"
         )
     if not uri.startswith(("http://", "https://")):
-        return f"{uri}: cannot be used as a tracking store: {reason:.200}"
+        return f"{uri}: cannot be used as a tracking store: {reason}"
     if "error code 401" in reason or "error code 403" in reason:
         return (
             f"{uri}: the tracking server refuses access: set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
         )
     return (
-        f"{uri}: no tracking server answers at this address: start it, or give another "
-        f"--tracking-uri ({reason:.200})"
+        f"{uri}: no tracking server answers at this address ({reason}): start it, or give "
+        "another --tracking-uri"
     )
 
 

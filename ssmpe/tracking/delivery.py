@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from ssmpe.tracking.connection import reason_of
 from ssmpe.tracking.operations import Kind, Operation
 from ssmpe.tracking.spool import Spool
 from ssmpe.tracking.store import Points, Store
@@ -91,11 +92,10 @@ class Delivery(threading.Thread):
 
     def _pause(self, error: Exception) -> None:
         if self._failures == 0:
-            reason = " ".join(str(error).split())
             logger.warning(
-                "the tracking store is away; reports wait in %s (%.200s)",
+                "the tracking store is away (%s); reports wait in %s",
+                reason_of(error),
                 self._spool.folder,
-                reason,
             )
             logger.debug("the failure in full", exc_info=error)
         pause = min(FIRST_PAUSE * 2**self._failures, LONGEST_PAUSE)
@@ -159,8 +159,7 @@ def _rejection_told(operation: Operation) -> Iterator[None]:
     except MlflowException as error:
         if not _is_rejection(error):
             raise
-        reason = " ".join(str(error).split())
-        logger.warning("the tracking store rejects a %s: %.300s", operation.kind, reason)
+        logger.warning("the tracking store rejects a %s: %s", operation.kind, reason_of(error))
 
 
 def _is_rejection(error: Exception) -> bool:

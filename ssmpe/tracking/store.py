@@ -53,6 +53,23 @@ class Store:
         self._runs.clear()
         self._last_steps.clear()
 
+    def experiment_id(self) -> str:
+        """Return the id of the sweep's experiment, created if there is none."""
+        if self._experiment_id is None:
+            name = self._scope[0]
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                location = artifact_location(self.uri)
+                self._experiment_id = self._client.create_experiment(name, location)
+            elif found.lifecycle_stage != "active":
+                raise UserError(
+                    f"experiment {name!r} has been deleted in {self.uri}: restore it with "
+                    f"'mlflow experiments restore -x {found.experiment_id}'"
+                )
+            else:
+                self._experiment_id = found.experiment_id
+        return self._experiment_id
+
     def run_id(self, trial: str | None, time: int) -> str:
         """Return the id of a trial's run, created (as of ``time``, ms) if there is none."""
         if trial not in self._runs:
@@ -121,22 +138,6 @@ class Store:
             self._connected = connect(self.uri)
         return self._connected
 
-    def _experiment(self) -> str:
-        if self._experiment_id is None:
-            name = self._scope[0]
-            found = self._client.get_experiment_by_name(name)
-            if found is None:
-                location = artifact_location(self.uri)
-                self._experiment_id = self._client.create_experiment(name, location)
-            elif found.lifecycle_stage != "active":
-                raise UserError(
-                    f"experiment {name!r} has been deleted in {self.uri}: restore it with "
-                    f"'mlflow experiments restore -x {found.experiment_id}'"
-                )
-            else:
-                self._experiment_id = found.experiment_id
-        return self._experiment_id
-
     def _identity(self, trial: str | None) -> dict[str, str]:
         """Return the tags by which a run is found."""
         tags = {schema.SWEEP: self._scope[1]}
@@ -146,10 +147,10 @@ class Store:
 
     def _find(self, trial: str | None) -> str | None:
         wanted = " and ".join(
-            f"tags.`{tag}` = {_quoted(value)}" for tag, value in self._identity(trial).items()
+            f"tags.`{tag}` = {quoted(value)}" for tag, value in self._identity(trial).items()
         )
         oldest_first = ["attributes.start_time ASC"]
-        runs = self._client.search_runs([self._experiment()], wanted, 1, 1, oldest_first)
+        runs = self._client.search_runs([self.experiment_id()], wanted, 1, 1, oldest_first)
         return runs[0].info.run_id if runs else None
 
     def _create(self, trial: str | None, time: int) -> str:
@@ -157,7 +158,7 @@ class Store:
         tags = self._identity(trial)
         if trial is not None:
             tags[schema.PARENT_RUN] = self.run_id(None, time)
-        return str(self._client.create_run(self._experiment(), time, tags).info.run_id)
+        return str(self._client.create_run(self.experiment_id(), time, tags).info.run_id)
 
     def _steps_of(self, run: str) -> dict[str, int]:
         """Return the last step of every metric of a run."""
@@ -173,5 +174,6 @@ def key_of(name: str) -> str:
     return re.sub(r"[^/\w.\- :]", "_", name)[:MAX_KEY]
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """Return a value as MLflow's search filters take it."""
     return f'"{value}"' if "'" in value else f"'{value}'"

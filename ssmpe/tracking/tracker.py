@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.tracking.connection import check_server, local_uri, store_errors
+from ssmpe.tracking.connection import check_server, local_uri, reason_of, store_errors
 from ssmpe.tracking.delivery import Delivery
 from ssmpe.tracking.operations import Kind, Operation
 from ssmpe.tracking.spool import Spool
 from ssmpe.tracking.store import Store, key_of
+from ssmpe.tracking.ui import run_url
 
 __all__ = ["Tracker", "check_server", "local_uri"]
 
@@ -26,6 +27,10 @@ class Tracker:
     ``start_sweep`` nothing here waits for the store, and nothing raises but ``OutOfSpaceError``.
     Trials are named by their identity; a retried or resumed one continues its own run, and
     points which that run has already are dropped.
+
+    Attributes:
+        uri: MLflow tracking URI of the store.
+        url: link to the sweep's runs in MLflow's interface, known after ``start_sweep``.
     """
 
     def __init__(self, uri: str, spool: Path) -> None:
@@ -41,6 +46,7 @@ class Tracker:
             OutOfSpaceError: the disk is full.
         """
         self.uri = uri
+        self.url = ""
         self._store = Store(uri)
         self._spool = Spool(spool)
         self._delivery = Delivery(self._spool, self._store)
@@ -73,8 +79,9 @@ class Tracker:
                 run = self._store.run_id(None, operation.time)
             except store_errors() as error:
                 self._store.forget()
-                reason = " ".join(str(error).split())
-                raise UserError(f"{self.uri}: cannot store runs there: {reason:.300}") from error
+                message = f"{self.uri}: runs cannot be stored there: {reason_of(error)}"
+                raise UserError(message) from error
+            self.url = run_url(self.uri, self._store.experiment_id(), name)
         self._append(operation)
         self._raise_if_full()
         return run

@@ -1,0 +1,49 @@
+"""How to look at a sweep in MLflow's web interface."""
+
+import shlex
+import shutil
+import sys
+from urllib.parse import urlencode
+
+from ssmpe.tracking import schema
+from ssmpe.tracking.store import quoted
+
+PORT = 5000
+"""of the server that ``ui_command`` starts, on this machine only"""
+
+
+def ui_command(uri: str) -> str:
+    """Return the shell command that opens MLflow's interface on a store.
+
+    For a store that is a server the interface is there already: the command opens a browser.
+    """
+    if uri.startswith(("http://", "https://")):
+        return f"python -m webbrowser {shlex.quote(uri)}"
+    mlflow = "mlflow" if shutil.which("mlflow") else f"{shlex.quote(sys.executable)} -m mlflow"
+    # one worker and no job runner: 0.5 GB of memory; four and one are the default
+    return (
+        f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {mlflow} server "
+        f"--backend-store-uri {shlex.quote(uri)} --workers 1 --host 127.0.0.1 --port {PORT}"
+    )
+
+
+def run_url(uri: str, experiment_id: str, sweep: str) -> str:
+    """Return the link to the curves of a sweep's trials, next to each other, by row.
+
+    The interface's front page would open in a mode without training runs, and the experiment's
+    with all trials hidden under the sweep. Asked for an order other than by date, it lists the
+    trials themselves.
+    """
+    is_server = uri.startswith(("http://", "https://"))
+    server = uri.rstrip("/") if is_server else f"http://127.0.0.1:{PORT}"
+    query = urlencode(
+        {
+            "workflowType": "machine_learning",
+            "compareRunsMode": "CHART",
+            "orderByKey": f"tags.`{schema.ROW}`",
+            "orderByAsc": "true",
+            "searchFilter": f"tags.`{schema.SWEEP}` = {quoted(sweep)} "
+            f"and tags.`{schema.KIND}` = '{schema.KIND_TRIAL}'",
+        }
+    )
+    return f"{server}/#/experiments/{experiment_id}/runs?{query}"
