@@ -32,20 +32,28 @@ class BatchMaker:
         self.config, self.sets, self.hcqt = config, sets, hcqt
         self.needs, self.device = needs, device
         self._labelled = self._sampler(sets.labelled, drop_incomplete=True)
-        self._added = [self._sampler(s, drop_incomplete=False) for s in sets.added]
-        self._percussion = self._sampler(sets.percussion, drop_incomplete=False)
+        counts = [config.data.added[s.name] for s in sets.added]
+        samplers = [self._sampler(s, drop_incomplete=False) for s in sets.added]
+        self._added = list(zip(samplers, counts, strict=True))
+        # drums for a set are drawn for that set alone, so that none hang on what else is added
+        self._drums = [
+            (self._sampler(sets.percussion, drop_incomplete=False, use=name), count)
+            for name, count in [
+                (sets.labelled.name, config.data.labelled_excerpts),
+                *zip(config.data.added, counts, strict=True),
+            ]
+        ]
 
     def __call__(self, index: int) -> Batch:
-        data = self.config.data
-        labelled = self._labelled.batch(index, data.labelled_excerpts)
+        labelled = self._labelled.batch(index, self.config.data.labelled_excerpts)
         drawn = [excerpt for _, excerpt in labelled]
-        for sampler, count in zip(self._added, data.added.values(), strict=True):
+        for sampler, count in self._added:
             drawn += [excerpt for _, excerpt in sampler.batch(index, count)]
         audio = self._stack(drawn)
         bins = self.hcqt.distinct(audio)
         percussive = None
         if "percussive" in self.needs:
-            percussive = self._features(bins + self._drums(index, len(drawn)))
+            percussive = self._features(bins + self._drum_bins(index))
         return Batch(
             features=self._features(bins),
             target=self._target(labelled),
@@ -53,8 +61,8 @@ class BatchMaker:
             rms=frame_rms(audio, self.hcqt.geometry.hop_length) if "rms" in self.needs else None,
         )
 
-    def _sampler(self, source: LoadedSet, drop_incomplete: bool) -> ExcerptSampler:
-        identity = ("excerpts", self.config.training.seed, source.name)
+    def _sampler(self, source: LoadedSet, drop_incomplete: bool, use: str = "") -> ExcerptSampler:
+        identity = ("excerpts", self.config.training.seed, source.name, use)
         n_samples = self.config.geometry.excerpt_samples
         return ExcerptSampler(source.store, n_samples, identity, drop_incomplete=drop_incomplete)
 
@@ -65,12 +73,15 @@ class BatchMaker:
     def _features(self, bins: Tensor) -> Tensor:
         return self.hcqt.gather(scaled_decibels(bins))
 
-    def _drums(self, index: int, n: int) -> Tensor:
-        """Distinct bins (n, K, T) of drum excerpts at random volumes: the transform is linear."""
-        drums = self._stack([e for _, e in self._percussion.batch(index, n)])
-        rng = numpy_generator("volume", self.config.training.seed, index)
-        volume = torch.from_numpy(rng.random((n, 1, 1), dtype=np.float32))
-        return self.hcqt.distinct(drums) * volume.to(self.device)
+    def _drum_bins(self, index: int) -> Tensor:
+        """Distinct bins (B, K, T) of drum excerpts at random volumes: the transform is linear."""
+        drums, volumes = [], []
+        for sampler, count in self._drums:
+            drums += [excerpt for _, excerpt in sampler.batch(index, count)]
+            rng = numpy_generator("volume", sampler.identity, index)
+            volumes.append(rng.random((count, 1, 1), dtype=np.float32))
+        volume = torch.from_numpy(np.concatenate(volumes)).to(self.device)
+        return self.hcqt.distinct(self._stack(drums)) * volume
 
     def _target(self, drawn: list[tuple[int, Excerpt]]) -> Tensor:
         g = self.config.geometry

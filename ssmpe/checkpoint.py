@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,21 @@ import torch
 from ssmpe.errors import UserError
 
 FORMAT = 1
-TENSORS, PLAIN = "tensors.pt", "trial.json"
+PLAIN = "trial.json"
 
 
-def save(folder: Path, tensors: dict[str, Any], plain: dict[str, Any]) -> None:
+def save(folder: Path, tensors: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
     """Write a checkpoint; the folder appears whole or not at all.
 
     Args:
-        tensors: nested dicts, lists and numbers around tensors.
+        tensors: file name without suffix -> nested dicts, lists and numbers around tensors.
         plain: JSON-representable: configuration, batch number, scores.
     """
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     partial.mkdir(parents=True)
     try:
-        torch.save(tensors, partial / TENSORS)
+        for name, content in tensors.items():
+            torch.save(content, partial / f"{name}.pt")
         (partial / PLAIN).write_text(json.dumps({"format": FORMAT, **plain}, indent=1))
         if folder.exists():
             shutil.rmtree(folder)
@@ -34,18 +36,26 @@ def save(folder: Path, tensors: dict[str, Any], plain: dict[str, Any]) -> None:
         raise
 
 
-def load(folder: Path, device: str = "cpu") -> tuple[dict[str, Any], dict[str, Any]]:
-    """Tensors and plain data of a checkpoint.
-
-    Raises:
-        UserError: there is none, or it cannot be read.
-    """
+def load_plain(folder: Path) -> dict[str, Any]:
+    """Plain data of a checkpoint; UserError if there is none that can be read."""
     try:
-        plain = json.loads((folder / PLAIN).read_text())
+        plain: dict[str, Any] = json.loads((folder / PLAIN).read_text())
         if plain.get("format") != FORMAT:
             raise ValueError(f"format {plain.get('format')!r}, expected {FORMAT}")
-        tensors = torch.load(folder / TENSORS, map_location=device, weights_only=True)
-    except Exception as error:  # unpickling can raise anything; all of it means the same here
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{folder}: not a usable checkpoint ({reason})") from None
-    return tensors, plain
+    except (OSError, ValueError, AttributeError) as error:
+        raise _unusable(folder / PLAIN, error) from None
+    return plain
+
+
+def load_tensors(folder: Path, name: str, device: str = "cpu") -> Any:
+    """Tensors of one file of a checkpoint; runs no code of it. UserError if it cannot be read."""
+    path = folder / f"{name}.pt"
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # a damaged file can raise anything; all of it means the same
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: Exception) -> UserError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return UserError(f"{path}: not a usable checkpoint ({reason})")

@@ -106,11 +106,13 @@ class Reference:
 
     Attributes:
         truth: F0s on the grid they are scored on, or None if unannotated.
+        on_frames: F0s on the model's frames, or None if unannotated.
         sounding: (T,) booleans on the model's frames.
         times: (T,) seconds of the model's frames.
     """
 
     truth: MultiPitch | None
+    on_frames: MultiPitch | None
     sounding: NDArray[np.bool_]
     times: units.Floats
 
@@ -121,11 +123,12 @@ class Reference:
             units.n_frames(audio.shape[-1], g.hop_length), g.hop_length, g.sample_rate
         )
         if annotation is None:
-            return cls(None, (frame_rms(audio, g.hop_length)[0] >= SOUNDING_RMS).numpy(), times)
+            sounding = (frame_rms(audio, g.hop_length)[0] >= SOUNDING_RMS).numpy()
+            return cls(None, None, sounding, times)
         on_frames = annotation.at(times)
         sounding = np.array([len(f0s) > 0 for f0s in on_frames.f0s], dtype=bool)
         truth = on_frames if annotation.grid is None else annotation.at(annotation.grid)
-        return cls(truth, sounding, times)
+        return cls(truth, on_frames, sounding, times)
 
 
 def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:

@@ -18,8 +18,11 @@ from ssmpe.evaluation import SetScores, evaluate, prepare
 from ssmpe.hcqt import HCQT
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, TotalLoss
-from ssmpe.seeding import seed_of
+from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.sets import Sets
+
+STATE, BEST = "state", "best"
+"""files of a checkpoint: all that is needed to continue; weights of the best validation"""
 
 
 class DivergedError(Exception):
@@ -111,22 +114,23 @@ class Trainer:
         Args:
             plain: further JSON-representable data to keep beside it.
         """
-        tensors = {
-            "network": self.network.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "best": self.best_weights,
-        }
-        state = {"batch": self.batch, "best_f1": self.best_f1, "best_batch": self.best_batch}
-        checkpoint.save(folder, tensors, {"config": self.config.to_dict(), **state, **plain})
+        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        progress = {"batch": self.batch, "best_f1": self.best_f1, "best_batch": self.best_batch}
+        checkpoint.save(
+            folder,
+            {STATE: state, BEST: self.best_weights},
+            {"config": self.config.to_dict(), **progress, **plain},
+        )
 
     def load(self, folder: Path) -> dict[str, Any]:
         """Continue from a checkpoint of the same configuration; returns its plain data."""
-        tensors, plain = checkpoint.load(folder, self.device)
+        plain = checkpoint.load_plain(folder)
         if TrialConfig.from_dict(plain["config"]) != self.config:
             raise UserError(f"{folder}: a checkpoint of another configuration")
-        self.network.load_state_dict(tensors["network"])
-        self.optimizer.load_state_dict(tensors["optimizer"])
-        self.best_weights = tensors["best"]
+        state = checkpoint.load_tensors(folder, STATE, self.device)
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best_weights = checkpoint.load_tensors(folder, BEST, self.device)
         self.batch = plain["batch"]
         self.best_f1, self.best_batch = plain["best_f1"], plain["best_batch"]
         return plain
@@ -168,8 +172,11 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = scale * group["full_lr"]
         batch = self.batches(index)
-        rng = torch.Generator().manual_seed(seed_of("views", training.seed, index))
-        total, values = self.loss(self._forward, batch, rng)
+
+        def generator(objective: str) -> torch.Generator:
+            return torch_generator("view", objective, training.seed, index)
+
+        total, values = self.loss(self._forward, batch, generator)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)

@@ -44,9 +44,12 @@ def equalize(features: Tensor, curves: Tensor, g: GeometryConfig) -> Tensor:
 
 
 def random_equalization(features: Tensor, g: GeometryConfig, rng: torch.Generator) -> Tensor:
-    """Features (B, H, F, T) with a random equalisation for every excerpt."""
-    draws = torch.rand(2, features.shape[0], 1, generator=rng).to(features.device)
-    curves = equalization_curves(draws[0], draws[1], curve_bins(g))
+    """Features (B, H, F, T) with a random equalisation for every excerpt.
+
+    Excerpt i draws the same whatever B is.
+    """
+    draws = torch.rand(features.shape[0], 2, generator=rng).to(features.device)
+    curves = equalization_curves(draws[:, :1], draws[:, 1:], curve_bins(g))
     return equalize(features, curves, g)
 
 
@@ -68,18 +71,17 @@ class GeometricTransform:
     def draw(
         cls, n: int, n_frames: int, g: GeometryConfig, rng: torch.Generator
     ) -> "GeometricTransform":
-        """Transforms of n excerpts: one octave, a quarter of the time, a factor of two at most."""
-        octave = MAX_SHIFT_OCTAVES * g.bins_per_octave
-        quarter = int(n_frames * MAX_TIME_SHIFT)
-        bins = torch.randint(-octave, octave + 1, (n,), generator=rng)
-        frames = torch.randint(-quarter, quarter + 1, (n,), generator=rng)
-        u = torch.rand(n, generator=rng, dtype=torch.float64)
+        """Transforms of n excerpts: one octave, a quarter of the time, a factor of two at most.
+
+        Excerpt i draws the same whatever n is.
+        """
+        u = torch.rand(n, 3, generator=rng, dtype=torch.float64)
+        bins = _symmetric_integers(u[:, 0], MAX_SHIFT_OCTAVES * g.bins_per_octave)
+        frames = _symmetric_integers(u[:, 1], int(n_frames * MAX_TIME_SHIFT))
         # half of the draws shorten, half lengthen, each uniformly
-        shorter, longer = 1.0 / MAX_STRETCH, MAX_STRETCH
-        stretch = torch.where(
-            u < 0.5, shorter + 2.0 * u * (1.0 - shorter), 1.0 + (2.0 * u - 1.0) * (longer - 1.0)
-        )
-        return cls(bins, frames, stretch)
+        shorter = 1.0 / MAX_STRETCH + 2.0 * u[:, 2] * (1.0 - 1.0 / MAX_STRETCH)
+        longer = 1.0 + (2.0 * u[:, 2] - 1.0) * (MAX_STRETCH - 1.0)
+        return cls(bins, frames, torch.where(u[:, 2] < 0.5, shorter, longer))
 
     def __call__(self, x: Tensor) -> Tensor:
         """Applied to features (B, H, F, T) or salience (B, F, T); zeros come in at the edges."""
@@ -118,3 +120,8 @@ class GeometricTransform:
         upper = (lower + 1).clamp(max=n_frames - 1)
         fraction = (position - lower).clamp(0, 1)
         return lower, upper, fraction, (place >= 0) & (place < length)
+
+
+def _symmetric_integers(u: Tensor, largest: int) -> Tensor:
+    """Uniform draws from [0, 1) to whole numbers from -largest to largest, all equally likely."""
+    return (u * (2 * largest + 1)).floor().long() - largest

@@ -37,16 +37,17 @@ class TotalLoss:
         self,
         network: Callable[[Tensor], Tensor],
         batch: Batch,
-        rng: torch.Generator,
+        generator: Callable[[str], torch.Generator],
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The total, and every term unweighted and detached.
 
         Args:
             network: features (N, H, F, T) to logits (N, F, T).
-            rng: CPU generator of the views' draws.
+            generator: objective's name to the CPU generator of its view's draws, so that no
+                objective's draws depend on which others are active.
         """
         views = {
-            objective.name: objective.make_view(batch, self.geometry, rng)
+            objective.name: objective.make_view(batch, self.geometry, generator(objective.name))
             for objective, _ in self.terms
             if objective.make_view is not None
         }

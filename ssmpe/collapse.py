@@ -1,0 +1,58 @@
+"""When has a run collapsed on a set?
+
+Every run starts blank, so blankness alone is no sign. A set counts as *collapsed* from the batch
+on from which its blank rate stays at or above ``blank`` to the end of the curve, provided that
+the network has something to lose by then: the labelled validation set is alive (its blank rate
+is at or below ``alive``) or the set itself has been. Runs in which the labelled set never comes
+alive, and sets that are slow to come alive, have not collapsed: they have not started.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """Thresholds on blank rates.
+
+    Attributes:
+        blank: a set whose blank rate is at least this is blank.
+        alive: a set whose blank rate is at most this is alive.
+        patience: validations in a row that must be blank while something is alive, or after it
+            was, before a *running* trial is called collapsing.
+    """
+
+    blank: float = 0.7
+    alive: float = 0.3
+    patience: int = 3
+
+
+DEFAULT = Criterion()
+
+
+def collapsed_at(
+    batches: Sequence[int],
+    blank_rates: Sequence[float],
+    validation_blank_rates: Sequence[float],
+    criterion: Criterion = DEFAULT,
+) -> int | None:
+    """The batch from which a set was blank to the end of its curve; None if it is not collapsed.
+
+    Args:
+        batches: of the validations, ascending.
+        blank_rates: of the set at each validation.
+        validation_blank_rates: of the labelled validation set, likewise.
+    """
+    start = len(blank_rates)
+    while start > 0 and blank_rates[start - 1] >= criterion.blank:
+        start -= 1
+    if start == len(blank_rates):
+        return None
+    lived = any(rate <= criterion.alive for rate in blank_rates[:start])
+    if lived:
+        return batches[start]
+    # it never lived: blank since the labelled set came alive
+    for batch, rate in zip(batches[start:], validation_blank_rates[start:], strict=True):
+        if rate <= criterion.alive:
+            return batch
+    return None

@@ -1,0 +1,164 @@
+"""The options that every sweep script shares, parsed and checked once."""
+
+import argparse
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ssmpe.errors import UserError
+from ssmpe.presets import PRESETS
+
+RESULTS = Path("results")
+"""where everything a sweep writes goes by default, below the current folder"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for; everything but preset, seeds, rows and overrides is logistics.
+
+    Attributes:
+        data_root: None: the embedded world.
+        address: of a running Ray cluster; None: a local one is started.
+        tracking_uri: None: a SQLite store below ``results``.
+        storage: folder or URI for checkpoints; None: below ``results``.
+        concurrent: trials at a time; None: as many as the resources allow.
+        gpus_per_trial: None: one if there is any.
+        resume: name of a sweep to continue, or None.
+    """
+
+    preset: str
+    seeds: tuple[int, ...]
+    data_root: Path | None
+    address: str | None
+    tracking_uri: str | None
+    storage: str | None
+    concurrent: int | None
+    gpus_per_trial: float | None
+    rows: tuple[str, ...]
+    overrides: dict[str, Any]
+    dry_run: bool
+    resume: str | None
+    early_stop: bool
+
+
+def parse(question: str, prog: str, arguments: Sequence[str]) -> Options:
+    """Options from the command line.
+
+    Raises:
+        UserError: a value that makes no sense. (Misspelt options end the program, as is usual.)
+    """
+    given = _parser(question, prog).parse_args(arguments)
+    return Options(
+        preset=given.preset,
+        seeds=_seeds(given.seeds),
+        data_root=given.data_root,
+        address=given.address,
+        tracking_uri=given.tracking_uri,
+        storage=given.storage,
+        concurrent=_at_least_one("--concurrent", given.concurrent),
+        gpus_per_trial=_gpu_share(given.gpus_per_trial),
+        rows=tuple(p.strip() for text in given.rows for p in text.split(",") if p.strip()),
+        overrides=dict(_override(text) for text in given.set),
+        dry_run=given.dry_run,
+        resume=given.resume,
+        early_stop=not given.no_early_stop,
+    )
+
+
+def _parser(question: str, prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog,
+        usage=argparse.SUPPRESS,
+        description=question,
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        add_help=True,
+    )
+    add = parser.add_argument
+    add("--preset", choices=tuple(PRESETS), default="tiny", help="scale of the experiment")
+    add("--seeds", default="0", metavar="N[,N…]", help="seeds, as 0,1,2 or 0-4")
+    add(
+        "--rows",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="rows to run, as '+MN-*,Ref.'; '*' for all (default: the sweep's own choice)",
+    )
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY.PATH=VALUE",
+        help="change a setting in every row, as training.n_batches=100; may be repeated",
+    )
+    add(
+        "--data-root",
+        type=Path,
+        metavar="DIR",
+        help="folder that holds the datasets (default: the embedded world, rendered once)",
+    )
+    add(
+        "--address",
+        metavar="ADDRESS",
+        help="Ray cluster to join, as auto or HOST:PORT (default: start a local one)",
+    )
+    add("--tracking-uri", metavar="URI", help="MLflow store (default: SQLite below ./results)")
+    add("--storage", metavar="DIR|URI", help="where checkpoints go (default: below ./results)")
+    add(
+        "--concurrent",
+        type=int,
+        metavar="N",
+        help="trials at a time (default: as many as CPUs or GPUs allow)",
+    )
+    add(
+        "--gpus-per-trial",
+        type=float,
+        metavar="SHARE",
+        help="GPUs of a trial, as 0.25 to share one between four (default: 1 if there is one)",
+    )
+    add("--no-early-stop", action="store_true", help="run collapsed trials to their end, too")
+    add("--dry-run", action="store_true", help="print what would run, and run nothing")
+    add("--resume", metavar="NAME", help="continue the sweep of this name")
+    return parser
+
+
+def _seeds(text: str) -> tuple[int, ...]:
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            first, dash, last = part.partition("-")
+            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+    except ValueError:
+        raise UserError(f"--seeds {text!r}: expected numbers from 0, as 0,1,2 or 0-4") from None
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise UserError(f"--seeds {text!r}: expected at least one seed, and none twice")
+    return tuple(seeds)
+
+
+def _override(text: str) -> tuple[str, Any]:
+    path, equals, value = text.partition("=")
+    if not equals or not path.strip() or not value.strip():
+        raise UserError(f"--set {text!r}: expected KEY.PATH=VALUE, as training.n_batches=100")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        parsed = value.strip()  # bare words are text
+    if isinstance(parsed, float) and not math.isfinite(parsed):
+        raise UserError(f"--set {text!r}: expected a finite number")
+    return path.strip(), parsed
+
+
+def _at_least_one(option: str, value: int | None) -> int | None:
+    if value is not None and value < 1:
+        raise UserError(f"{option} {value}: expected 1 or more")
+    return value
+
+
+def _gpu_share(value: float | None) -> float | None:
+    if value is None:
+        return None
+    if not value >= 0 or (value > 1 and value != int(value)):
+        raise UserError(f"--gpus-per-trial {value:g}: expected a share from 0 to 1, or a count")
+    return value

@@ -1,0 +1,1 @@
+"""Runs the trials of a sweep with Ray Tune and reports them to a tracker."""

@@ -1,0 +1,123 @@
+"""Passes on what happens to trials: to the tracker, and to whoever watches."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ray.tune import Callback
+
+from ssmpe.checkpoint import PLAIN
+from ssmpe.config import TrialConfig
+from ssmpe.runner import reports
+from ssmpe.runner.progress import Progress
+from ssmpe.runner.space import SpaceStopper
+from ssmpe.runner.trainable import PICTURES
+from ssmpe.sweep import Trial
+from ssmpe.tracking import schema
+from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.tracker import Tracker
+from ssmpe.training import BEST
+
+
+class SweepCallback(Callback):
+    """Reports every trial to tracker and display.
+
+    Tune pickles its callbacks into the sweep's folder and, on a resume, brings them back from
+    there; the live objects stay behind and are handed over through ``attach``.
+    """
+
+    _tracker: Tracker | None = None
+    _progress: Progress | None = None
+    _tags: Mapping[str, str] = {}
+
+    @classmethod
+    def attach(
+        cls, tracker: Tracker | None, progress: Progress | None, tags: Mapping[str, str]
+    ) -> None:
+        """Set what all callbacks of this process report to, and tags of every trial's run."""
+        cls._tracker, cls._progress, cls._tags = tracker, progress, tags
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        planned = trial_of(trial)
+        if self._tracker:
+            tags = {**self._tags, **trial_tags(planned)}
+            config = planned.config.flat()
+            self._tracker.start_trial(planned.identity, planned.name, tags, config)
+        if self._progress:
+            self._progress.started(planned)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        planned = trial_of(trial)
+        if self._tracker and reports.METRICS in result:
+            self._tracker.log(planned.identity, result[reports.BATCH], result[reports.METRICS])
+        if self._progress:
+            self._progress.reported(planned, result)
+
+    def on_checkpoint(
+        self, iteration: int, trials: list[Any], trial: Any, checkpoint: Any, **info: Any
+    ) -> None:
+        if self._tracker:
+            with checkpoint.as_directory() as folder:
+                self._log_pictures(trial_of(trial).identity, Path(folder) / PICTURES)
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        self._ended(trial, errored=False)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        SpaceStopper.note(trial.get_error())
+        self._ended(trial, errored=True)
+
+    def _ended(self, trial: Any, errored: bool) -> None:
+        planned, result = trial_of(trial), trial.last_result or {}
+        reason = reports.end_reason(result, planned.config.training.n_batches, errored)
+        if self._tracker:
+            self._log_best(planned.identity, trial.checkpoint)
+            tags = end_tags(reason, result)
+            status = "FAILED" if reason is EndReason.FAILED else "FINISHED"
+            self._tracker.end_trial(planned.identity, status, tags)
+        if self._progress:
+            self._progress.ended(planned, result, reason)
+
+    def _log_pictures(self, trial: str, folder: Path) -> None:
+        assert self._tracker
+        for file in sorted(folder.glob("*/*.png")):
+            target = f"{schema.SALIENCE_ARTIFACTS}/{file.parent.name}"
+            self._tracker.log_file(trial, file, target)
+
+    def _log_best(self, trial: str, checkpoint: Any) -> None:
+        assert self._tracker
+        if checkpoint is None:
+            return
+        with checkpoint.as_directory() as folder:
+            for name in (f"{BEST}.pt", PLAIN):
+                self._tracker.log_file(trial, Path(folder) / name, schema.BEST_CHECKPOINT_ARTIFACT)
+
+
+def trial_of(trial: Any) -> Trial:
+    """The planned trial behind one of Tune's."""
+    planned = trial.config["trial"]
+    return Trial(planned["row"], TrialConfig.from_dict(planned["config"]))
+
+
+def trial_tags(trial: Trial) -> dict[str, str]:
+    """Tags by which a trial's run is found and told from others."""
+    added = trial.config.data.added
+    return {
+        schema.ROW: trial.row,
+        schema.SEED: str(trial.seed),
+        schema.ADDED_SET: ",".join(added),
+        schema.ADDED_EXCERPTS: str(sum(added.values())),
+    }
+
+
+def end_tags(reason: EndReason, result: dict[str, Any]) -> dict[str, str]:
+    """Tags of a trial that has ended."""
+    tags = {schema.END_REASON: str(reason)}
+    if reports.COLLAPSED_AT in result:
+        tags[schema.COLLAPSED_AT] = json.dumps(result[reports.COLLAPSED_AT])
+    if result.get(reports.FAILURE):
+        tags[schema.FAILURE] = result[reports.FAILURE]
+    return tags

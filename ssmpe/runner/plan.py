@@ -1,0 +1,87 @@
+"""A sweep as it is run: written down at its start, so that it can be resumed from its name."""
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ssmpe.config import TrialConfig
+from ssmpe.errors import UserError
+from ssmpe.sweep import Trial
+
+FORMAT = 1
+FOLDER = "sweeps"
+"""below the results: a folder for every sweep, with its plan and the tracker's spool"""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a resume needs.
+
+    Attributes:
+        name: of this sweep, unique among the results.
+        script, question, preset: what it is a run of.
+        data: the data in words.
+        data_root: folder of the datasets.
+        storage: where Tune keeps checkpoints and its own state.
+        tracking_uri: the MLflow store.
+        early_stop: whether collapsed trials are stopped.
+        threads: CPU threads of a trial; part of what makes a resume exact.
+        gpus_per_trial, concurrent: None: no limit of concurrency.
+    """
+
+    name: str
+    script: str
+    question: str
+    preset: str
+    data: str
+    data_root: str
+    storage: str
+    tracking_uri: str
+    early_stop: bool
+    threads: int
+    gpus_per_trial: float
+    concurrent: int | None
+    trials: tuple[Trial, ...]
+
+    def save(self, results: Path) -> None:
+        """Write the plan; refuses a name that is taken (UserError)."""
+        folder = results / FOLDER / self.name
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            raise UserError(f"{folder}: a sweep of this name exists already") from None
+        values = {"format": FORMAT, **asdict(self)}
+        values["trials"] = [{"row": t.row, "config": t.config.to_dict()} for t in self.trials]
+        partial = folder / "plan.json.partial"
+        partial.write_text(json.dumps(values, indent=1))
+        partial.replace(folder / "plan.json")
+
+    def spool(self, results: Path) -> Path:
+        """Folder of what has not yet reached the tracking server."""
+        return results / FOLDER / self.name / "spool"
+
+    @classmethod
+    def load(cls, results: Path, name: str, script: str) -> "Plan":
+        """The plan of a sweep of this script; UserError if there is none."""
+        if not re.fullmatch(r"[\w.+-]+", name):
+            raise UserError(f"--resume {name!r}: not a name of a sweep")
+        path = results / FOLDER / name / "plan.json"
+        if not path.is_file():
+            known = sorted(p.parent.name for p in (results / FOLDER).glob("*/plan.json"))
+            there = f"there are: {', '.join(known)}" if known else "there are none yet"
+            raise UserError(f"--resume {name}: no such sweep below {results}; {there}")
+        try:
+            values: dict[str, Any] = json.loads(path.read_text())
+            if values.pop("format") != FORMAT:
+                raise ValueError("another format")
+            trials = tuple(
+                Trial(t["row"], TrialConfig.from_dict(t["config"])) for t in values.pop("trials")
+            )
+            plan = cls(**values, trials=trials)
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path}: not a usable plan of a sweep ({error})") from None
+        if plan.script != script:
+            raise UserError(f"--resume {name}: a sweep of sweeps/{plan.script}.py, not of {script}")
+        return plan

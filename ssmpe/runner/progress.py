@@ -1,0 +1,107 @@
+"""A live table of trials on a terminal; one line per report where output goes to a file."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from ssmpe.runner import reports
+from ssmpe.sweep import Trial
+from ssmpe.tracking import schema
+
+
+@dataclass
+class _Line:
+    trial: Trial
+    state: str = "waiting"
+    batch: int = 0
+    loss: float = float("nan")
+    f1: float = float("nan")
+    blank: dict[str, float] = field(default_factory=dict)
+
+
+class Progress:
+    """Shows step, loss, validation F1, blank rate per set and state of every trial."""
+
+    def __init__(self, console: Console, trials: list[Trial]) -> None:
+        self._console = console
+        self._lines = {trial.identity: _Line(trial) for trial in trials}
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._started = time.monotonic()
+
+    def __enter__(self) -> "Progress":
+        if self._live:
+            self._live.__enter__()
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        if self._live:
+            self._live.__exit__(*exception)
+
+    def started(self, trial: Trial) -> None:
+        self._show(self._line(trial), "running")
+
+    def reported(self, trial: Trial, result: dict[str, Any]) -> None:
+        line = self._line(trial)
+        line.batch = result[reports.BATCH]
+        metrics = result.get(reports.METRICS, {})
+        line.loss = metrics.get(schema.TOTAL_LOSS, line.loss)
+        data = trial.config.data
+        line.f1 = metrics.get(schema.set_metric(data.validation, "f1"), line.f1)
+        for name in data.evaluated_sets:
+            rate = metrics.get(schema.set_metric(name, "blank_rate"))
+            if rate is not None:
+                line.blank[name] = rate
+        collapsing = result.get(reports.COLLAPSING)
+        self._show(line, "collapsing" if collapsing else "running")
+
+    def ended(self, trial: Trial, result: dict[str, Any], reason: str) -> None:
+        line = self._line(trial)
+        line.batch = result.get(reports.BATCH, line.batch)
+        self._show(line, str(reason), result.get(reports.FAILURE, ""))
+
+    def _line(self, trial: Trial) -> _Line:
+        return self._lines.setdefault(trial.identity, _Line(trial))
+
+    def _show(self, line: _Line, state: str, note: str = "") -> None:
+        line.state = state
+        if self._live:
+            self._live.update(self.table(), refresh=True)
+            return
+        minutes, seconds = divmod(round(time.monotonic() - self._started), 60)
+        text = f"[{minutes:3d}:{seconds:02d}] {line.trial.name:<20} {_batch(line):>11}  {state:<10}"
+        if line.blank:
+            blank = "  ".join(f"{short(name)} {rate:.2f}" for name, rate in line.blank.items())
+            text += f"  loss {line.loss:6.2f}  F1 {line.f1:.2f}  blank: {blank}"
+        self._console.print(text + (f"  {note}" if note else ""), highlight=False, soft_wrap=True)
+
+    def table(self) -> Table:
+        """All trials as they stand."""
+        sets = list(dict.fromkeys(name for line in self._lines.values() for name in line.blank))
+        table = Table(box=None, pad_edge=False)
+        for heading in ("trial", "batch", "loss", "val. F1"):
+            table.add_column(heading, justify="left" if heading == "trial" else "right")
+        for name in sets:
+            table.add_column(f"blank {short(name)}", justify="right")
+        table.add_column("state")
+        for line in self._lines.values():
+            rates = [_number(line.blank.get(name)) for name in sets]
+            numbers = [_batch(line), _number(line.loss), _number(line.f1)]
+            table.add_row(line.trial.name, *numbers, *rates, line.state)
+        return table
+
+
+def short(set_name: str) -> str:
+    """What a narrow column calls a set: "URMP/validation" -> "URMP"."""
+    return set_name.split("/")[0]
+
+
+def _batch(line: _Line) -> str:
+    return f"{line.batch}/{line.trial.config.training.n_batches}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.2f}"

@@ -1,0 +1,75 @@
+"""What a trial reports at every validation, and what its end is called."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ssmpe import collapse
+from ssmpe.config import TrialConfig
+from ssmpe.evaluation import MEASURES
+from ssmpe.tracking import schema
+from ssmpe.tracking.schema import EndReason
+from ssmpe.training import Validation
+
+BATCH, METRICS, FAILURE = "batch", "metrics", "failure"
+COLLAPSED_AT, COLLAPSING = "collapsed_at", "collapsing"
+OBJECTIVE = "objective"
+"""validation F1: always finite, which Tune's schedulers need"""
+
+
+@dataclass
+class Curve:
+    """The blank rates of a trial so far: all that decides about its collapse."""
+
+    batches: list[int]
+    blank_rates: dict[str, list[float]]
+
+    @classmethod
+    def empty(cls, config: TrialConfig) -> "Curve":
+        return cls([], {name: [] for name in config.data.evaluated_sets})
+
+    def append(self, validation: Validation) -> None:
+        self.batches.append(validation.batch)
+        for name, scores in validation.scores.items():
+            self.blank_rates[name].append(scores.means.blank_rate)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"batches": self.batches, "blank_rates": self.blank_rates}
+
+    def collapsed_at(self, validation_set: str) -> dict[str, int | None]:
+        """Set -> the batch from which it was blank to the end of the curve, or None."""
+        alive = self.blank_rates[validation_set]
+        return {
+            name: collapse.collapsed_at(self.batches, rates, alive)
+            for name, rates in self.blank_rates.items()
+        }
+
+    def collapsing(self, validation_set: str) -> list[str]:
+        """Sets on which the trial has been collapsed for so long that it may be stopped."""
+        patience = collapse.DEFAULT.patience
+        if len(self.batches) < patience:
+            return []
+        since = self.batches[-patience]
+        found = self.collapsed_at(validation_set)
+        return [name for name, batch in found.items() if batch is not None and batch <= since]
+
+
+def metrics_of(validation: Validation) -> dict[str, float]:
+    """A validation as metrics under the tracking schema; scores of unannotated sets left out."""
+    metrics = {schema.loss_metric(name): value for name, value in validation.losses.items()}
+    for name, scores in validation.scores.items():
+        for measure in MEASURES:
+            metrics[schema.set_metric(name, measure)] = getattr(scores.means, measure)
+    metrics = {key: value for key, value in metrics.items() if math.isfinite(value)}
+    metrics[schema.TRAIN_SECONDS] = validation.train_seconds
+    metrics[schema.EVALUATION_SECONDS] = validation.evaluation_seconds
+    return metrics
+
+
+def end_reason(result: dict[str, Any], n_batches: int, errored: bool) -> EndReason:
+    """Why a trial whose last report is ``result`` ended: told by its own state alone."""
+    if errored or result.get(FAILURE):
+        return EndReason.FAILED
+    if result.get(BATCH, 0) >= n_batches:
+        return EndReason.COMPLETED
+    return EndReason.COLLAPSED if result.get(COLLAPSING) else EndReason.PRUNED

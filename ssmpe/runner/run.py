@@ -1,0 +1,194 @@
+"""A sweep from its options to its end: plan, data, trials, tracking, report."""
+
+import os
+import platform
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+
+from ssmpe.config import TrialConfig
+from ssmpe.data.cache import cache_dir
+from ssmpe.errors import OutOfSpaceError, UserError
+from ssmpe.options import RESULTS, Options
+from ssmpe.presets import preset
+from ssmpe.runner import engine, show
+from ssmpe.runner.callbacks import SweepCallback
+from ssmpe.runner.plan import Plan
+from ssmpe.runner.progress import Progress
+from ssmpe.runner.provision import embedded_root, open_all_sets
+from ssmpe.runner.space import SpaceStopper
+from ssmpe.sweep import Sweep, Trial
+from ssmpe.tracking import schema
+from ssmpe.tracking.tracker import Tracker, check_server, local_uri
+
+EMBEDDED_SIZE = "tiny"
+FLUSH_SECONDS = 120.0
+"""patience at the end with a tracking server that is slow or away"""
+
+_STATUS = {"finished": "FINISHED", "interrupted": "KILLED"}
+"""of MLflow, for the states of a sweep"""
+
+Report = Callable[[str, str, Path], Sequence[str]]
+"""From tracking URI, name of the sweep and a folder to lines for the user; draws and logs the
+figures that answer the sweep's question."""
+
+
+def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Console) -> int:
+    """Run or resume a sweep; the exit code: 0, 1 if trials failed, 130 if interrupted.
+
+    Raises:
+        UserError, OutOfSpaceError
+    """
+    results = RESULTS.absolute()
+    if options.dry_run:
+        trials = plan_trials(sweep, options)
+        show.dry_run(console, sweep, trials, base_of(options), _describe_data(options), options)
+        return 0
+    _require_writable(results)
+    if options.resume:
+        plan = Plan.load(results, options.resume, sweep.name)
+        check_server(plan.tracking_uri)
+    else:
+        trials = plan_trials(sweep, options)
+        tracking_uri = options.tracking_uri or local_uri(results)
+        check_server(tracking_uri)
+        plan = None
+    cache = cache_dir()
+    data_root = Path(plan.data_root) if plan else options.data_root
+    if data_root is None or (plan and plan.data.startswith("embedded")):
+        data_root = embedded_root(cache, EMBEDDED_SIZE, console)
+    open_all_sets(plan.trials if plan else trials, data_root.absolute(), cache, console)
+    with engine.cluster(options.address):
+        if plan is None:
+            plan = _make_plan(sweep, options, trials, data_root.absolute(), tracking_uri, results)
+            plan.save(results)
+        return _run_plan(plan, bool(options.resume), results, cache, report, console)
+
+
+def base_of(options: Options) -> TrialConfig:
+    """The configuration that the rows change."""
+    source = "folder" if options.data_root else f"embedded-{EMBEDDED_SIZE}"
+    return preset(options.preset).replace({"data.source": source})
+
+
+def plan_trials(sweep: Sweep, options: Options) -> list[Trial]:
+    """The trials that the options ask for."""
+    base = base_of(options)
+    return sweep.trials(base, options.seeds, options.rows, options.overrides)
+
+
+def _make_plan(
+    sweep: Sweep,
+    options: Options,
+    trials: list[Trial],
+    data_root: Path,
+    tracking_uri: str,
+    results: Path,
+) -> Plan:
+    n_cpus, n_gpus = engine.resources()
+    gpus = options.gpus_per_trial
+    if gpus is None:
+        gpus = 1.0 if n_gpus else 0.0
+    slots = int(n_gpus / gpus) if gpus else n_cpus
+    at_once = max(1, min(options.concurrent or len(trials), len(trials), slots))
+    return Plan(
+        name=f"{sweep.name}-{options.preset}-{datetime.now():%Y%m%d-%H%M%S}",
+        script=sweep.name,
+        question=sweep.question,
+        preset=options.preset,
+        data=_describe_data(options),
+        data_root=str(data_root),
+        storage=_storage(options.storage, results),
+        tracking_uri=tracking_uri,
+        early_stop=options.early_stop,
+        threads=max(1, n_cpus // at_once),
+        gpus_per_trial=gpus,
+        concurrent=options.concurrent,
+        trials=tuple(trials),
+    )
+
+
+def _describe_data(options: Options) -> str:
+    if options.data_root is None:
+        return f"embedded world ({EMBEDDED_SIZE})"
+    return f"folder {options.data_root.absolute()}"
+
+
+def _storage(given: str | None, results: Path) -> str:
+    if given is None:
+        return str(results / "ray")
+    return given if "://" in given else str(Path(given).absolute())
+
+
+def _require_writable(results: Path) -> None:
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        probe = results / f".write-test-{os.getpid()}"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"{results}: cannot be written to ({error.strerror}); run from another folder"
+        ) from None
+
+
+def _run_plan(
+    plan: Plan,
+    resume: bool,
+    results: Path,
+    cache: Path,
+    report: Report | None,
+    console: Console,
+) -> int:
+    tracker = Tracker(plan.tracking_uri, plan.spool(results))
+    state, failed = "failed", {}
+    try:
+        tags = {**sweep_tags(plan), schema.QUESTION: plan.question, schema.STATE: "running"}
+        tracker.start_sweep(plan.script, plan.name, tags, sweep_params(plan))
+        console.print(f"sweep {plan.name}: {len(plan.trials)} trials", highlight=False)
+        with Progress(console, list(plan.trials)) as progress:
+            SweepCallback.attach(tracker, progress, sweep_tags(plan))
+            grid = engine.run(plan, cache, resume)
+        if SpaceStopper.full:
+            raise OutOfSpaceError(
+                f"a disk is full, that of {plan.storage} or of the temporary folder; free some "
+                f"space and continue with --resume {plan.name}"
+            )
+        failed, unfinished = engine.failures(grid), engine.unfinished(grid, plan)
+        for trial in unfinished:
+            tags = {schema.END_REASON: str(schema.EndReason.INTERRUPTED)}
+            tracker.end_trial(trial.identity, "KILLED", tags)
+        state = "interrupted" if unfinished else "failed" if failed else "finished"
+        console.print(progress.table())
+    finally:
+        tracker.end_sweep(_STATUS.get(state, "FAILED"), {schema.STATE: state})
+        SweepCallback.attach(None, None, {})
+        arrived = tracker.close(FLUSH_SECONDS)
+    if report and arrived and state != "interrupted":
+        for line in report(plan.tracking_uri, plan.name, results / "figures" / plan.name):
+            console.print(line, highlight=False, soft_wrap=True)
+    show.farewell(console, plan, state, failed, arrived)
+    return {"finished": 0, "interrupted": 130}.get(state, 1)
+
+
+def sweep_tags(plan: Plan) -> dict[str, str]:
+    """Tags that a sweep's run shares with its trials' runs."""
+    return {schema.PRESET: plan.preset, schema.DATA: plan.data, schema.SCRIPT: plan.script}
+
+
+def sweep_params(plan: Plan) -> dict[str, str]:
+    """What is needed to run it again: versions and hardware; paths are no part of it."""
+    versions = {p: version(p) for p in ("ssmpe", "torch", "ray", "mlflow", "nnAudio", "mir_eval")}
+    return {
+        **{f"version.{name}": text for name, text in versions.items()},
+        "version.python": platform.python_version(),
+        "hardware.machine": platform.machine(),
+        "hardware.threads_per_trial": str(plan.threads),
+        "hardware.gpus_per_trial": f"{plan.gpus_per_trial:g}",
+        "early_stop": str(plan.early_stop),
+        "rows": ", ".join(dict.fromkeys(t.row for t in plan.trials)),
+        "seeds": ", ".join(str(s) for s in dict.fromkeys(t.seed for t in plan.trials)),
+    }

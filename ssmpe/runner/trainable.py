@@ -1,0 +1,84 @@
+"""The function that Ray runs for every trial."""
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+
+from ssmpe.config import TrialConfig
+from ssmpe.runner import reports
+from ssmpe.runner.memory import keep_freed_memory
+from ssmpe.runner.pictures import save_pictures
+from ssmpe.sets import load_sets
+from ssmpe.training import DivergedError, Trainer, Validation
+
+PICTURES = "pictures"
+"""folder of a checkpoint: <set with - for />/<batch>.png"""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """What a trial is run with; nothing of it changes a result (for equal threads and CPU type).
+
+    Attributes:
+        data_root, cache: folders.
+        threads: CPU threads; the same for every trial of a sweep.
+        use_gpu: run on the GPU that Ray assigned.
+    """
+
+    data_root: str
+    cache: str
+    threads: int
+    use_gpu: bool
+
+    @property
+    def device(self) -> str:
+        return "cuda" if self.use_gpu else "cpu"
+
+
+def run_trial(parameters: dict[str, Any]) -> None:
+    """Train a trial from its last checkpoint, or from the start, reporting every validation.
+
+    Args:
+        parameters: "trial": {"row", "config"}, and "worker": fields of ``Worker``.
+    """
+    config = TrialConfig.from_dict(parameters["trial"]["config"])
+    worker = Worker(**parameters["worker"])
+    # a reused process keeps the state of the trial before it
+    torch.set_num_threads(worker.threads)
+    keep_freed_memory()
+    sets = load_sets(
+        config.data, config.geometry.sample_rate, Path(worker.data_root), Path(worker.cache)
+    )
+    trainer = Trainer(config, sets, worker.device)
+    curve = reports.Curve.empty(config)
+    if checkpoint := tune.get_checkpoint():
+        with checkpoint.as_directory() as folder:
+            curve = reports.Curve(**trainer.load(Path(folder))["curve"])
+    try:
+        for validation in trainer.run():
+            curve.append(validation)
+            _report(trainer, validation, curve)
+    except DivergedError as error:
+        # an ordinary report: raised, it would be retried, to the same end
+        failed = {reports.BATCH: trainer.batch, reports.OBJECTIVE: 0.0}
+        tune.report({**failed, reports.FAILURE: str(error), reports.COLLAPSING: []})
+
+
+def _report(trainer: Trainer, validation: Validation, curve: reports.Curve) -> None:
+    data = trainer.config.data
+    result = {
+        reports.BATCH: validation.batch,
+        reports.OBJECTIVE: validation.scores[data.validation].means.f1,
+        reports.METRICS: reports.metrics_of(validation),
+        reports.COLLAPSED_AT: curve.collapsed_at(data.validation),
+        reports.COLLAPSING: curve.collapsing(data.validation),
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "checkpoint"
+        trainer.save(folder, curve=curve.to_dict())
+        save_pictures(trainer, folder / PICTURES)
+        tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))

@@ -1,0 +1,131 @@
+"""Sweeps: a question, a table of rows, and the trials that follow from them."""
+
+import difflib
+import fnmatch
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ssmpe.config import TrialConfig
+from ssmpe.errors import UserError
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A named change of a configuration: dotted path -> new value."""
+
+    name: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of an experiment table: deltas applied one after the other to the preset."""
+
+    name: str
+    deltas: tuple[Delta, ...]
+
+    def apply(self, base: TrialConfig) -> TrialConfig:
+        for delta in self.deltas:
+            base = base.replace(delta.changes)
+        return base
+
+
+def row(*deltas: Delta) -> Row:
+    """A row named after its deltas, those without a name left out: "+MN-16+EG"."""
+    return Row("".join(delta.name for delta in deltas), deltas)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a sweep: a row with a seed."""
+
+    row: str
+    config: TrialConfig
+
+    @property
+    def seed(self) -> int:
+        return self.config.training.seed
+
+    @property
+    def identity(self) -> str:
+        return self.config.identity
+
+    @property
+    def name(self) -> str:
+        """What is shown of it: "+MN-4 seed 0"."""
+        return f"{self.row} seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """An experiment.
+
+    Attributes:
+        name: of its file under ``sweeps/``.
+        question: what it answers, one line.
+        rows: the experiment table at a scale.
+        default_rows: patterns of the rows that run unless others are asked for.
+        scientific, nuisance: dotted paths that the rows vary, or that should be tuned per row;
+            everything else is fixed.
+    """
+
+    name: str
+    question: str
+    rows: Callable[[TrialConfig], Sequence[Row]]
+    default_rows: tuple[str, ...] = ("*",)
+    scientific: tuple[str, ...] = ()
+    nuisance: tuple[str, ...] = ()
+
+    def select(self, base: TrialConfig, patterns: Sequence[str] = ()) -> list[Row]:
+        """Rows whose names match one of the patterns (as of a shell), in the table's order.
+
+        Raises:
+            UserError: a pattern matches none; names the rows there are.
+        """
+        rows = list(self.rows(base))
+        names = [r.name for r in rows]
+        patterns = tuple(patterns) or self.default_rows
+        for pattern in patterns:
+            if not any(fnmatch.fnmatchcase(name, pattern) for name in names):
+                close = difflib.get_close_matches(pattern, names, n=1)
+                hint = f"; did you mean {close[0]!r}?" if close else ""
+                raise UserError(f"no row {pattern!r}{hint} (rows: {', '.join(names)})")
+        return [r for r in rows if any(fnmatch.fnmatchcase(r.name, p) for p in patterns)]
+
+    def trials(
+        self,
+        base: TrialConfig,
+        seeds: Iterable[int],
+        patterns: Sequence[str] = (),
+        overrides: Mapping[str, Any] | None = None,
+    ) -> list[Trial]:
+        """One trial for every seed and row, seeds outermost so that an early end leaves whole
+        tables. Overrides are applied last, and win over what a row sets.
+        """
+        rows = self.select(base, patterns)
+        trials = [
+            Trial(r.name, r.apply(base).replace({**(overrides or {}), "training.seed": seed}))
+            for seed in seeds
+            for r in rows
+        ]
+        self._require_distinct(trials)
+        return trials
+
+    @staticmethod
+    def _require_distinct(trials: Sequence[Trial]) -> None:
+        seen: dict[str, Trial] = {}
+        for trial in trials:
+            other = seen.setdefault(trial.identity, trial)
+            if other is not trial:
+                raise UserError(
+                    f"rows {other.name!r} and {trial.name!r} are the same trial; a --set or a "
+                    "repeated seed made them equal"
+                )
+
+
+def differences(config: TrialConfig, base: TrialConfig) -> dict[str, Any]:
+    """Settings in which a configuration differs from another; None where it lacks one."""
+    own, others = config.flat(), base.flat()
+    keys = [*own, *(k for k in others if k not in own)]
+    return {k: own.get(k) for k in keys if own.get(k) != others.get(k)}
