@@ -76,6 +76,8 @@ def reason_of(error: BaseException) -> str:
     while cause is not None:  # of a refused connection, the system's word lies deepest
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
+        if isinstance(cause, TimeoutError):
+            return "no answer in time"
         cause = cause.__cause__ or cause.__context__
     text = " ".join(str(error).split())
     return text if len(text) <= MAX_REASON else text[:MAX_REASON] + " ..."

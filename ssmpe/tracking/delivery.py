@@ -71,11 +71,10 @@ class Delivery(threading.Thread):
     def _attempt(self) -> None:
         try:
             block = self._spool.pending()
-            with self.store_in_use:
+            with self.store_in_use, self._store.doubted_on_error():
                 self._enter()
                 deliver(block.operations, self._store, self._spool)
         except Exception as error:  # whatever it is, it must not take the sweep down
-            self._store.forget()
             self._pause(error)
             return
         if self._failures:

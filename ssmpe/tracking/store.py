@@ -1,7 +1,8 @@
 """A sweep's runs in an MLflow store, found again by their tags; every method can be repeated."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from ssmpe.errors import UserError
@@ -10,6 +11,7 @@ from ssmpe.tracking.connection import artifact_location, connect
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 MAX_METRICS = 1000
 """metric points MLflow takes in one request"""
@@ -29,8 +31,7 @@ class Points(NamedTuple):
 class Store:
     """The runs of one sweep at a time; None stands for the sweep's own run, the parent.
 
-    What is known of the store is remembered until ``forget``, which has to be called when a
-    method raised: a request whose answer got lost may have been carried out.
+    What is known of the store is remembered, so every use belongs into ``doubted_on_error``.
     """
 
     def __init__(self, uri: str) -> None:
@@ -45,10 +46,18 @@ class Store:
         """Turn to a sweep; its experiment and run are created when they are first needed."""
         if self._scope != (experiment, sweep):
             self._scope = (experiment, sweep)
-            self.forget()
+            self._forget()
 
-    def forget(self) -> None:
-        """Forget what is known of the store, so that it is asked again."""
+    @contextmanager
+    def doubted_on_error(self) -> Iterator[None]:
+        """Ask the store anew after an error: the request may have been carried out all the same."""
+        try:
+            yield
+        except BaseException:
+            self._forget()
+            raise
+
+    def _forget(self) -> None:
         self._experiment_id = None
         self._runs.clear()
         self._last_steps.clear()
@@ -57,18 +66,26 @@ class Store:
         """Return the id of the sweep's experiment, created if there is none."""
         if self._experiment_id is None:
             name = self._scope[0]
-            found = self._client.get_experiment_by_name(name)
-            if found is None:
-                location = artifact_location(self.uri)
-                self._experiment_id = self._client.create_experiment(name, location)
-            elif found.lifecycle_stage != "active":
+            found = self._client.get_experiment_by_name(name) or self._new_experiment(name)
+            if found.lifecycle_stage != "active":
                 raise UserError(
                     f"experiment {name!r} has been deleted in {self.uri}: restore it with "
                     f"'mlflow experiments restore -x {found.experiment_id}'"
                 )
-            else:
-                self._experiment_id = found.experiment_id
+            self._experiment_id = found.experiment_id
         return self._experiment_id
+
+    def _new_experiment(self, name: str) -> "Experiment":
+        from mlflow.exceptions import MlflowException
+
+        try:
+            created = self._client.create_experiment(name, artifact_location(self.uri))
+        except MlflowException:
+            found = self._client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            return found  # another sweep of the same script was faster
+        return self._client.get_experiment(created)
 
     def run_id(self, trial: str | None, time: int) -> str:
         """Return the id of a trial's run, created (as of ``time``, ms) if there is none."""

@@ -73,15 +73,14 @@ class Tracker:
         operation = Operation.now(
             Kind.START_SWEEP, None, experiment=experiment, sweep=name, **content
         )
-        with self._delivery.store_in_use:
-            self._store.enter(experiment, name)
-            try:
+        try:
+            with self._delivery.store_in_use, self._store.doubted_on_error():
+                self._store.enter(experiment, name)
                 run = self._store.run_id(None, operation.time)
-            except store_errors() as error:
-                self._store.forget()
-                message = f"{self.uri}: runs cannot be stored there: {reason_of(error)}"
-                raise UserError(message) from error
-            self.url = run_url(self.uri, self._store.experiment_id(), name)
+                self.url = run_url(self.uri, self._store.experiment_id(), name)
+        except store_errors() as error:
+            message = f"{self.uri}: runs cannot be stored there: {reason_of(error)}"
+            raise UserError(message) from error
         self._append(operation)
         self._raise_if_full()
         return run
@@ -148,7 +147,7 @@ class Tracker:
         deadline = time.monotonic() + timeout
         arrived = self._delivery.wait(timeout)
         self._delivery.stop(max(deadline - time.monotonic(), 1.0))
-        return arrived
+        return arrived and self._full is None
 
     def _append(self, operation: Operation) -> None:
         try:
