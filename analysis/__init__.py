@@ -1,0 +1,1 @@
+"""Figures and tables of sweeps, drawn from an MLflow store alone."""

@@ -1,0 +1,67 @@
+"""What the commands that draw a sweep share: options, errors, where files go."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from rich.console import Console
+
+from analysis import store
+from ssmpe.errors import UserError
+
+
+class Drawn(Protocol):
+    """What a command has written."""
+
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def files(self) -> tuple[Path, ...]: ...
+
+    def show(self, console: Console) -> None: ...
+
+
+Render = Callable[[str, str, Path, bool], Drawn]
+"""tracking URI, sweep, folder, whether an unfinished sweep will do"""
+
+
+def run(module: str, description: str, render: Render, arguments: Sequence[str] | None) -> int:
+    """Exit code of the command ``python -m analysis.MODULE``: 0, or 2 for a mistake of the user."""
+    options = _parser(module, description).parse_args(arguments)
+    uri = options.tracking_uri
+    try:
+        name = options.sweep or store.sweep_names(uri)[0]
+        out = options.out or Path("results") / "figures" / name
+        drawn = render(uri, name, out, options.partial)
+        if options.log:
+            store.log_files(uri, drawn.run_id, drawn.files)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    console = Console()
+    drawn.show(console)
+    for file in drawn.files:
+        console.print(str(file), soft_wrap=True, highlight=False, markup=False)
+    return 0
+
+
+def _parser(module: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(f"python -m analysis.{module}", description=description)
+    parser.add_argument("--sweep", metavar="NAME", help="default: the latest in the store")
+    parser.add_argument(
+        "--tracking-uri",
+        metavar="URI",
+        default=store.default_uri(),
+        help="MLflow store; default: ./results/mlflow.db",
+    )
+    parser.add_argument(
+        "--out", metavar="DIR", type=Path, help="default: ./results/figures/NAME, made if missing"
+    )
+    parser.add_argument("--log", action="store_true", help="also attach the files to the sweep")
+    parser.add_argument(
+        "--partial", action="store_true", help="draw a sweep that has not finished as it stands"
+    )
+    return parser

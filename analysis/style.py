@@ -1,0 +1,119 @@
+"""One look for all figures, in colours that colour-blind readers can tell apart."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from ssmpe.errors import UserError
+
+Colour = str | tuple[float, float, float]
+LineStyle = str | tuple[float, tuple[float, ...]]
+
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+"""Okabe and Ito's palette without yellow, which is too faint on white, and black"""
+MARKERS = ("o", "^", "s", "D", "v", "P")
+LINES: tuple[LineStyle, ...] = ("-", (0, (5, 1.5)), (0, (3, 1.2, 1, 1.2)), (0, (1, 1.2)))
+REFERENCE_COLOUR, REFERENCE_LINE = "#555555", (0, (4, 2))
+STOPPED_MARKER = "X"
+UNCOUNTED_MARKER = "+"
+MEASURE_LABELS = {
+    "f1": "F1",
+    "recall": "recall",
+    "precision": "precision",
+    "blank_rate": "blank rate",
+}
+
+DPI = 200
+# Any, for matplotlib types every key of this mapping by name
+_RC: Any = {
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.labelsize": 9,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "figure.facecolor": "white",
+    # the same figure gives the same file
+    "svg.hashsalt": "ssmpe",
+}
+
+
+def stopped_handle() -> Line2D:
+    """Legend entry of a trial that was stopped for its collapse."""
+    return Line2D(
+        [],
+        [],
+        ls="none",
+        marker=STOPPED_MARKER,
+        ms=7,
+        mec="black",
+        mew=0.8,
+        color="white",
+        label="stopped as collapsed",
+    )
+
+
+def uncounted_handle() -> Line2D:
+    """Legend entry of a trial that ended without a result."""
+    label = "no result (failed, interrupted): not in means"
+    return Line2D(
+        [], [], ls="none", marker=UNCOUNTED_MARKER, ms=6, mew=1.2, color="black", label=label
+    )
+
+
+def unit_axis(ax: Axes) -> None:
+    """The vertical axis of a share, 0 to 1."""
+    ax.set_ylim(-0.05, 1.05)
+    ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
+    ax.tick_params(length=0)
+
+
+def colour(index: int) -> str:
+    """Colour of the index-th category."""
+    return OKABE_ITO[index % len(OKABE_ITO)]
+
+
+def shade(colour: str, position: float) -> tuple[float, float, float]:
+    """A colour from its light (0) over itself (0.5) to its dark (1)."""
+    rgb = np.array(to_rgb(colour))
+    mixed = (
+        rgb + (1 - rgb) * (1 - 2 * position) * 0.6
+        if position < 0.5
+        else rgb * (1 - (2 * position - 1) * 0.45)
+    )
+    return (float(mixed[0]), float(mixed[1]), float(mixed[2]))
+
+
+def look() -> AbstractContextManager[None]:
+    """The context in which figures are drawn and saved; nothing outside it changes."""
+    return mpl.rc_context(_RC)
+
+
+def save(figure: Figure, folder: Path, stem: str) -> tuple[Path, Path]:
+    """Write PNG and SVG; their paths."""
+    png, svg = folder / f"{stem}.png", folder / f"{stem}.svg"
+    figure.savefig(png, dpi=DPI)
+    figure.savefig(svg, metadata={"Date": None})
+    return png, svg
+
+
+def output_folder(path: Path) -> Path:
+    """The folder, made if missing; UserError if it cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write figures there ({error.strerror})") from error
+    return path

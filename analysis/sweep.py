@@ -1,0 +1,169 @@
+"""A finished sweep as plain data: trials, their curves and how they ended."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ssmpe.tracking import schema
+
+REFERENCE_ROW = "Ref."
+"""the closed condition: every objective, no added excerpts (paper section 3.3)"""
+
+_WEIGHTS = "objectives.weights."
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One metric over a trial: steps (N,) in batches, strictly increasing, and values (N,)."""
+
+    steps: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def at(self, step: int) -> float:
+        """The value at a step, or the latest before it; NaN before the first."""
+        index = int(np.searchsorted(self.steps, step, side="right")) - 1
+        return float(self.values[index]) if index >= 0 else float("nan")
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial.
+
+    Attributes:
+        added_set: the unlabelled set it adds, "" if none.
+        added_excerpts: excerpts of that set in a batch.
+        end_reason: None while it is running.
+        collapsed_at: set -> batch from which it was blank to the end, or None if it was not.
+        curves: by metric, named as ``schema.set_metric`` and ``schema.loss_metric`` name them.
+        params: configuration, dotted path -> text.
+    """
+
+    run_id: str
+    row: str
+    seed: int
+    added_set: str
+    added_excerpts: int
+    end_reason: schema.EndReason | None
+    collapsed_at: Mapping[str, int | None]
+    curves: Mapping[str, Curve]
+    params: Mapping[str, str]
+
+    @property
+    def has_result(self) -> bool:
+        """Whether its last state is a result: trained to the end, or stopped for its collapse.
+
+        A stopped run counts like any other, or the rows that degenerate would look healthier than
+        they are. A failed, pruned or interrupted one says nothing about where its row ends.
+        """
+        return self.end_reason in (schema.EndReason.COMPLETED, schema.EndReason.COLLAPSED)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it was ended early because it had collapsed."""
+        return self.end_reason is schema.EndReason.COLLAPSED
+
+    @property
+    def supervised_only(self) -> bool:
+        weights = [p for p in self.params if p.startswith(_WEIGHTS)]
+        return weights == [f"{_WEIGHTS}supervised"]
+
+    @property
+    def n_batches(self) -> int:
+        """Batches it was meant to train."""
+        return int(self.params["training.n_batches"])
+
+    @cached_property
+    def last_step(self) -> int:
+        """Batches trained at its last validation, 0 if it had none."""
+        return max((int(c.steps[-1]) for c in self.curves.values()), default=0)
+
+    def curve(self, set_name: str, measure: str) -> Curve | None:
+        """A measure on a set over batches; None if it was not logged."""
+        return self.curves.get(schema.set_metric(set_name, measure))
+
+    def final(self, set_name: str, measure: str) -> float:
+        """A measure at the last validation (not at the best checkpoint's); NaN if not logged."""
+        curve = self.curve(set_name, measure)
+        return curve.at(self.last_step) if curve else float("nan")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep.
+
+    Attributes:
+        data: what the data are, in words, or the data root's path.
+        state: running, finished, failed or interrupted.
+        trials: supervised-only row first, then closed rows, then by added set and count.
+    """
+
+    name: str
+    script: str
+    question: str
+    preset: str
+    data: str
+    state: str
+    run_id: str
+    trials: tuple[Trial, ...]
+
+    @property
+    def unfinished(self) -> int:
+        """Trials without a result that a resumed sweep would still produce."""
+        pending = (None, schema.EndReason.INTERRUPTED)
+        return sum(t.end_reason in pending for t in self.trials)
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(t.row for t in self.trials))
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        return tuple(sorted({t.seed for t in self.trials}))
+
+    @property
+    def added_sets(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(t.added_set for t in self.trials if t.added_set))
+
+    @property
+    def validation(self) -> str:
+        return self.trials[0].params["data.validation"]
+
+    @cached_property
+    def sets(self) -> tuple[str, ...]:
+        """Sets scored: the validation set, those of an added set's kind, then the others."""
+        suffix = schema.set_metric("", "blank_rate")
+        names = {
+            metric.removesuffix(suffix)
+            for trial in self.trials
+            for metric in trial.curves
+            if metric.endswith(suffix)
+        }
+        added = [dataset_of(s) for s in self.added_sets]
+        others = sorted(names - {self.validation}, key=lambda s: (dataset_of(s) not in added, s))
+        return (self.validation, *others)
+
+    def of_row(self, row: str) -> tuple[Trial, ...]:
+        """Trials of a row by seed."""
+        return tuple(sorted((t for t in self.trials if t.row == row), key=lambda t: t.seed))
+
+    @property
+    def data_label(self) -> str:
+        """What the data are, with the warning that rendered audio needs."""
+        if not self.data.startswith("embedded"):
+            return self.data
+        return f"{self.data} – sampled General MIDI, not comparable with published scores"
+
+
+def dataset_of(set_name: str) -> str:
+    """ "MusicNet" of "MusicNet/test"."""
+    return set_name.partition("/")[0]
+
+
+def in_table_order(trials: Iterable[Trial]) -> tuple[Trial, ...]:
+    """Supervised only, then without added excerpts, then by added set and count; else as given."""
+    return tuple(
+        sorted(trials, key=lambda t: (not t.supervised_only, t.added_set, t.added_excerpts))
+    )

@@ -1,0 +1,150 @@
+"""An MLflow store with invented sweeps, written as the tracking schema says."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+
+from ssmpe.tracking import schema
+
+SETS = ("URMP/validation", "MusicNet/test", "Bach10/all", "GuitarSet/05")
+N_BATCHES, EVERY = 400, 50
+WEIGHTS = {"supervised": 1.0, "timbre": 1.0, "percussion": 1.0, "geometric": 1.0}
+
+
+@dataclass
+class Invented:
+    """One trial to be written: what tags say of it, and its curves."""
+
+    row: str
+    seed: int
+    added_set: str = ""
+    added: int = 0
+    end_reason: str | None = "completed"
+    last_batch: int = N_BATCHES
+    weights: dict[str, float] = field(default_factory=lambda: dict(WEIGHTS))
+
+    def curves(self, sets: tuple[str, ...]) -> dict[str, dict[int, float]]:
+        """Metric -> batch -> value: the more is added, the blanker the added set's kind."""
+        rng = np.random.default_rng([self.seed, self.added, len(self.added_set), len(self.weights)])
+        skill = rng.normal(0, 0.02)
+        curves: dict[str, dict[int, float]] = {}
+        for index, name in enumerate(sets):
+            own = name.split("/")[0] == self.added_set.split("/")[0]
+            pull = (1.0 if own else 0.45 if index > 1 else 0.12) * self.added / (self.added + 2)
+            pull *= rng.uniform(0.8, 1.1)
+            for batch in range(EVERY, self.last_batch + 1, EVERY):
+                alive = 1 - np.exp(-batch / 80)
+                blank = np.clip(pull * min(batch / 250, 1) + rng.uniform(0, 0.05), 0, 1)
+                blank = float(max(blank, 1 - alive * 1.3))
+                closed = 0.05 * (len(self.weights) > 1)
+                recall = float((0.75 + closed - 0.1 * index + skill) * alive * (1 - blank))
+                precision = float(0.9 * alive - 0.03 * index + rng.uniform(0, 0.02))
+                f1 = 2 * precision * recall / (precision + recall)
+                values = {"f1": f1, "recall": recall, "precision": precision, "blank_rate": blank}
+                for measure, value in values.items():
+                    curves.setdefault(schema.set_metric(name, measure), {})[batch] = value
+        curves[schema.TOTAL_LOSS] = {b: 100 / b for b in range(EVERY, self.last_batch + 1, EVERY)}
+        return curves
+
+    def collapsed_at(self, sets: tuple[str, ...]) -> dict[str, int | None]:
+        own = self.added_set.split("/")[0]
+        stopped = self.end_reason == "collapsed"
+        return {s: 200 if stopped and s.split("/")[0] == own else None for s in sets}
+
+    def params(self, sets: tuple[str, ...]) -> dict[str, str]:
+        added = {f"data.added.{self.added_set}": str(self.added)} if self.added else {}
+        return {
+            "training.n_batches": str(N_BATCHES),
+            "training.seed": str(self.seed),
+            "data.labelled": "URMP/train",
+            "data.labelled_excerpts": "4",
+            "data.validation": sets[0],
+            **{f"objectives.weights.{n}": str(w) for n, w in self.weights.items()},
+            **added,
+        }
+
+
+def sample_count_trials(seeds: int, added_sets: tuple[str, ...] = ("MusicNet/train",)) -> list:
+    """Rows of a sweep over counts; of each set's largest count, every seed is stopped at 300."""
+    short = {"MusicNet/train": "MN", "NSynth/train": "NS", "FMA/all": "FMA"}
+    trials = []
+    for seed in range(seeds):
+        trials.append(Invented("supervised", seed, weights={"supervised": 1.0}))
+        trials.append(Invented("Ref.", seed))
+        for name in added_sets:
+            for n in (1, 2, 4):
+                trials.append(Invented(f"+{short[name]}-{n}", seed, name, n))
+            row = f"+{short[name]}-8"
+            trials.append(Invented(row, seed, name, 8, "collapsed", last_batch=300))
+    return trials
+
+
+def write_sweep(
+    uri: str,
+    name: str,
+    trials: list[Invented],
+    sets: tuple[str, ...] = SETS,
+    state: str = "finished",
+    data: str = "embedded world (tiny)",
+) -> str:
+    """Write a sweep into the store; the parent's run id."""
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("sample_count")
+    if experiment is None:
+        artifacts = Path(uri.removeprefix("sqlite:///")).parent / "artifacts"
+        experiment_id = client.create_experiment("sample_count", artifacts.as_uri())
+    else:
+        experiment_id = experiment.experiment_id
+    parent = client.create_run(
+        experiment_id,
+        tags={
+            schema.KIND: "sweep",
+            schema.SWEEP: name,
+            schema.SCRIPT: "sample_count",
+            schema.QUESTION: "Does the network degenerate the more, the more excerpts are added?",
+            schema.PRESET: "tiny",
+            schema.DATA: data,
+            schema.STATE: state,
+        },
+    ).info.run_id
+    for trial in trials:
+        _write_trial(client, experiment_id, parent, name, trial, sets)
+    return parent
+
+
+def _write_trial(
+    client: MlflowClient,
+    experiment_id: str,
+    parent: str,
+    name: str,
+    trial: Invented,
+    sets: tuple[str, ...],
+) -> None:
+    tags = {
+        schema.KIND: "trial",
+        schema.PARENT_RUN: parent,
+        schema.SWEEP: name,
+        schema.ROW: trial.row,
+        schema.SEED: str(trial.seed),
+        schema.ADDED_SET: trial.added_set,
+        schema.ADDED_EXCERPTS: str(trial.added),
+    }
+    if trial.end_reason:
+        tags[schema.END_REASON] = trial.end_reason
+        tags[schema.COLLAPSED_AT] = json.dumps(trial.collapsed_at(sets))
+    run = client.create_run(experiment_id, tags={}).info.run_id
+    points = [
+        Metric(metric, value, 1000 + batch, batch)
+        for metric, curve in trial.curves(sets).items()
+        for batch, value in curve.items()
+    ]
+    client.log_batch(
+        run,
+        metrics=points,
+        params=[Param(k, v) for k, v in trial.params(sets).items()],
+        tags=[RunTag(k, v) for k, v in tags.items()],
+    )
