@@ -1,0 +1,145 @@
+"""Soundfont, sampler and studio: what is asked for is what is heard."""
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ssmpe.errors import DataError
+from ssmpe.units import midi_to_hz
+from ssmpe.world.casting import DRUM_KITS
+from ssmpe.world.instruments import INSTRUMENTS, Instrument
+from ssmpe.world.sampler import RATE, PitchCurve, general_midi_sampler
+from ssmpe.world.soundfont import SoundFont, general_midi
+from ssmpe.world.studio import write_wav
+from ssmpe.world.tuning import pitch_deviation
+from ssmpe.world.wave import tuned_wave
+from ssmpe.world.writers.egmd import CRASH, HAT, KICK, OPEN_HAT, RIDE, RIM, SNARE, TOM
+
+WIDE = np.arange(-14, 14, 0.02)  # semitones around the expected pitch that are searched
+
+
+def comb_pitch(audio, near):
+    """MIDI pitch whose harmonics gather the most of a spectrum, and the gaps between the least."""
+    n = 1 << 17
+    spectrum = np.sqrt(np.abs(np.fft.rfft(audio * np.hanning(len(audio)), n)))
+    candidates = midi_to_hz(near + WIDE)
+
+    def amplitude(hz):
+        return np.interp(hz * n / RATE, np.arange(len(spectrum)), spectrum, right=0.0)
+
+    score = np.zeros(len(candidates))
+    for h in range(1, 25):
+        between = amplitude((h - 0.5) * candidates) + amplitude((h + 0.5) * candidates)
+        score += (amplitude(h * candidates) - between / 2) / np.sqrt(h)
+    return near + WIDE[np.argmax(score)]
+
+
+def tone(midi, seconds=0.6, harmonics=6):
+    time = np.arange(round(seconds * RATE)) / RATE
+    f0 = float(midi_to_hz(midi))
+    return sum(np.sin(2 * np.pi * h * f0 * time) / h for h in range(1, harmonics + 1))
+
+
+def test_comb_pitch_hears_synthetic_tones():
+    for midi in (28.0, 45.3, 69.0, 100.7):
+        assert comb_pitch(tone(midi), round(midi) + 5) == pytest.approx(midi, abs=0.03)
+
+
+@pytest.mark.parametrize("name", INSTRUMENTS)
+def test_instrument_sounds_at_its_pitch_throughout_its_range(name):
+    instrument: Instrument = INSTRUMENTS[name]
+    keys = {instrument.low, (instrument.low + instrument.high) // 2, instrument.high}
+    for key in sorted(keys):
+        note = general_midi_sampler().note(instrument.program, key, 90, PitchCurve(key), 0.7)
+        sound = note.audio[1000 : round(0.65 * RATE)]
+        assert np.abs(sound).max() > 0.01
+        # Pads and string orchestras are several voices that beat, and pianos are stretched.
+        assert comb_pitch(sound, key) == pytest.approx(key, abs=0.2), f"key {key}"
+
+
+def test_detuning_and_vibrato_are_heard_as_asked():
+    detuned = general_midi_sampler().note(71, 70, 90, PitchCurve(70.37), 1.0).audio[2000:20000]
+    assert comb_pitch(detuned, 70) == pytest.approx(70.37, abs=0.03)
+
+    curve = PitchCurve(70, depth=0.5, rate=2.0, phase=0.0, delay=0.0)
+    audio = general_midi_sampler().note(71, 70, 90, curve, 2.0).audio
+    times = np.arange(0.4, 1.8, 0.01)
+    heard = [
+        pitch_deviation(audio[round(t * RATE) - 200 : round(t * RATE) + 200], RATE, 70)
+        for t in times
+    ]
+    np.testing.assert_allclose(heard, curve.at(times) - 70, atol=0.05)
+
+
+def test_vibrato_sets_in_gradually():
+    curve = PitchCurve(60, depth=0.2, rate=5.0, phase=1.0, delay=0.3)
+    assert np.all(curve.at(np.arange(0, 0.3, 0.01)) == 60)
+    later = curve.at(np.arange(0.6, 2, 0.001))
+    assert later.max() == pytest.approx(60.2, abs=1e-3)
+    assert later.min() == pytest.approx(59.8, abs=1e-3)
+
+
+def test_pitch_deviation_measures_tones_and_refuses_noise():
+    for midi, sharp in ((40, 0.13), (69, -0.4), (96, 0.05)):
+        assert pitch_deviation(tone(midi + sharp), RATE, midi) == pytest.approx(sharp, abs=0.01)
+    noise = np.random.default_rng(0).standard_normal(8000, dtype=np.float32)
+    assert np.isnan(pitch_deviation(noise, RATE, 69))
+
+
+def test_attacks_of_samples_are_straightened():
+    """The trumpet's samples scoop: as they are, they change pitch on their way to the loop."""
+    (zone,) = general_midi().zones(0, 56, 70, 90)
+    region = zone.region
+    wave = tuned_wave(general_midi().pool, region)
+    before_loop = round(wave.end - wave.loop)
+    window = round(4 * region.rate / float(midi_to_hz(region.pitch)))
+
+    def wander(samples):
+        """Range of pitch in semitones, but for the noise at the very beginning."""
+        starts = range(before_loop // 12, before_loop - window, before_loop // 24)
+        tones = [samples[s : s + window] for s in starts]
+        return np.ptp([pitch_deviation(tone, region.rate, region.pitch) for tone in tones])
+
+    assert wander(general_midi().pool[region.start : region.loop_end]) > 0.2
+    assert wander(wave.samples[1:]) < 0.07
+
+
+def test_released_note_is_heard_until_it_has_died_away():
+    winds = general_midi_sampler().note(73, 72, 90, PitchCurve(72), 0.5)
+    assert 0.5 < winds.heard_until < 0.75
+    pad = general_midi_sampler().note(89, 60, 90, PitchCurve(60), 0.5)
+    assert pad.heard_until > winds.heard_until
+    plucked = general_midi_sampler().note(45, 84, 90, PitchCurve(84), 3.0)
+    assert plucked.heard_until < 1.0  # died away although the key is held
+    assert winds.heard_from < 0.05
+
+
+def test_velocity_changes_the_level_by_its_square():
+    soft, loud = (general_midi_sampler().note(71, 70, v, PitchCurve(70), 0.5) for v in (50, 100))
+    assert np.abs(loud.audio).max() / np.abs(soft.audio).max() == pytest.approx(4, rel=0.01)
+
+
+def test_every_drum_of_every_kit_sounds():
+    for kit in DRUM_KITS:
+        for key in (KICK, SNARE, RIM, HAT, OPEN_HAT, RIDE, CRASH, TOM):
+            hit = general_midi_sampler().hit(kit, key, 100, 0.25)
+            assert np.abs(hit).max() > 0.01, f"kit {kit}, key {key}"
+
+
+def test_file_that_is_no_soundfont_is_named(tmp_path: Path):
+    path = tmp_path / "some.sf2"
+    path.write_bytes(b"RIFF\x04\x00\x00\x00WAVE")
+    with pytest.raises(DataError, match=r"some\.sf2: not a SoundFont 2 file"):
+        SoundFont(path)
+    path.write_bytes(b"RIFF\x04\x00\x00\x00sfbk")
+    with pytest.raises(DataError, match=r"some\.sf2: not a complete SoundFont 2 file"):
+        SoundFont(path)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_full_disk_is_an_error_while_writing_audio():
+    with pytest.raises(OSError) as raised:  # noqa: PT011 (the number is checked below)
+        write_wav(Path("/dev/full"), np.zeros(1000, np.float32))
+    assert raised.value.errno == errno.ENOSPC
