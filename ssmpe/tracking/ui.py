@@ -20,7 +20,7 @@ def ui_command(uri: str) -> str:
     if uri.startswith(("http://", "https://")):
         return f"python -m webbrowser {shlex.quote(uri)}"
     mlflow = "mlflow" if shutil.which("mlflow") else f"{shlex.quote(sys.executable)} -m mlflow"
-    # one worker and no job runner: 0.5 GB of memory; four and one are the default
+    # by default it would start four workers and a job runner, of which each takes its memory
     return (
         f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {mlflow} server "
         f"--backend-store-uri {shlex.quote(uri)} --workers 1 --host 127.0.0.1 --port {PORT}"
