@@ -13,7 +13,7 @@ from ssmpe.world.performance import DAMPING, Touch, damped, perform, record
 from ssmpe.world.pieces import Deal, corpus_paths
 from ssmpe.world.plan import SIZES, WorldSize, plan
 from ssmpe.world.sampler import PitchCurve
-from ssmpe.world.scores import corpus_root, read_score
+from ssmpe.world.scores import ScoreNote, corpus_root, read_score
 from ssmpe.world.writers.egmd import KICK, PATTERNS, perform_pattern
 from ssmpe.world.writers.guitarset import FRETS, OPEN_STRINGS, on_strings
 from ssmpe.world.writers.musicnet import MusicNetTrack
@@ -156,13 +156,13 @@ def test_annotation_and_sound_of_a_single_line_do_not_overlap(chorale):
 
 def test_note_is_faded_out_before_the_next():
     touches = [
-        Touch(start, 1.0, np.inf, 90, key, PitchCurve(key), 0, 1)
+        Touch(ScoreNote(0, 1, key), start, 1.0, 90, PitchCurve(key))
         for start, key in ((0.1, 70), (0.6, 74))
     ]
     first, second = damped(touches, by_key=False)
     assert first.damped == pytest.approx(0.6 - DAMPING)
     assert second.damped == np.inf
-    alone = record(71, [dataclasses.replace(first)], 2.0)
+    alone = record(71, [first], 2.0)
     assert np.all(alone.audio[round(0.6 * 22050) + 1 :] == 0)
     assert alone.notes[0].offset == pytest.approx(0.6 - DAMPING / 2)
     both = damped(touches, by_key=True)

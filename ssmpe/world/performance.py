@@ -8,6 +8,7 @@ import numpy as np
 from ssmpe.units import Floats, midi_to_hz
 from ssmpe.world.arrangement import Arrangement, Voice
 from ssmpe.world.sampler import RATE, PitchCurve, general_midi_sampler
+from ssmpe.world.scores import ScoreNote
 from ssmpe.world.wave import Audio
 
 LEAD_IN, RING_OUT = (0.1, 0.4), 0.7  # seconds of silence before, and left for the last notes after
@@ -15,20 +16,19 @@ JITTER = 0.010  # seconds, standard deviation of onsets around the beat
 PIECE_DETUNING, PART_DETUNING, NOTE_DETUNING = 0.10, 0.04, 0.06  # semitones, standard deviations
 DAMPING = 0.025  # seconds in which a note fades just before the next of its part begins
 PART_LEVEL, PART_BALANCE = 0.08, 2.5  # root mean square; standard deviation in dB between parts
+VELOCITIES = 55, 120  # softest and loudest
 SHORTEST = 0.08  # seconds
 
 
 @dataclass(frozen=True)
 class HeardNote:
-    """A note as it is heard: from ``onset`` to ``offset``, struck at ``struck`` (all in s)."""
+    """A written note as it is heard, from ``onset`` to ``offset``; struck at ``struck`` (in s)."""
 
+    written: ScoreNote
     onset: float
     offset: float
     struck: float
-    key: int
     pitch: PitchCurve
-    beat: float
-    beats: float
 
     def midi_at(self, times: Floats) -> Floats:
         """MIDI pitch at the given times."""
@@ -54,16 +54,20 @@ class PartRecording:
 
 @dataclass(frozen=True)
 class Touch:
-    """How a note is to be played, before it is known how long it rings."""
+    """How a written note is to be played, before it is known how long it rings.
 
+    Attributes:
+        struck: seconds; ``duration`` is how long it is held after that.
+        velocity: 1–127.
+        damped: when (in seconds) it begins to be cut off for the player's next note.
+    """
+
+    written: ScoreNote
     struck: float
     duration: float
-    damped: float  # when it is cut off for the player's next note
     velocity: int
-    key: int
     pitch: PitchCurve
-    beat: float
-    beats: float
+    damped: float = np.inf
 
 
 def musical_seconds(seconds: float) -> float:
@@ -106,18 +110,9 @@ def play(
         struck = max(start + note.onset * beat + np.clip(rng.normal(0, JITTER), -0.03, 0.03), 0)
         duration = max(note.duration * beat * articulation, SHORTEST)
         bend = 0.0 if instrument.fixed_pitch else rng.normal(0, NOTE_DETUNING)
-        touches.append(
-            Touch(
-                struck=struck,
-                duration=duration,
-                damped=np.inf,
-                velocity=int(np.clip(velocity, 55, 120)),
-                key=note.key,
-                pitch=_vibrato(note.key + detuning + bend, instrument.vibrato, duration, rng),
-                beat=note.onset,
-                beats=note.duration,
-            )
-        )
+        pitch = _vibrato(note.key + detuning + bend, instrument.vibrato, duration, rng)
+        strength = int(np.clip(velocity, *VELOCITIES))
+        touches.append(Touch(note, struck, duration, strength, pitch))
     return damped(touches, by_key=instrument.chords)
 
 
@@ -136,7 +131,7 @@ def damped(touches: Sequence[Touch], by_key: bool) -> list[Touch]:
     following: dict[int, float] = {}
     cut = []
     for touch in reversed(ordered):
-        group = touch.key if by_key else 0
+        group = touch.written.key if by_key else 0
         cut.append(replace(touch, damped=following.get(group, np.inf) - DAMPING))
         following[group] = touch.struck
     return cut[::-1]
@@ -144,25 +139,22 @@ def damped(touches: Sequence[Touch], by_key: bool) -> list[Touch]:
 
 def record(program: int, touches: Sequence[Touch], seconds: float) -> PartRecording:
     """Render notes into a recording of the given length."""
-    sampler = general_midi_sampler()
     audio = np.zeros(round(seconds * RATE), np.float32)
     notes = []
     for touch in touches:
         held = min(touch.duration, touch.damped - touch.struck, seconds - touch.struck)
         if held <= 0:
             continue
-        note = sampler.note(program, touch.key, touch.velocity, touch.pitch, held)
+        note = general_midi_sampler().note(
+            program, touch.written.key, touch.velocity, touch.pitch, held
+        )
         first = round(touch.struck * RATE)
         sound = _cut(note.audio, touch.damped - first / RATE)[: len(audio) - first]
         audio[first : first + len(sound)] += sound
         onset = touch.struck + note.heard_from
         offset = min(touch.struck + note.heard_until, touch.damped + DAMPING / 2, seconds)
         if offset > onset:
-            notes.append(
-                HeardNote(
-                    onset, offset, first / RATE, touch.key, touch.pitch, touch.beat, touch.beats
-                )
-            )
+            notes.append(HeardNote(touch.written, onset, offset, first / RATE, touch.pitch))
     return PartRecording(program, audio, tuple(notes))
 
 

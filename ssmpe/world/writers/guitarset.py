@@ -16,7 +16,7 @@ from ssmpe.world.scores import Part, ScoreNote, read_score
 from ssmpe.world.studio import mix, write_wav
 
 OPEN_STRINGS = (40, 45, 50, 55, 59, 64)
-FRETS = 15
+FRETS, HAND = 15, 4  # highest fret, and the one around which the left hand stays
 HOP = 256 / 44100  # seconds between values of a pitch contour
 STRUM = 0.012  # quarter notes between neighbouring strings of a chord
 
@@ -56,9 +56,8 @@ class GuitarSetTrack:
 def on_strings(notes: Part) -> list[Part]:
     """Spread a guitar part over six strings, each playing one note at a time.
 
-    Every note goes to the lowest string that can play it and is idle, else to the one that has
-    been sounding longest; notes that begin together never share a string. Notes that no string
-    is left for are dropped.
+    A note goes to a string that is idle, or else cuts one off, and there preferably near the
+    fourth fret. Notes that begin together never share a string; if none is left, a note is dropped.
     """
     strings: list[list[ScoreNote]] = [[] for _ in OPEN_STRINGS]
     for note in sorted(notes, key=lambda n: (n.onset, n.key)):
@@ -72,7 +71,7 @@ def on_strings(notes: Part) -> list[Part]:
             continue
         best = min(
             possible,
-            key=lambda s: (_busy(strings[s], note.onset), abs(note.key - OPEN_STRINGS[s] - 4)),
+            key=lambda s: (_busy(strings[s], note.onset), abs(note.key - OPEN_STRINGS[s] - HAND)),
         )
         if strings[best]:
             last = strings[best][-1]

@@ -62,9 +62,9 @@ def _label_table(recordings: tuple[PartRecording, ...]) -> str:
             round(note.onset * LABEL_RATE),
             round(note.offset * LABEL_RATE),
             recording.program + 1,
-            note.key,
-            note.beat,
-            note.beats,
+            note.written.key,
+            note.written.onset,
+            note.written.duration,
         )
         for recording in recordings
         for note in recording.notes

@@ -78,8 +78,8 @@ def _write_score(path: Path, recordings: tuple[PartRecording, ...], tempo: float
     midi = pretty_midi.PrettyMIDI(initial_tempo=tempo)
     for recording in recordings:
         track = pretty_midi.Instrument(recording.program)
-        for note in recording.notes:
-            start, end = note.beat * 60 / tempo, (note.beat + note.beats) * 60 / tempo
+        for note in (heard.written for heard in recording.notes):
+            start, end = note.onset * 60 / tempo, (note.onset + note.duration) * 60 / tempo
             track.notes.append(pretty_midi.Note(90, note.key, start, end))
         midi.instruments.append(track)
     midi.write(str(path))
