@@ -2,9 +2,12 @@
 
 import hashlib
 import json
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 def seed_of(*identity: object) -> int:
@@ -22,6 +25,8 @@ def numpy_generator(*identity: object) -> np.random.Generator:
     return np.random.default_rng(seed_of(*identity))
 
 
-def torch_generator(*identity: object) -> torch.Generator:
+def torch_generator(*identity: object) -> "torch.Generator":
     """Torch CPU generator of this identity."""
+    import torch  # a second and a half, which processes that only render can do without
+
     return torch.Generator().manual_seed(seed_of(*identity))

@@ -1,0 +1,45 @@
+"""What tests share: a small geometry, and the embedded world rendered once."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from ssmpe.config import GeometryConfig, TrialConfig
+from ssmpe.data.cache import cache_dir
+from ssmpe.presets import tiny
+from ssmpe.world.build import build_world, world_key
+
+# tests compare numbers that depend on the number of threads
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session")
+def geometry() -> GeometryConfig:
+    """The geometry of the preset tiny."""
+    return tiny().geometry
+
+
+@pytest.fixture(scope="session")
+def world() -> Path:
+    """Data root of the embedded world, in the cache that the main job uses."""
+    root = cache_dir() / "world" / world_key("tiny")
+    return build_world(root, "tiny")
+
+
+@pytest.fixture(scope="session")
+def brief() -> TrialConfig:
+    """A trial of the preset tiny that ends after six batches."""
+    return tiny().replace(
+        {
+            "training.n_batches": 6,
+            "training.validate_every": 2,
+            "training.warmup_batches": 2,
+            "data.labelled_excerpts": 2,
+            "data.added": {"NSynth/train": 1},
+            "data.evaluation": ["NSynth/valid"],
+            "data.source": "embedded-tiny",
+        }
+    )

@@ -1,0 +1,169 @@
+import pytest
+import torch
+
+from ssmpe.config import OBJECTIVES, ObjectivesConfig
+from ssmpe.objectives import REGISTRY, Batch, TotalLoss
+from ssmpe.objectives.base import bce, bce_negative, bce_positive
+from ssmpe.seeding import torch_generator
+
+N_LABELLED, N_UNLABELLED, N_FRAMES = 2, 3, 12
+BLANK = -20.0
+
+
+@pytest.fixture(scope="module")
+def batch(geometry):
+    rng = torch.Generator().manual_seed(0)
+    n, size = N_LABELLED + N_UNLABELLED, (geometry.n_bins, N_FRAMES)
+    return Batch(
+        features=torch.rand(n, geometry.n_harmonics, *size, generator=rng),
+        target=(torch.rand(N_LABELLED, *size, generator=rng) > 0.95).float(),
+        percussive=torch.rand(n, geometry.n_harmonics, *size, generator=rng),
+        rms=torch.ones(n, N_FRAMES),
+    )
+
+
+class Network(torch.nn.Module):
+    """A small map from features to logits that has something to learn."""
+
+    def __init__(self, bias: float = 0.0):
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.tensor(bias))
+        self.weights = torch.nn.Parameter(torch.linspace(-1, 1, 6))
+
+    def forward(self, features):
+        return torch.einsum("bhft,h->bft", features, self.weights) + self.bias
+
+
+def generator(name: str) -> torch.Generator:
+    return torch_generator("test", name)
+
+
+def loss_of(name, geometry, **settings) -> TotalLoss:
+    return TotalLoss(ObjectivesConfig(weights={name: 1.0}, **settings), geometry, REGISTRY)
+
+
+def test_the_registry_implements_exactly_the_configured_names():
+    assert tuple(REGISTRY) == OBJECTIVES
+    assert all(objective.name == name for name, objective in REGISTRY.items())
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+class TestContract:
+    """What holds for every objective."""
+
+    def test_a_finite_scalar_with_a_gradient(self, name, geometry, batch):
+        network = Network()
+        total, values = loss_of(name, geometry)(network, batch, generator)
+        assert total.shape == ()
+        assert torch.isfinite(total)
+        assert float(total) >= 0
+        assert float(values[name]) == float(total.detach())
+        assert not values[name].requires_grad
+        total.backward()
+        assert network.weights.grad is not None
+        assert network.weights.grad.abs().sum() > 0
+
+    def test_the_weight_scales_it(self, name, geometry, batch):
+        config = ObjectivesConfig(weights={name: 2.5})
+        total, values = TotalLoss(config, geometry, REGISTRY)(Network(), batch, generator)
+        assert float(total) == pytest.approx(2.5 * float(values[name]), rel=1e-5)
+
+    def test_views_together_or_one_after_the_other_are_the_same(self, name, geometry, batch):
+        config = ObjectivesConfig(weights={name: 1.0})
+        fused = TotalLoss(config, geometry, REGISTRY, fused=True)(Network(), batch, generator)
+        single = TotalLoss(config, geometry, REGISTRY, fused=False)(Network(), batch, generator)
+        assert float(fused[0]) == pytest.approx(float(single[0]), rel=1e-6)
+
+    def test_it_does_not_depend_on_other_objectives(self, name, geometry, batch):
+        everything = ObjectivesConfig(weights=dict.fromkeys(OBJECTIVES, 1.0))
+        _, among = TotalLoss(everything, geometry, REGISTRY)(Network(), batch, generator)
+        _, alone = loss_of(name, geometry)(Network(), batch, generator)
+        assert float(among[name]) == pytest.approx(float(alone[name]), rel=1e-6)
+
+    def test_averages_over_time_and_excerpts(self, name, geometry, batch):
+        """Twice the same batch has the same loss (contrastive tells excerpts apart: not it)."""
+        if name in ("contrastive", "timbre", "geometric"):
+            pytest.skip("differs between excerpts by its nature")
+        unlabelled = slice(N_LABELLED, None)
+
+        def doubled(x):
+            return torch.cat([x, x[unlabelled]])
+
+        twice = Batch(
+            doubled(batch.features), batch.target, doubled(batch.percussive), doubled(batch.rms)
+        )
+        once, _ = loss_of(name, geometry)(Network(), batch, generator)
+        again, _ = loss_of(name, geometry)(Network(), twice, generator)
+        if name == "percussion":
+            assert float(again) == pytest.approx(float(once), rel=0.2)
+        else:
+            assert float(again) == pytest.approx(float(once), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["timbre", "percussion", "geometric"])
+class TestPullToBlank:
+    """The mechanism of the collapse, and what takes it away."""
+
+    def test_a_blank_output_satisfies_consistency(self, name, geometry, batch):
+        blank = Network(BLANK)
+        alive = Network(0.0)
+        nothing, _ = loss_of(name, geometry)(blank, batch, generator)
+        something, _ = loss_of(name, geometry)(alive, batch, generator)
+        assert float(nothing) < 1e-4 * float(something)
+
+    def test_gradients_through_the_target_pull_down(self, name, geometry, batch):
+        """Below a salience of a half, the target's own gradient asks for less salience."""
+        pulls = {}
+        for stop in (False, True):
+            network = Network(-2.0)
+            total, _ = loss_of(name, geometry, stop_gradient=stop)(network, batch, generator)
+            total.backward()
+            pulls[stop] = float(network.bias.grad)
+        assert pulls[False] > pulls[True]
+
+
+def test_supervised_sees_labelled_excerpts_only(geometry, batch):
+    changed = batch.features.clone()
+    changed[N_LABELLED:] = 0
+    other = Batch(changed, batch.target)
+    first, _ = loss_of("supervised", geometry)(Network(), batch, generator)
+    second, _ = loss_of("supervised", geometry)(Network(), other, generator)
+    assert float(first) == float(second)
+
+
+@pytest.mark.parametrize("name", [n for n in OBJECTIVES if REGISTRY[n].on_content])
+def test_content_terms_see_the_unlabelled_excerpts_unless_told_otherwise(name, geometry, batch):
+    changed = batch.features.clone()
+    changed[:N_LABELLED] *= 0.5
+    other = Batch(changed, batch.target, rms=batch.rms)
+    for where, same in (("unlabelled", True), ("all", False)):
+        first, _ = loss_of(name, geometry, content_on=where)(Network(), batch, generator)
+        second, _ = loss_of(name, geometry, content_on=where)(Network(), other, generator)
+        assert (float(first) == float(second)) is same
+
+
+def test_content_terms_are_left_out_where_nothing_is_unlabelled(geometry, batch):
+    closed = Batch(batch.features[:N_LABELLED], batch.target)
+    config = ObjectivesConfig(weights={"supervised": 1.0, "energy": 1.0})
+    _, values = TotalLoss(config, geometry, REGISTRY)(Network(), closed, generator)
+    assert list(values) == ["supervised"]
+
+
+def test_the_halves_of_the_cross_entropy_add_up():
+    logits = torch.randn(2, 30, 5)
+    target = torch.rand(2, 30, 5)
+    whole = bce(logits, target)
+    halves = bce_positive(logits, target) + bce_negative(logits, target)
+    torch.testing.assert_close(whole, halves)
+
+
+def test_silent_frames_ask_for_no_content(geometry, batch):
+    silent = Batch(batch.features, batch.target, rms=torch.zeros_like(batch.rms))
+    total, _ = loss_of("content", geometry)(Network(), silent, generator)
+    assert float(total) == 0
+
+
+def test_only_what_is_needed_is_made(geometry):
+    assert loss_of("supervised", geometry).needs == frozenset()
+    assert loss_of("percussion", geometry).needs == {"percussive"}
+    assert loss_of("content", geometry).needs == {"rms"}
