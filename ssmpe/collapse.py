@@ -18,13 +18,16 @@ class Criterion:
     Attributes:
         blank: a set whose blank rate is at least this is blank.
         alive: a set whose blank rate is at most this is alive.
-        patience: validations in a row that must be blank while something is alive, or after it
-            was, before a *running* trial is called collapsing.
+        patience: validations in a row for which a *running* trial must have been collapsed on a
+            set before it is called collapsing.
+        recovery: a blank rate that fell by at least this over those validations is on its way
+            back, and its trial is not collapsing.
     """
 
     blank: float = 0.7
     alive: float = 0.3
     patience: int = 3
+    recovery: float = 0.05
 
 
 DEFAULT = Criterion()
@@ -56,3 +59,21 @@ def collapsed_at(
         if rate <= criterion.alive:
             return batch
     return None
+
+
+def collapsing(
+    batches: Sequence[int],
+    blank_rates: Sequence[float],
+    validation_blank_rates: Sequence[float],
+    criterion: Criterion = DEFAULT,
+) -> bool:
+    """Whether a running trial is collapsed on a set for good, as far as can be told.
+
+    Args: as of ``collapsed_at``.
+    """
+    start = collapsed_at(batches, blank_rates, validation_blank_rates, criterion)
+    if start is None or len(batches) < criterion.patience:
+        return False
+    since = batches[-criterion.patience]
+    fell = blank_rates[-criterion.patience] - blank_rates[-1]
+    return start <= since and fell < criterion.recovery

@@ -181,6 +181,12 @@ class DataConfig:
         return tuple(dict.fromkeys((self.validation, *self.evaluation)))
 
     @property
+    def counterparts(self) -> tuple[str, ...]:
+        """Evaluated sets of the datasets that are added: "MusicNet/test" for "MusicNet/train"."""
+        added = {name.split("/")[0] for name in self.added}
+        return tuple(name for name in self.evaluated_sets if name.split("/")[0] in added)
+
+    @property
     def batch_excerpts(self) -> int:
         """Excerpts of a whole batch, labelled and unlabelled."""
         return self.labelled_excerpts + sum(self.added.values())

@@ -93,7 +93,7 @@ def test_evaluated_sets_begin_with_the_validation_set_and_hold_none_twice():
 
 
 def test_weights_are_kept_in_the_registry_s_order():
-    weights = {name: 1.0 for name in reversed(OBJECTIVES)}
+    weights = dict.fromkeys(reversed(OBJECTIVES), 1.0)
     assert tuple(ObjectivesConfig(weights=weights).weights) == OBJECTIVES
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ssmpe import collapse
-from ssmpe.config import TrialConfig
+from ssmpe.config import DataConfig, TrialConfig
 from ssmpe.evaluation import MEASURES
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
@@ -44,14 +44,17 @@ class Curve:
             for name, rates in self.blank_rates.items()
         }
 
-    def collapsing(self, validation_set: str) -> list[str]:
-        """Sets on which the trial has been collapsed for so long that it may be stopped."""
-        patience = collapse.DEFAULT.patience
-        if len(self.batches) < patience:
-            return []
-        since = self.batches[-patience]
-        found = self.collapsed_at(validation_set)
-        return [name for name, batch in found.items() if batch is not None and batch <= since]
+    def collapsing(self, data: DataConfig) -> list[str]:
+        """Sets for which the trial may be stopped: collapsed for long, of a kind that it adds.
+
+        Rows that add nothing are never stopped, nor is one for a set it has nothing to do with.
+        """
+        alive = self.blank_rates[data.validation]
+        return [
+            name
+            for name in data.counterparts
+            if collapse.collapsing(self.batches, self.blank_rates[name], alive)
+        ]
 
 
 def metrics_of(validation: Validation) -> dict[str, float]:

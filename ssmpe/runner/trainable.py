@@ -75,7 +75,7 @@ def _report(trainer: Trainer, validation: Validation, curve: reports.Curve) -> N
         reports.OBJECTIVE: validation.scores[data.validation].means.f1,
         reports.METRICS: reports.metrics_of(validation),
         reports.COLLAPSED_AT: curve.collapsed_at(data.validation),
-        reports.COLLAPSING: curve.collapsing(data.validation),
+        reports.COLLAPSING: curve.collapsing(data),
     }
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "checkpoint"
