@@ -68,7 +68,7 @@ def _panel(ax: Axes, comparison: SampleCount, set_name: str, measure: str) -> No
     ax.set_xlim(-0.4, len(counts) - 0.6)
     style.unit_axis(ax)
     if not any(np.isfinite(score(t)) for t in comparison.sweep.trials):
-        ax.text(0.5, 0.5, "not annotated", transform=ax.transAxes, ha="center", color="#777777")
+        style.say_unannotated(ax)
 
 
 def _reference(ax: Axes, values: Sequence[float]) -> None:
@@ -131,7 +131,7 @@ def _write_correlations(ax: Axes, comparison: SampleCount, set_name: str) -> Non
     n = len(comparison.added)
     for index, added_set in enumerate(comparison.added):
         correlation = comparison.correlation(added_set, set_name)
-        text = f"{correlation} (n = {correlation.n})" if n == 1 else str(correlation)
+        text = f"{correlation} (n = {correlation.n})" if n == 1 else correlation.short
         ax.text(
             (index + 0.5) / n,
             1.04,
@@ -139,7 +139,7 @@ def _write_correlations(ax: Axes, comparison: SampleCount, set_name: str) -> Non
             transform=ax.transAxes,
             ha="center",
             va="bottom",
-            size=8.5 if n < 3 else 7,
+            size=8.5,
             color=_look(comparison, added_set)[0],
         )
 

@@ -13,7 +13,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import EngFormatter, MaxNLocator
 from rich.console import Console
 
 from analysis import command, labels, page, style
@@ -75,7 +75,10 @@ def draw(sweep: Sweep) -> Figure:
                 _draw_row(ax, sweep, row, set_name, measure)
             style.unit_axis(ax)
             ax.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+            ax.xaxis.set_major_formatter(EngFormatter(sep=""))
             ax.set_xlim(left=0)
+            if not any(t.curve(set_name, measure) for t in sweep.trials):
+                style.say_unannotated(ax)
     for set_name, ax in zip(sweep.sets, axes[0], strict=True):
         ax.set_title(f"{set_name}\n{labels.kind(sweep, set_name)}", linespacing=1.3)
     return figure

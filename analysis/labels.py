@@ -8,8 +8,8 @@ def subtitle(sweep: Sweep) -> tuple[str, ...]:
     n = len(sweep.seeds)
     lines = [f"sweep {sweep.name} · preset {sweep.preset} · {n} seed{'s' * (n > 1)}"]
     lines.append(sweep.data_label)
-    if sweep.state != "finished" or sweep.unfinished:
-        lines.append(f"NOT FINISHED: {sweep.state}, trials without a result: {sweep.unfinished}")
+    if not sweep.finished:
+        lines.append(f"NOT FINISHED: {sweep.state}; trials that have not ended: {sweep.unfinished}")
     return tuple(lines)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import spearmanr
 
 from analysis.sweep import Sweep, Trial
 
@@ -46,12 +45,18 @@ class RankCorrelation:
     def __str__(self) -> str:
         return "ρ undefined" if np.isnan(self.rho) else f"ρ = {self.rho:+.2f}"
 
+    @property
+    def short(self) -> str:
+        return "ρ –" if np.isnan(self.rho) else f"ρ {self.rho:+.2f}"
+
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCorrelation:
     """Of the pairs in which neither is NaN."""
     pairs = np.array([p for p in zip(first, second, strict=True) if not np.isnan(p).any()])
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
         return RankCorrelation(float("nan"), len(pairs))
+    from scipy.stats import spearmanr  # half a second, which a sweep's --help need not wait for
+
     return RankCorrelation(float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic), len(pairs))
 
 

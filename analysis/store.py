@@ -1,28 +1,30 @@
-"""Reads sweeps from an MLflow store; the only module of the analysis that knows MLflow."""
+"""Reads sweeps from an MLflow store by the names of the tracking schema."""
 
 import json
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from urllib.error import HTTPError, URLError
-from urllib.parse import quote, unquote, urlparse
-from urllib.request import urlopen
+from typing import TYPE_CHECKING
 
 import numpy as np
-from mlflow import MlflowClient
-from mlflow.entities import Run
-from mlflow.exceptions import MlflowException
 
+from analysis.connection import connect, one_line_errors
 from analysis.sweep import Curve, Sweep, Trial, in_table_order
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 
-SERVER_TIMEOUT = 10
-"""seconds a tracking server may take to answer; MLflow itself would retry for minutes"""
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
 PAGE = 1000
 """runs asked for at a time"""
-_TRIAL_TAGS = {schema.ROW, schema.SEED, schema.ADDED_SET, schema.ADDED_EXCERPTS}
+_TRIAL_TAGS = (schema.ROW, schema.SEED, schema.ADDED_SET, schema.ADDED_EXCERPTS)
+_TRIAL_PARAMS = (
+    "data.labelled",
+    "data.labelled_excerpts",
+    "data.validation",
+    "training.n_batches",
+)
 
 
 def default_uri() -> str:
@@ -42,8 +44,8 @@ def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
         UserError: there is no store at the URI, it holds no such sweep, the sweep has not finished
             (unless ``partial``), or none of its trials has.
     """
-    client = _connect(uri)
-    with _one_line_errors(uri):
+    client = connect(uri)
+    with one_line_errors(uri):
         parents = _parents(client, uri)
         if name not in _names(parents):
             raise UserError(f"{uri}: no sweep {name!r} (there are: {', '.join(_names(parents))})")
@@ -58,6 +60,7 @@ def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
         data=tags.get(schema.DATA, ""),
         state=tags.get(schema.STATE, "running"),
         run_id=parent.info.run_id,
+        planned=_planned(parent),
         trials=trials,
     )
     _check_finished(sweep, partial)
@@ -66,15 +69,15 @@ def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
 
 def sweep_names(uri: str) -> tuple[str, ...]:
     """Names of the sweeps in a store, the latest first; UserError if there is none."""
-    client = _connect(uri)
-    with _one_line_errors(uri):
+    client = connect(uri)
+    with one_line_errors(uri):
         return _names(_parents(client, uri))
 
 
 def log_files(uri: str, run_id: str, files: Iterable[Path]) -> None:
     """Attach figures and tables to a sweep's parent run, in place of those of the same name."""
-    client = _connect(uri)
-    with _one_line_errors(uri):
+    client = connect(uri)
+    with one_line_errors(uri):
         for file in files:
             client.log_artifact(run_id, str(file), schema.FIGURES_ARTIFACTS)
 
@@ -82,82 +85,39 @@ def log_files(uri: str, run_id: str, files: Iterable[Path]) -> None:
 def _check_finished(sweep: Sweep, partial: bool) -> None:
     if not any(t.has_result for t in sweep.trials):
         raise UserError(f"sweep {sweep.name!r} ({sweep.state}): no trial has finished yet")
-    if partial or (sweep.state == "finished" and not sweep.unfinished):
+    if partial or sweep.finished:
         return
     raise UserError(
-        f"sweep {sweep.name!r} has not finished (it is {sweep.state}, {sweep.unfinished} of its "
-        f"{len(sweep.trials)} trials lack a result): resume it, or plot what there is (--partial)"
+        f"sweep {sweep.name!r} has not finished (it is {sweep.state}; trials that have not ended: "
+        f"{sweep.unfinished}): resume it, or draw what there is (--partial)"
     )
 
 
-def _connect(uri: str) -> MlflowClient:
-    # opening a SQLite or folder store that is missing, or foreign, would create MLflow's tables
-    scheme = urlparse(uri).scheme
-    if scheme == "sqlite":
-        _check_sqlite(uri)
-    elif scheme in ("http", "https"):
-        _check_server(uri)
-    elif scheme in ("", "file") and not Path(unquote(urlparse(uri).path)).is_dir():
-        raise UserError(f"{uri}: no MLflow store there")
-    with _one_line_errors(uri):
-        return MlflowClient(uri)
-
-
-def _check_sqlite(uri: str) -> None:
-    path = Path(unquote(uri.removeprefix("sqlite:///").partition("?")[0]))
-    if not path.is_file():
-        raise UserError(f"{uri}: no MLflow store there (no file {path})")
-    connection = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
-    try:
-        tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-    except sqlite3.DatabaseError as error:
-        raise UserError(f"{path}: not a SQLite database ({error})") from error
-    finally:
-        connection.close()
-    if not {"experiments", "runs", "metrics"} <= tables:
-        raise UserError(f"{path}: a SQLite database, but not an MLflow store")
-
-
-def _check_server(uri: str) -> None:
-    try:
-        urlopen(f"{uri.rstrip('/')}/health", timeout=SERVER_TIMEOUT).close()
-    except HTTPError:
-        return  # somebody answers; whether it is MLflow shows in the first request
-    except (URLError, OSError) as error:
-        raise UserError(f"{uri}: no tracking server answers ({error})") from error
-
-
-@contextmanager
-def _one_line_errors(uri: str) -> Iterator[None]:
-    """Turns MLflow's complaints, which can be pages long, into one line."""
-    try:
-        yield
-    except MlflowException as error:
-        first = str(error).strip().partition("\n")[0]
-        raise UserError(f"{uri}: MLflow refuses: {first}") from error
-
-
-def _parents(client: MlflowClient, uri: str) -> list[Run]:
+def _parents(client: "MlflowClient", uri: str) -> list["Run"]:
     """Parent runs of all sweeps, the latest first."""
     experiments = [e.experiment_id for e in client.search_experiments()]
-    parents = _search(client, experiments, f"tags.`{schema.KIND}` = 'sweep'", "start_time DESC")
+    parents = _search(
+        client, experiments, f"tags.`{schema.KIND}` = '{schema.KIND_SWEEP}'", "start_time DESC"
+    )
     if not parents:
         raise UserError(f"{uri}: an MLflow store, but no sweep of ssmpe in it")
     return parents
 
 
-def _names(parents: list[Run]) -> tuple[str, ...]:
+def _names(parents: list["Run"]) -> tuple[str, ...]:
     return tuple(p.data.tags[schema.SWEEP] for p in parents)
 
 
-def _children(client: MlflowClient, parent: Run) -> list[Run]:
+def _children(client: "MlflowClient", parent: "Run") -> list["Run"]:
     """Trials of a sweep in the order in which they started."""
     of_parent = f"tags.`{schema.PARENT_RUN}` = '{parent.info.run_id}'"
-    condition = f"{of_parent} AND tags.`{schema.KIND}` = 'trial'"
+    condition = f"{of_parent} AND tags.`{schema.KIND}` = '{schema.KIND_TRIAL}'"
     return _search(client, [parent.info.experiment_id], condition, "start_time ASC")
 
 
-def _search(client: MlflowClient, experiments: list[str], condition: str, order: str) -> list[Run]:
+def _search(
+    client: "MlflowClient", experiments: list[str], condition: str, order: str
+) -> list["Run"]:
     found: list[Run] = []
     token: str | None = None
     while True:
@@ -170,12 +130,19 @@ def _search(client: MlflowClient, experiments: list[str], condition: str, order:
             return found
 
 
-def _trial(client: MlflowClient, run: Run) -> Trial:
+def _planned(parent: "Run") -> int:
+    """Number of trials: every row with every seed, which the sweep's run has as parameters."""
+    rows, seeds = (parent.data.params.get(p, "") for p in ("rows", "seeds"))
+    return len(rows.split(", ")) * len(seeds.split(", ")) if rows and seeds else 0
+
+
+def _trial(client: "MlflowClient", run: "Run") -> Trial:
     tags, run_id = run.data.tags, run.info.run_id
     reason = tags.get(schema.END_REASON)
-    missing = _TRIAL_TAGS - set(tags)
+    missing = [t for t in _TRIAL_TAGS if t not in tags]
+    missing += [p for p in _TRIAL_PARAMS if p not in run.data.params]
     if missing:
-        raise UserError(f"run {run_id}: a trial without the tag {min(missing)!r}")
+        raise UserError(f"run {run_id}: tagged as a trial, but without {', '.join(missing)}")
     return Trial(
         run_id=run_id,
         row=tags[schema.ROW],
@@ -189,7 +156,7 @@ def _trial(client: MlflowClient, run: Run) -> Trial:
     )
 
 
-def _curve(client: MlflowClient, run_id: str, metric: str) -> Curve:
+def _curve(client: "MlflowClient", run_id: str, metric: str) -> Curve:
     points = {p.step: p.value for p in client.get_metric_history(run_id, metric)}
     steps = sorted(points)
     return Curve(np.array(steps, dtype=np.int64), np.array([points[s] for s in steps]))

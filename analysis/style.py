@@ -81,6 +81,11 @@ def unit_axis(ax: Axes) -> None:
     ax.tick_params(length=0)
 
 
+def say_unannotated(ax: Axes) -> None:
+    """In a panel of scores that the set cannot have."""
+    ax.text(0.5, 0.5, "not annotated", transform=ax.transAxes, ha="center", color="#777777")
+
+
 def colour(index: int) -> str:
     """Colour of the index-th category."""
     return OKABE_ITO[index % len(OKABE_ITO)]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmpe.tracking import schema
+from ssmpe.tracking.schema import EndReason
 
 REFERENCE_ROW = "Ref."
 """the closed condition: every objective, no added excerpts (paper section 3.3)"""
@@ -46,7 +47,7 @@ class Trial:
     seed: int
     added_set: str
     added_excerpts: int
-    end_reason: schema.EndReason | None
+    end_reason: EndReason | None
     collapsed_at: Mapping[str, int | None]
     curves: Mapping[str, Curve]
     params: Mapping[str, str]
@@ -58,12 +59,12 @@ class Trial:
         A stopped run counts like any other, or the rows that degenerate would look healthier than
         they are. A failed, pruned or interrupted one says nothing about where its row ends.
         """
-        return self.end_reason in (schema.EndReason.COMPLETED, schema.EndReason.COLLAPSED)
+        return self.end_reason in (EndReason.COMPLETED, EndReason.COLLAPSED)
 
     @property
     def stopped(self) -> bool:
         """Whether it was ended early because it had collapsed."""
-        return self.end_reason is schema.EndReason.COLLAPSED
+        return self.end_reason is EndReason.COLLAPSED
 
     @property
     def supervised_only(self) -> bool:
@@ -96,7 +97,8 @@ class Sweep:
 
     Attributes:
         data: what the data are, in words, or the data root's path.
-        state: running, finished, failed or interrupted.
+        state: running, finished, failed (a trial has, or the sweep itself) or interrupted.
+        planned: number of trials it was to have.
         trials: supervised-only row first, then closed rows, then by added set and count.
     """
 
@@ -107,13 +109,18 @@ class Sweep:
     data: str
     state: str
     run_id: str
+    planned: int
     trials: tuple[Trial, ...]
 
     @property
     def unfinished(self) -> int:
-        """Trials without a result that a resumed sweep would still produce."""
-        pending = (None, schema.EndReason.INTERRUPTED)
-        return sum(t.end_reason in pending for t in self.trials)
+        """Trials that a resumed sweep would still bring to an end."""
+        ended = [t for t in self.trials if t.end_reason not in (None, EndReason.INTERRUPTED)]
+        return max(self.planned, len(self.trials)) - len(ended)
+
+    @property
+    def finished(self) -> bool:
+        return self.state in ("finished", "failed") and not self.unfinished
 
     @property
     def rows(self) -> tuple[str, ...]:

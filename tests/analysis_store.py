@@ -26,6 +26,7 @@ class Invented:
     end_reason: str | None = "completed"
     last_batch: int = N_BATCHES
     weights: dict[str, float] = field(default_factory=lambda: dict(WEIGHTS))
+    unannotated: tuple[str, ...] = ()
 
     def curves(self, sets: tuple[str, ...]) -> dict[str, dict[int, float]]:
         """Metric -> batch -> value: the more is added, the blanker the added set's kind."""
@@ -45,6 +46,8 @@ class Invented:
                 precision = float(0.9 * alive - 0.03 * index + rng.uniform(0, 0.02))
                 f1 = 2 * precision * recall / (precision + recall)
                 values = {"f1": f1, "recall": recall, "precision": precision, "blank_rate": blank}
+                if name in self.unannotated:
+                    values = {"blank_rate": blank}
                 for measure, value in values.items():
                     curves.setdefault(schema.set_metric(name, measure), {})[batch] = value
         curves[schema.TOTAL_LOSS] = {b: 100 / b for b in range(EVERY, self.last_batch + 1, EVERY)}
@@ -68,7 +71,9 @@ class Invented:
         }
 
 
-def sample_count_trials(seeds: int, added_sets: tuple[str, ...] = ("MusicNet/train",)) -> list:
+def sample_count_trials(
+    seeds: int, added_sets: tuple[str, ...] = ("MusicNet/train",)
+) -> list[Invented]:
     """Rows of a sweep over counts; of each set's largest count, every seed is stopped at 300."""
     short = {"MusicNet/train": "MN", "NSynth/train": "NS", "FMA/all": "FMA"}
     trials = []
@@ -102,7 +107,7 @@ def write_sweep(
     parent = client.create_run(
         experiment_id,
         tags={
-            schema.KIND: "sweep",
+            schema.KIND: schema.KIND_SWEEP,
             schema.SWEEP: name,
             schema.SCRIPT: "sample_count",
             schema.QUESTION: "Does the network degenerate the more, the more excerpts are added?",
@@ -111,6 +116,9 @@ def write_sweep(
             schema.STATE: state,
         },
     ).info.run_id
+    rows, seeds = {t.row: None for t in trials}, {str(t.seed): None for t in trials}
+    client.log_param(parent, "rows", ", ".join(rows))
+    client.log_param(parent, "seeds", ", ".join(seeds))
     for trial in trials:
         _write_trial(client, experiment_id, parent, name, trial, sets)
     return parent
@@ -125,7 +133,7 @@ def _write_trial(
     sets: tuple[str, ...],
 ) -> None:
     tags = {
-        schema.KIND: "trial",
+        schema.KIND: schema.KIND_TRIAL,
         schema.PARENT_RUN: parent,
         schema.SWEEP: name,
         schema.ROW: trial.row,
