@@ -25,8 +25,8 @@ class Criterion:
     """
 
     blank: float = 0.7
-    alive: float = 0.3
-    patience: int = 3
+    alive: float = 0.6
+    patience: int = 2
     recovery: float = 0.05
 
 

@@ -8,6 +8,7 @@ from ssmpe.config import DataConfig
 from ssmpe.data.annotation import Annotation
 from ssmpe.data.registry import resolve
 from ssmpe.data.store import AudioStore
+from ssmpe.errors import UserError
 
 Progress = Callable[[str, int, int], None]
 """Called with the set's name, tracks decoded and tracks in all."""
@@ -61,8 +62,11 @@ def load_sets(
         annotations = found.dataset.annotation if labelled else lambda track: None
         return LoadedSet(name, store, tuple(annotations(track) for track in store.tracks))
 
+    labelled = load(config.labelled, labelled=True)
+    if None in labelled.annotations:
+        raise UserError(f"data.labelled = {config.labelled!r}: that set has no annotations")
     return Sets(
-        labelled=load(config.labelled, labelled=True),
+        labelled=labelled,
         added=tuple(load(name, labelled=False) for name in config.added),
         percussion=load(config.percussion, labelled=False),
         evaluated=tuple(load(name, labelled=True) for name in config.evaluated_sets),

@@ -5,7 +5,7 @@ import pytest
 from ssmpe.collapse import Criterion, collapsed_at, collapsing
 
 BATCHES = list(range(50, 501, 50))
-ALIVE_LABELLED = [1.0, 1.0, 0.6, 0.2, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0]
+ALIVE_LABELLED = [1.0, 1.0, 0.65, 0.2, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0]
 BLANK_LABELLED = [1.0] * 10
 
 
@@ -54,7 +54,10 @@ def test_a_running_trial_is_given_time_to_come_alive():
 
 def test_a_trial_whose_blank_rate_is_falling_is_not_collapsing():
     rates = [1.0, 1.0, 1.0, 0.98, 0.94, 0.90, 0.86, 0.82, 0.77, 0.71]
-    assert not any(collapsing(BATCHES[:n], rates[:n], ALIVE_LABELLED[:n]) for n in range(1, 11))
+    slow = Criterion(patience=3)
+    assert not any(
+        collapsing(BATCHES[:n], rates[:n], ALIVE_LABELLED[:n], slow) for n in range(1, 11)
+    )
     assert collapsed_at(BATCHES, rates, ALIVE_LABELLED) == 200
 
 

@@ -26,8 +26,9 @@ MAX_FAILURES = 2
 KEPT_CHECKPOINTS = 2
 OBJECT_STORE_BYTES = 128 * 2**20
 """trials share data through the page cache, and hardly anything through Ray"""
-GRACE_SHARE, REDUCTION_FACTOR = 0.3, 1.25
-"""first rung of the collapse-stopping, as a share of a trial; and the ratio of its rungs"""
+GRACE_SHARE, REDUCTION_FACTOR = 0.3, 1.1
+"""first rung of the collapse-stopping, as a share of a trial; and the ratio of its rungs, so close
+that every validation from the first rung on is one"""
 
 _ENVIRONMENT = {
     # relative paths mean the same in a trial as for the user

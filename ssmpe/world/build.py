@@ -16,7 +16,7 @@ from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.world.plan import SIZES, WorldSize, plan
 from ssmpe.world.workers import write_all
 
-FORMAT_VERSION = 3  # raised whenever a world of the same size comes out different
+FORMAT_VERSION = 4  # raised whenever a world of the same size comes out different
 LIBRARIES = ("music21", "pretty_midi", "numpy", "scipy", "soxr")
 STAMP = "world.json"
 

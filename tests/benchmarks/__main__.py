@@ -1,0 +1,137 @@
+"""Prints measured medians and ratios, each ratio from one run: ``python -m tests.benchmarks``.
+
+``--json FILE`` writes them as JSON, too; ``--quick`` measures less often.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from ssmpe.config import TrialConfig
+from ssmpe.hcqt import HCQT
+from ssmpe.model import Autoencoder
+from ssmpe.objectives import REGISTRY, Batch, TotalLoss
+from ssmpe.presets import paper
+from ssmpe.seeding import torch_generator
+from tests.benchmarks.yardstick import DenseHCQT, PlainStep
+
+
+def alternately(first: Callable[[], Any], second: Callable[[], Any], n: int) -> tuple[float, float]:
+    """Median seconds of both, measured in turns so that other load hits them alike."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for repetition in range(n + 1):
+        for function, own in zip((first, second), times, strict=True):
+            started = time.perf_counter()
+            function()
+            if repetition:  # the first is a warm-up
+                own.append(time.perf_counter() - started)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+class FastStep:
+    """A training step of the closed condition as the project does it, on given audio."""
+
+    def __init__(self, config: TrialConfig) -> None:
+        g = config.geometry
+        self.hcqt = HCQT(g)
+        self.network = Autoencoder(g, config.model)
+        # PyTorch's annotations do not know this argument
+        self.network.to("cpu", memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.loss = TotalLoss(config.objectives, g, REGISTRY)
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), foreach=True)
+
+    def __call__(self, audio: torch.Tensor, drums: torch.Tensor, target: torch.Tensor) -> None:
+        from ssmpe.features import scaled_decibels
+
+        bins = self.hcqt.distinct(audio)
+        mixed = bins + 0.5 * self.hcqt.distinct(drums)
+        features = self.hcqt.gather(scaled_decibels(bins))
+        percussive = self.hcqt.gather(scaled_decibels(mixed))
+        batch = Batch(features, target, percussive)
+        total, _ = self.loss(self.network, batch, lambda name: torch_generator(name))
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+
+
+def measure_hcqt(n: int) -> dict[str, float]:
+    """The HCQT of 8 clips of 4 s at paper geometry."""
+    g = paper().geometry
+    fast, dense = HCQT(g), DenseHCQT(g)
+    audio = torch.randn(8, 1, g.excerpt_samples)
+    with torch.no_grad():
+        seconds, yardstick = alternately(lambda: fast(audio), lambda: dense(audio), n)
+    return {"seconds": seconds, "yardstick": yardstick}
+
+
+def measure_training(n: int) -> dict[str, float]:
+    """A training batch at paper geometry: m = 3, two excerpts, closed condition."""
+    config = paper()
+    g = config.geometry
+    audio, drums = torch.randn(2, 2, 1, g.excerpt_samples)
+    target = (torch.rand(2, g.n_bins, g.excerpt_frames) > 0.98).float()
+    fast, plain = FastStep(config), PlainStep(config)
+    seconds, yardstick = alternately(
+        lambda: fast(audio, drums, target), lambda: plain(audio, drums, target, 0), n
+    )
+    return {"seconds": seconds, "yardstick": yardstick}
+
+
+MEASURES: dict[str, tuple[Callable[[int], dict[str, float]], int]] = {
+    "HCQT, paper geometry, 8 clips of 4 s": (measure_hcqt, 5),
+    "training batch, paper geometry, m = 3, 2 excerpts, closed": (measure_training, 3),
+}
+
+
+def hardware() -> dict[str, Any]:
+    """What it was measured on."""
+    model = platform.processor()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((x.split(": ")[1] for x in lines if x.startswith("model name")), model)
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    given = parser.parse_args()
+    torch.manual_seed(0)
+    results = {}
+    table = Table("what", "median", "yardstick", "ratio", box=None)
+    for name, (measure, repetitions) in MEASURES.items():
+        found = measure(1 if given.quick else repetitions)
+        results[name] = {**found, "ratio": found["yardstick"] / found["seconds"]}
+        numbers = (f"{found[k]:.3f} s" for k in ("seconds", "yardstick"))
+        table.add_row(name, *numbers, f"{results[name]['ratio']:.1f}×")
+    console = Console()
+    console.print(table)
+    facts = hardware()
+    console.print(", ".join(f"{k}: {v}" for k, v in facts.items()), highlight=False)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    console.print(f"peak memory of all of it: {peak:.1f} GiB", highlight=False)
+    if given.json:
+        given.json.write_text(json.dumps({"hardware": facts, "results": results}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

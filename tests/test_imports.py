@@ -1,0 +1,80 @@
+"""One direction of dependencies: a module may import what stands before it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = (
+    ("errors", "units", "seeding"),
+    ("config",),
+    ("presets", "data", "world"),
+    ("sets", "kernels"),
+    ("hcqt", "features", "salience", "collapse"),
+    ("model", "transforms"),
+    ("objectives", "inference", "checkpoint"),
+    ("batches", "evaluation"),
+    ("training",),
+    ("sweep",),
+    ("deltas", "estimate", "options", "tracking"),
+    ("runner",),
+    ("cli",),
+)
+RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
+MODULES = sorted(
+    p for p in (ROOT / "ssmpe").rglob("*.py") if p.parent.name != "ssmpe" or p.stem != "__init__"
+)
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1]
+
+
+def own_part(path: Path) -> str:
+    return path.relative_to(ROOT / "ssmpe").with_suffix("").parts[0]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_modules_import_what_stands_before_them(path):
+    part = own_part(path)
+    assert part in RANK, f"give {part} a layer"
+    parts = {part_of(n) for n in imported(path) if n.startswith("ssmpe.")} & RANK.keys()
+    above = {other for other in parts if RANK[other] > RANK[part]}
+    assert not above
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_only_the_runner_knows_ray_and_only_tracking_knows_mlflow(path):
+    tops = {name.split(".")[0] for name in imported(path)}
+    assert "ray" not in tops or own_part(path) == "runner"
+    assert "mlflow" not in tops or own_part(path) == "tracking"
+    assert not tops & {"analysis", "sweeps", "tests"}
+
+
+def test_analysis_reads_the_store_alone():
+    for path in (ROOT / "analysis").glob("*.py"):
+        names = imported(path)
+        own = {n for n in names if n.startswith("ssmpe.")}
+        allowed = ("ssmpe.tracking.schema", "ssmpe.errors", "ssmpe.tracking")
+        assert all(n.startswith(allowed) for n in own), path
+        assert not {n.split(".")[0] for n in names} & {"torch", "ray", "sweeps"}, path
+
+
+def test_every_sweep_is_a_short_file_with_a_question():
+    for path in (ROOT / "sweeps").glob("[!_]*.py"):
+        text = path.read_text()
+        assert len(text.splitlines()) <= 50, path
+        question = ast.get_docstring(ast.parse(text))
+        assert question, path
+        assert question.splitlines()[0].endswith("?"), path
