@@ -10,6 +10,9 @@ from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.runner.run import Report, run_sweep
 from ssmpe.sweep import Sweep
 
+LOG_WIDTH = 110
+"""columns of tables in a file; a terminal tells its own"""
+
 
 def main(sweep: Sweep, report: Report | None = None, arguments: Sequence[str] | None = None) -> int:
     """Run a sweep from the command line; the exit code.
@@ -23,6 +26,8 @@ def main(sweep: Sweep, report: Report | None = None, arguments: Sequence[str] | 
     """
     given = sys.argv[1:] if arguments is None else arguments
     console = Console()
+    if not console.is_terminal:
+        console.width = LOG_WIDTH
     try:
         options = sweep_options.parse(sweep.question, f"sweeps/{sweep.name}.py", given)
         return run_sweep(sweep, options, report, console)

@@ -72,6 +72,10 @@ class EvaluationSet:
     def __len__(self) -> int:
         return len(self._references)
 
+    @property
+    def geometry(self) -> GeometryConfig:
+        return self._hcqt.geometry
+
     def track_name(self, i: int) -> str:
         return self._source.store.tracks[i].name
 
@@ -145,7 +149,7 @@ def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[Eva
 
 def evaluate(network: Autoencoder, evaluated: EvaluationSet, autocast: bool = False) -> SetScores:
     """Scores of a network in evaluation mode on a set."""
-    g = evaluated._hcqt.geometry
+    g = evaluated.geometry
     tracks = {}
     for i, estimate in enumerate(evaluated.saliences(network, autocast)):
         scores = score_track(estimate.cpu(), evaluated.reference(i), g)

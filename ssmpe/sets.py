@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ssmpe.config import DataConfig
 from ssmpe.data.annotation import Annotation
+from ssmpe.data.excerpts import ExcerptSampler
 from ssmpe.data.registry import resolve
 from ssmpe.data.store import AudioStore
 from ssmpe.errors import UserError
@@ -49,8 +50,9 @@ def load_sets(
     """Open the sets of a trial under the data root, decoding what the cache does not yet hold.
 
     Raises:
-        UserError: an unknown or missing set, or a file of a labelled or evaluated set that cannot
-            be used. Unusable audio of unlabelled sets is skipped and reported by their stores.
+        UserError: an unknown or missing set, one too small for a batch, or a file of a labelled or
+            evaluated set that cannot be used. Unusable audio of unlabelled sets is skipped and
+            reported by their stores.
     """
 
     def load(name: str, labelled: bool) -> LoadedSet:
@@ -65,6 +67,10 @@ def load_sets(
     labelled = load(config.labelled, labelled=True)
     if None in labelled.annotations:
         raise UserError(f"data.labelled = {config.labelled!r}: that set has no annotations")
+    # refuses a batch larger than the set here, before any trial has started
+    ExcerptSampler(labelled.store, 1, (), drop_incomplete=True).batches_per_epoch(
+        config.labelled_excerpts
+    )
     return Sets(
         labelled=labelled,
         added=tuple(load(name, labelled=False) for name in config.added),

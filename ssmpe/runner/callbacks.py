@@ -9,9 +9,10 @@ from ray.tune import Callback
 
 from ssmpe.checkpoint import PLAIN
 from ssmpe.config import TrialConfig
+from ssmpe.errors import OutOfSpaceError
 from ssmpe.runner import reports
 from ssmpe.runner.progress import Progress
-from ssmpe.runner.space import SpaceStopper
+from ssmpe.runner.space import tells_of_full_disk
 from ssmpe.runner.trainable import PICTURES
 from ssmpe.sweep import Trial
 from ssmpe.tracking import schema
@@ -66,8 +67,11 @@ class SweepCallback(Callback):
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._ended(trial, errored=False)
 
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        _end_if_disk_is_full(trial)
+
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        SpaceStopper.note(trial.get_error())
+        _end_if_disk_is_full(trial)
         self._ended(trial, errored=True)
 
     def _ended(self, trial: Any, errored: bool) -> None:
@@ -94,6 +98,15 @@ class SweepCallback(Callback):
         with checkpoint.as_directory() as folder:
             for name in (f"{BEST}.pt", PLAIN):
                 self._tracker.log_file(trial, Path(folder) / name, schema.BEST_CHECKPOINT_ARTIFACT)
+
+
+def _end_if_disk_is_full(trial: Any) -> None:
+    """Abort the sweep: other trials would fail as well, and a retry would not help.
+
+    Aborted, they are still running as far as Tune knows, and a resume continues them.
+    """
+    if tells_of_full_disk(trial.get_error()):
+        raise OutOfSpaceError("a trial could not write its checkpoint")
 
 
 def trial_of(trial: Any) -> Trial:

@@ -12,12 +12,12 @@ import ray
 from ray import tune
 
 from ssmpe.config import TrialConfig
-from ssmpe.errors import UserError
+from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.runner import reports
 from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.scheduler import CollapseASHA
-from ssmpe.runner.space import SpaceStopper
+from ssmpe.runner.space import tells_of_full_disk
 from ssmpe.runner.trainable import Worker, run_trial
 from ssmpe.sweep import Trial
 
@@ -38,6 +38,8 @@ _ENVIRONMENT = {
     # a killed driver loses a second, not ten
     "TUNE_GLOBAL_CHECKPOINT_S": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    # no banner: the sweep has a display of its own
+    "RAY_AIR_NEW_OUTPUT": "0",
 }
 
 
@@ -86,6 +88,7 @@ def run(plan: Plan, cache: Path, resume: bool) -> tune.ResultGrid:
 
     Raises:
         UserError: no node has what a trial asks for.
+        OutOfSpaceError: a disk filled up.
     """
     _require_resources(plan)
     folder = f"{plan.storage.rstrip('/')}/{plan.name}"
@@ -94,7 +97,15 @@ def run(plan: Plan, cache: Path, resume: bool) -> tune.ResultGrid:
         tuner = tune.Tuner.restore(folder, trainable, resume_unfinished=True, resume_errored=True)
     else:  # also a resume of a sweep that died before Tune first wrote down its state
         tuner = _new_tuner(plan, cache, trainable)
-    return tuner.fit()
+    try:
+        return tuner.fit()
+    except Exception as error:
+        if isinstance(error.__cause__, OutOfSpaceError) or tells_of_full_disk(error):
+            raise OutOfSpaceError(
+                f"a disk is full, that of {plan.storage} or of the temporary folder; free some "
+                f"space and continue with --resume {plan.name}"
+            ) from error
+        raise
 
 
 def _new_tuner(plan: Plan, cache: Path, trainable: Any) -> tune.Tuner:
@@ -114,7 +125,6 @@ def _new_tuner(plan: Plan, cache: Path, trainable: Any) -> tune.Tuner:
             name=plan.name,
             storage_path=plan.storage,
             callbacks=[SweepCallback()],
-            stop=SpaceStopper(),
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             checkpoint_config=tune.CheckpointConfig(num_to_keep=KEPT_CHECKPOINTS),
             verbose=0,

@@ -13,12 +13,12 @@ from ssmpe.training import Trainer
 
 SECONDS = 4.0
 """shown of a set's first track"""
-_SCALE = 3
-"""pixels per bin and frame, at the least"""
+_HEIGHT, _WIDTH = 400, 450
+"""pixels of a panel, about: bins and frames are drawn as whole pixels"""
 
 
 def save_pictures(trainer: Trainer, folder: Path) -> None:
-    """One PNG per evaluated set: above the truth, below the salience, low pitches at the bottom."""
+    """One PNG per evaluated set: truth (if known) left, salience right, low pitches at the bottom."""
     for evaluated in trainer.evaluated:
         file = folder / evaluated.name.replace("/", "-") / f"{trainer.batch:06d}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -29,11 +29,12 @@ def _picture(trainer: Trainer, evaluated: EvaluationSet) -> NDArray[np.float32]:
     g = trainer.config.geometry
     n_frames = round(SECONDS * g.frame_rate)
     features = evaluated.features(0)[..., :n_frames]
-    estimate = salience(trainer.network, features, trainer.autocast).cpu().numpy()
-    rows = [estimate]
+    panels = [salience(trainer.network, features, trainer.autocast).cpu().numpy()]
     truth = evaluated.reference(0).on_frames
     if truth is not None:
-        target = blurred_target(truth.f0s[:n_frames], g)
-        rows = [target, np.ones((2, target.shape[1]), np.float32), estimate]
-    stacked = np.concatenate([row[::-1] for row in rows])
-    return np.kron(stacked, np.ones((1, _SCALE), np.float32)).repeat(_SCALE, axis=0)
+        panels.insert(0, blurred_target(truth.f0s[:n_frames], g))
+    n_bins, n_frames = panels[0].shape
+    pixels = np.ones((max(1, _HEIGHT // n_bins), max(1, _WIDTH // n_frames)), np.float32)
+    drawn = [np.kron(panel[::-1], pixels) for panel in panels]
+    line = np.ones((drawn[0].shape[0], 2), np.float32)
+    return np.concatenate([drawn[0], *(x for panel in drawn[1:] for x in (line, panel))], axis=1)

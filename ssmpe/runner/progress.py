@@ -81,12 +81,11 @@ class Progress:
     def table(self) -> Table:
         """All trials as they stand."""
         sets = list(dict.fromkeys(name for line in self._lines.values() for name in line.blank))
-        table = Table(box=None, pad_edge=False)
-        for heading in ("trial", "batch", "loss", "val. F1"):
-            table.add_column(heading, justify="left" if heading == "trial" else "right")
-        for name in sets:
-            table.add_column(f"blank {short(name)}", justify="right")
-        table.add_column("state")
+        table = Table(box=None, pad_edge=False, caption="sets: share of blank frames")
+        table.add_column("trial", no_wrap=True)
+        for heading in ("batch", "loss", "val. F1", *map(short, sets)):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("state", no_wrap=True)
         for line in self._lines.values():
             rates = [_number(line.blank.get(name)) for name in sets]
             numbers = [_batch(line), _number(line.loss), _number(line.f1)]

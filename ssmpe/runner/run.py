@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ssmpe.config import TrialConfig
 from ssmpe.data.cache import cache_dir
-from ssmpe.errors import OutOfSpaceError, UserError
+from ssmpe.errors import UserError
 from ssmpe.options import RESULTS, Options
 from ssmpe.presets import preset
 from ssmpe.runner import engine, show
@@ -19,7 +19,6 @@ from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.provision import embedded_root, open_all_sets
-from ssmpe.runner.space import SpaceStopper
 from ssmpe.sweep import Sweep, Trial
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker, check_server, local_uri
@@ -152,11 +151,6 @@ def _run_plan(
         with Progress(console, list(plan.trials)) as progress:
             SweepCallback.attach(tracker, progress, sweep_tags(plan))
             grid = engine.run(plan, cache, resume)
-        if SpaceStopper.full:
-            raise OutOfSpaceError(
-                f"a disk is full, that of {plan.storage} or of the temporary folder; free some "
-                f"space and continue with --resume {plan.name}"
-            )
         failed, unfinished = engine.failures(grid), engine.unfinished(grid, plan)
         for trial in unfinished:
             tags = {schema.END_REASON: str(schema.EndReason.INTERRUPTED)}
@@ -170,7 +164,7 @@ def _run_plan(
     if report and arrived and state != "interrupted":
         for line in report(plan.tracking_uri, plan.name, results / "figures" / plan.name):
             console.print(line, highlight=False, soft_wrap=True)
-    show.farewell(console, plan, state, failed, arrived)
+    show.farewell(console, plan, state, failed, arrived, tracker.url)
     return {"finished": 0, "interrupted": 130}.get(state, 1)
 
 

@@ -53,7 +53,12 @@ def dry_run(
 
 
 def farewell(
-    console: Console, plan: Plan, state: str, failed: Mapping[str, str], arrived: bool
+    console: Console,
+    plan: Plan,
+    state: str,
+    failed: Mapping[str, str],
+    arrived: bool,
+    url: str,
 ) -> None:
     """How the sweep ended, what failed, and how to go on."""
     if failed:
@@ -70,9 +75,11 @@ def farewell(
             highlight=False,
             soft_wrap=True,
         )
-    console.print(
-        f"open the results with: {ui_command(plan.tracking_uri)}", highlight=False, soft_wrap=True
-    )
+    for line in (
+        f"to look at the runs: {ui_command(plan.tracking_uri)}",
+        f"and then open {url}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
 
 
 def _said(value: Any) -> str:

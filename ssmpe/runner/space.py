@@ -1,25 +1,14 @@
-"""Ends a sweep whose disk is full, so that what is there stays whole."""
+"""Telling a full disk from other errors."""
 
 import errno
 import os
-from typing import Any
-
-from ray import tune
 
 
-class SpaceStopper(tune.Stopper):
-    """Stops all trials once one has failed for lack of space on the disk."""
-
-    full = False
-    """whether that has happened in this process"""
-
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False
-
-    def stop_all(self) -> bool:
-        return SpaceStopper.full
-
-    @classmethod
-    def note(cls, error: object) -> None:
-        """Look whether an error (of a trial, in whatever wrapping) tells of a full disk."""
-        cls.full = cls.full or os.strerror(errno.ENOSPC) in str(error)
+def tells_of_full_disk(error: BaseException | str | None) -> bool:
+    """Whether an error, or one that caused it, or what a worker said of one, is a full disk's."""
+    text = os.strerror(errno.ENOSPC)
+    while error is not None and not isinstance(error, str):
+        if getattr(error, "errno", None) == errno.ENOSPC or text in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return error is not None and text in error

@@ -1,5 +1,6 @@
 """The function that Ray runs for every trial."""
 
+import gc
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from ray import tune
 
 from ssmpe.config import TrialConfig
 from ssmpe.runner import reports
-from ssmpe.runner.memory import keep_freed_memory
+from ssmpe.runner.memory import keep_freed_memory, return_freed_memory
 from ssmpe.runner.pictures import save_pictures
 from ssmpe.sets import load_sets
 from ssmpe.training import DivergedError, Trainer, Validation
@@ -50,6 +51,8 @@ def run_trial(parameters: dict[str, Any]) -> None:
     # a reused process keeps the state of the trial before it
     torch.set_num_threads(worker.threads)
     keep_freed_memory()
+    gc.collect()
+    return_freed_memory()
     sets = load_sets(
         config.data, config.geometry.sample_rate, Path(worker.data_root), Path(worker.cache)
     )

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ssmpe.config import TrialConfig
+from ssmpe.features import scaled_decibels
 from ssmpe.hcqt import HCQT
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
@@ -52,8 +53,6 @@ class FastStep:
         self.optimizer = torch.optim.AdamW(self.network.parameters(), foreach=True)
 
     def __call__(self, audio: torch.Tensor, drums: torch.Tensor, target: torch.Tensor) -> None:
-        from ssmpe.features import scaled_decibels
-
         bins = self.hcqt.distinct(audio)
         mixed = bins + 0.5 * self.hcqt.distinct(drums)
         features = self.hcqt.gather(scaled_decibels(bins))

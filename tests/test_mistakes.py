@@ -1,0 +1,179 @@
+"""What users get wrong: one clear line, exit code 2, before anything has run."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ssmpe.cli import main
+from ssmpe.data.cache import cache_dir
+from ssmpe.sets import load_sets
+from ssmpe.training import Trainer
+from sweeps.sample_count import SWEEP
+
+ROWS = ("--rows", "Ref.,+MN-1")
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """Runs the sweep with arguments, and returns the one line it is refused with."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> str:
+        assert main(SWEEP, None, arguments) == 2
+        error = capsys.readouterr().err.strip()
+        assert error.startswith("error: ")
+        assert "\n" not in error
+        assert not list(tmp_path.glob("results/sweeps/*"))
+        assert not list(tmp_path.glob("results/ray/*"))
+        return error
+
+    return run
+
+
+@pytest.fixture
+def damaged(world, tmp_path):
+    """A data root of which one dataset may be changed, the others being the world's."""
+
+    def make(dataset: str) -> Path:
+        root = tmp_path / "data"
+        root.mkdir()
+        for folder in world.iterdir():
+            if folder.name == dataset:
+                shutil.copytree(folder, root / folder.name)
+            else:
+                (root / folder.name).symlink_to(folder)
+        return root
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--rows", "+MN-3"), "'+MN-3'"),
+        (("--set", "training.n_batches"), "KEY.PATH=VALUE"),
+        (("--set", "training.nbatches=3"), "training.nbatches"),
+        (("--set", "training.n_batches=0"), "training.n_batches = 0"),
+        (("--set", "training.learning_rate=fast"), "'fast'"),
+        (("--set", "objectives.weights.timber=1"), "'timber'"),
+        (("--seeds", "x"), "--seeds 'x'"),
+        (("--resume", "nothing"), "--resume nothing"),
+        (("--tracking-uri", "http://127.0.0.1:9"), "http://127.0.0.1:9"),
+        (("--data-root", "/no/such/folder"), "/no/such/folder"),
+        (("--set", "data.labelled=URMP/trains"), "'URMP/trains'"),
+        (("--set", "data.labelled=E-GMD/train"), "no annotations"),
+    ],
+)
+def test_options(world, refused, arguments, said):
+    assert said in refused(*arguments)
+
+
+def test_a_batch_larger_than_the_labelled_set(world, refused):
+    said = refused("--rows", "Ref.", "--set", "data.labelled_excerpts=36")
+    assert "36" in said
+    assert "35" in said
+
+
+def test_a_cache_that_cannot_be_written(refused, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SSMPE_CACHE", str(tmp_path / "file" / "cache"))
+    assert str(tmp_path / "file") in refused()
+
+
+def test_results_that_cannot_be_written(refused, tmp_path):
+    (tmp_path / "results").touch()
+    assert str(tmp_path / "results") in refused()
+
+
+def test_a_data_root_without_a_needed_set(damaged, refused, tmp_path):
+    root = damaged("")
+    (root / "MusicNet").unlink()
+    said = refused("--data-root", str(root), *ROWS)
+    assert str(root / "MusicNet") in said
+    assert "train_data" in said
+
+
+@pytest.mark.parametrize("pattern", ["05_*", "05_*/AuMix_*.wav", "05_*/F0s_1_*.txt"])
+def test_a_half_empty_labelled_set(damaged, refused, pattern):
+    root = damaged("URMP")
+    (found,) = (root / "URMP").glob(pattern)
+    shutil.rmtree(found) if found.is_dir() else found.unlink()
+    said = refused("--data-root", str(root), *ROWS)
+    assert ("05" in said) if found.suffix == "" else (found.name in said)
+
+
+def overwrite(path: Path, samples: np.ndarray) -> None:
+    soundfile.write(path, samples, 22050, subtype="FLOAT")
+
+
+BAD_AUDIO = {
+    "unreadable": lambda path: path.write_bytes(b"no audio"),
+    "empty": lambda path: overwrite(path, np.zeros(0)),
+    "zero bytes": lambda path: path.write_bytes(b""),
+    "NaN": lambda path: overwrite(path, np.full(50_000, np.nan)),
+}
+
+
+@pytest.mark.parametrize("damage", BAD_AUDIO)
+def test_bad_audio_of_a_labelled_set(damaged, refused, damage):
+    root = damaged("URMP")
+    (path,) = (root / "URMP").glob("05_*/AuMix_*.wav")
+    BAD_AUDIO[damage](path)
+    assert str(path) in refused("--data-root", str(root), *ROWS)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("0.0 440\n0.01 foo\n", "line 2"), ("", ""), ("900.0 440\n900.01 440\n", "900")],
+    ids=["garbled", "empty", "of another recording"],
+)
+def test_bad_annotations(damaged, refused, text, said):
+    root = damaged("URMP")
+    (path,) = (root / "URMP").glob("02_*/F0s_1_*.txt")
+    other = [p for p in path.parent.glob("F0s_*.txt") if p != path]
+    path.write_text(text)
+    if said == "900":
+        for part in other:
+            part.write_text(text)
+    error = refused("--data-root", str(root), *ROWS)
+    assert path.parent.name in error
+    assert said in error
+
+
+def test_bad_audio_of_an_unlabelled_set_is_skipped_counted_and_listed(damaged, brief):
+    root = damaged("MusicNet")
+    first, second = sorted((root / "MusicNet" / "train_data").glob("*.wav"))[:2]
+    first.write_bytes(b"no audio")
+    overwrite(second, np.full(50_000, np.nan))
+    config = brief.replace({"data.added": {"MusicNet/train": 1}, "data.evaluation": []})
+    sets = load_sets(config.data, 22050, root, cache_dir())
+    skipped = sets.added[0].store.skipped
+    assert {Path(entry.path).name for entry in skipped} == {first.name, second.name}
+    assert len(sets.added[0].store) == 38
+    assert str(first) in (sets.added[0].store.folder / "skipped.json").read_text()
+
+
+def test_stereo_other_rates_silence_and_very_short_tracks_are_fine(damaged, brief):
+    root = damaged("MusicNet")
+    files = sorted((root / "MusicNet" / "train_data").glob("*.wav"))
+    rng = np.random.default_rng(0)
+    soundfile.write(files[0], rng.uniform(-1, 1, (48_000, 2)), 48_000)
+    overwrite(files[1], np.zeros(30_000))
+    overwrite(files[2], np.full(1, 0.5))
+    for file in files[3:]:
+        file.unlink()
+        (root / "MusicNet" / "train_labels" / f"{file.stem}.csv").unlink()
+    config = brief.replace(
+        {
+            "data.added": {"MusicNet/train": 3},
+            "data.evaluation": [],
+            "training.n_batches": 2,
+        }
+    )
+    sets = load_sets(config.data, 22050, root, cache_dir())
+    assert len(sets.added[0].store) == 3
+    (validation,) = Trainer(config, sets).run()
+    assert np.isfinite(validation.losses["total"])
