@@ -44,6 +44,11 @@ class Autoencoder(nn.Module):
             assert self.decoder.output.bias is not None
             nn.init.constant_(self.decoder.output.bias, model.output_bias)
 
+    def channels_last(self, device: str = "cpu") -> "Autoencoder":
+        """The network on a device, with weights in the memory format of its activations."""
+        # PyTorch's annotations do not know this argument
+        return self.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
     def forward(self, features: Tensor) -> Tensor:
         x = features.transpose(2, 3).contiguous(memory_format=torch.channels_last)
         latent, levels = self.encoder(x)

@@ -71,8 +71,7 @@ class Trainer:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("weights", config.training.seed))
             self.network = Autoencoder(g, config.model)
-        # PyTorch's annotations do not know this argument
-        self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.channels_last(device)
         self.loss = TotalLoss(config.objectives, g, REGISTRY)
         self.batches = BatchMaker(config, sets, self.hcqt, self.loss.needs, device)
         self.evaluated = prepare(sets.evaluated, self.hcqt, device)

@@ -39,7 +39,7 @@ def test_what_means_the_same_has_one_identity():
     base = TrialConfig()
     assert base.replace({"data.added.MusicNet/train": 0}) == base
     assert base.replace({"objectives.weights.energy": 0}) == base
-    shuffled = ObjectivesConfig(weights=dict(reversed(base.objectives.weights.items())))
+    shuffled = ObjectivesConfig(weights=dict(reversed(list(base.objectives.weights.items()))))
     assert list(shuffled.weights) == list(base.objectives.weights)
     assert base.replace({"training.clip_norm": 1}).identity == base.identity
 

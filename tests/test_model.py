@@ -42,7 +42,7 @@ def test_memory_format_does_not_change_the_output(geometry):
     network = Autoencoder(geometry, ModelConfig(1)).eval()
     x = torch.rand(2, 6, geometry.n_bins, 30)
     expected = network(x)
-    torch.testing.assert_close(network.to(memory_format=torch.channels_last)(x), expected)
+    torch.testing.assert_close(network.channels_last()(x), expected)
 
 
 def test_frames_beyond_the_receptive_field_do_not_matter(geometry):

@@ -56,7 +56,7 @@ class TestContract:
         total, values = loss_of(name, geometry)(network, batch, generator)
         assert total.shape == ()
         assert torch.isfinite(total)
-        assert float(total) >= 0
+        assert float(total.detach()) >= 0
         assert float(values[name]) == float(total.detach())
         assert not values[name].requires_grad
         total.backward()
@@ -118,6 +118,7 @@ class TestPullToBlank:
             network = Network(-2.0)
             total, _ = loss_of(name, geometry, stop_gradient=stop)(network, batch, generator)
             total.backward()
+            assert network.bias.grad is not None
             pulls[stop] = float(network.bias.grad)
         assert pulls[False] > pulls[True]
 

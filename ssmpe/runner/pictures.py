@@ -18,7 +18,7 @@ _HEIGHT, _WIDTH = 400, 450
 
 
 def save_pictures(trainer: Trainer, folder: Path) -> None:
-    """One PNG per evaluated set: truth (if known) left, salience right, low pitches at the bottom."""
+    """One PNG per evaluated set: the truth, if known, left of the salience; low pitches below."""
     for evaluated in trainer.evaluated:
         file = folder / evaluated.name.replace("/", "-") / f"{trainer.batch:06d}.png"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -46,9 +46,7 @@ class FastStep:
     def __init__(self, config: TrialConfig) -> None:
         g = config.geometry
         self.hcqt = HCQT(g)
-        self.network = Autoencoder(g, config.model)
-        # PyTorch's annotations do not know this argument
-        self.network.to("cpu", memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = Autoencoder(g, config.model).channels_last()
         self.loss = TotalLoss(config.objectives, g, REGISTRY)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), foreach=True)
 
