@@ -93,7 +93,7 @@ def test_a_data_root_without_a_needed_set(damaged, refused, tmp_path):
     (root / "MusicNet").unlink()
     said = refused("--data-root", str(root), *ROWS)
     assert str(root / "MusicNet") in said
-    assert "train_data" in said
+    assert "expected layout: MusicNet/{train,test}_data/ID.wav" in said
 
 
 @pytest.mark.parametrize("pattern", ["05_*", "05_*/AuMix_*.wav", "05_*/F0s_1_*.txt"])

@@ -52,6 +52,9 @@ def cluster(address: str | None) -> Iterator[None]:
     """
     for key, value in _ENVIRONMENT.items():
         os.environ.setdefault(key, value)
+    for name in ("ray.tune", "ray.train", "ray.air"):
+        # what they say of failed trials stands in our own words at the end
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     shared = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address is None:
@@ -163,7 +166,8 @@ def failures(grid: tune.ResultGrid) -> dict[str, str]:
     for result in grid:
         name = _planned(result).name
         if result.error:
-            found[name] = str(result.error).strip().splitlines()[-1]
+            reason = str(result.error).strip().splitlines()[-1]
+            found[name] = f"{reason} (in full: {result.path}/error.txt)"
         elif result.metrics and result.metrics.get(reports.FAILURE):
             found[name] = result.metrics[reports.FAILURE]
     return found
