@@ -20,6 +20,8 @@ class Criterion:
         alive: a set whose blank rate is at most this is alive.
         patience: validations in a row for which a *running* trial must have been collapsed on a
             set before it is called collapsing.
+        certain: the blank rate it must not fall below over those validations: somewhat above
+            ``blank``, because at the border the verdict changes from validation to validation.
         recovery: a blank rate that fell by at least this over those validations is on its way
             back, and its trial is not collapsing.
     """
@@ -27,6 +29,7 @@ class Criterion:
     blank: float = 0.7
     alive: float = 0.6
     patience: int = 2
+    certain: float = 0.75
     recovery: float = 0.05
 
 
@@ -74,6 +77,9 @@ def collapsing(
     start = collapsed_at(batches, blank_rates, validation_blank_rates, criterion)
     if start is None or len(batches) < criterion.patience:
         return False
-    since = batches[-criterion.patience]
-    fell = blank_rates[-criterion.patience] - blank_rates[-1]
-    return start <= since and fell < criterion.recovery
+    recent = blank_rates[-criterion.patience :]
+    return (
+        start <= batches[-criterion.patience]
+        and min(recent) >= criterion.certain
+        and recent[0] - recent[-1] < criterion.recovery
+    )

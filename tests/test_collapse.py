@@ -61,6 +61,13 @@ def test_a_trial_whose_blank_rate_is_falling_is_not_collapsing():
     assert collapsed_at(BATCHES, rates, ALIVE_LABELLED) == 200
 
 
+def test_at_the_border_nothing_is_certain():
+    rates = [1.0, 1.0, 0.9, 0.74, 0.72, 0.74, 0.73, 0.74, 0.73, 0.71]
+    lasting = [collapsing(BATCHES[:n], rates[:n], ALIVE_LABELLED[:n]) for n in range(1, 11)]
+    assert not any(lasting)
+    assert collapsed_at(BATCHES, rates, ALIVE_LABELLED) == 200
+
+
 def test_what_is_collapsing_is_collapsed():
     for n in range(11):
         for rates in ([1.0] * 10, [1.0, 0.1] + [0.9] * 8):
