@@ -126,10 +126,12 @@ class Trainer:
         plain = checkpoint.load_plain(folder)
         if TrialConfig.from_dict(plain["config"]) != self.config:
             raise UserError(f"{folder}: a checkpoint of another configuration")
+        # everything is read before anything is changed: the folder may be damaged
         state = checkpoint.load_tensors(folder, STATE, self.device)
+        best = checkpoint.load_tensors(folder, BEST, self.device)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
-        self.best_weights = checkpoint.load_tensors(folder, BEST, self.device)
+        self.best_weights = best
         self.batch = plain["batch"]
         self.best_f1, self.best_batch = plain["best_f1"], plain["best_batch"]
         return plain

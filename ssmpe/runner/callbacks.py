@@ -1,6 +1,8 @@
 """Passes on what happens to trials: to the tracker, and to whoever watches."""
 
+import errno
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +11,6 @@ from ray.tune import Callback
 
 from ssmpe.checkpoint import PLAIN
 from ssmpe.config import TrialConfig
-from ssmpe.errors import OutOfSpaceError
 from ssmpe.runner import reports
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.space import tells_of_full_disk
@@ -101,12 +102,9 @@ class SweepCallback(Callback):
 
 
 def _end_if_disk_is_full(trial: Any) -> None:
-    """Abort the sweep: other trials would fail as well, and a retry would not help.
-
-    Aborted, they are still running as far as Tune knows, and a resume continues them.
-    """
+    """Abort the sweep: other trials would fail as well, and a retry would not help."""
     if tells_of_full_disk(trial.get_error()):
-        raise OutOfSpaceError("a trial could not write its checkpoint")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def trial_of(trial: Any) -> Trial:

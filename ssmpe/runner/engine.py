@@ -3,7 +3,8 @@
 import contextlib
 import logging
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from ray import tune
 from ssmpe.config import TrialConfig
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.runner import reports
+from ssmpe.runner.attempts import next_attempt
 from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.scheduler import CollapseASHA
-from ssmpe.runner.space import tells_of_full_disk
+from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.trainable import Worker, run_trial
 from ssmpe.sweep import Trial
 
@@ -35,8 +37,6 @@ _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # MLflow is the record; Tune's own log files would be a second one
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    # a killed driver loses a second, not ten
-    "TUNE_GLOBAL_CHECKPOINT_S": "1",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # no banner: the sweep has a display of its own
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -86,36 +86,39 @@ def resources() -> tuple[int, float]:
     return int(found.get("CPU", 0)), float(found.get("GPU", 0))
 
 
-def run(plan: Plan, cache: Path, resume: bool) -> tune.ResultGrid:
-    """Run, or continue, the trials of a plan.
+def run(plan: Plan, trials: Sequence[Trial], cache: Path) -> tune.ResultGrid:
+    """Run those trials of a plan, each from its newest checkpoint if there is one.
 
     Raises:
         UserError: no node has what a trial asks for.
         OutOfSpaceError: a disk filled up.
     """
     _require_resources(plan)
-    folder = f"{plan.storage.rstrip('/')}/{plan.name}"
-    trainable = tune.with_resources(run_trial, {"cpu": plan.threads, "gpu": plan.gpus_per_trial})
-    if resume and tune.Tuner.can_restore(folder):
-        tuner = tune.Tuner.restore(folder, trainable, resume_unfinished=True, resume_errored=True)
-    else:  # also a resume of a sweep that died before Tune first wrote down its state
-        tuner = _new_tuner(plan, cache, trainable)
     try:
-        return tuner.fit()
+        return _tuner(plan, trials, cache).fit()
     except Exception as error:
-        if isinstance(error.__cause__, OutOfSpaceError) or tells_of_full_disk(error):
+        # on a full disk Tune fails in many ways, down to an error that it could not write down
+        if tells_of_full_disk(error) or is_full(plan.storage) or is_full(tempfile.gettempdir()):
             raise OutOfSpaceError(
-                f"a disk is full, that of {plan.storage} or of the temporary folder; free some "
+                f"a disk is full, that of {plan.storage} or of {tempfile.gettempdir()}; free some "
                 f"space and continue with --resume {plan.name}"
             ) from error
         raise
 
 
-def _new_tuner(plan: Plan, cache: Path, trainable: Any) -> tune.Tuner:
+def _tuner(plan: Plan, trials: Sequence[Trial], cache: Path) -> tune.Tuner:
+    attempt = next_attempt(plan)
     worker = Worker(plan.data_root, str(cache), plan.threads, plan.gpus_per_trial > 0)
-    planned = [{"row": t.row, "config": t.config.to_dict()} for t in plan.trials]
+    planned = [
+        {
+            "row": trial.row,
+            "config": trial.config.to_dict(),
+            "checkpoints": attempt.checkpoints.get(trial.identity, []),
+        }
+        for trial in trials
+    ]
     return tune.Tuner(
-        trainable,
+        tune.with_resources(run_trial, {"cpu": plan.threads, "gpu": plan.gpus_per_trial}),
         param_space={"trial": tune.grid_search(planned), "worker": asdict(worker)},
         tune_config=tune.TuneConfig(
             scheduler=_scheduler(plan),
@@ -125,8 +128,8 @@ def _new_tuner(plan: Plan, cache: Path, trainable: Any) -> tune.Tuner:
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
-            name=plan.name,
-            storage_path=plan.storage,
+            name=attempt.name,
+            storage_path=attempt.folder,
             callbacks=[SweepCallback()],
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             checkpoint_config=tune.CheckpointConfig(num_to_keep=KEPT_CHECKPOINTS),
@@ -160,29 +163,29 @@ def _require_resources(plan: Plan) -> None:
     )
 
 
-def failures(grid: tune.ResultGrid) -> dict[str, str]:
+def failures(grid: tune.ResultGrid, trials: Sequence[Trial]) -> dict[str, str]:
     """Name of every failed trial, and the last line of why."""
     found = {}
-    for result in grid:
-        name = _planned(result).name
+    for trial, result in _by_trial(grid, trials):
         if result.error:
             reason = str(result.error).strip().splitlines()[-1]
-            found[name] = f"{reason} (in full: {result.path}/error.txt)"
+            found[trial.name] = f"{reason} (in full: {result.path}/error.txt)"
         elif result.metrics and result.metrics.get(reports.FAILURE):
-            found[name] = result.metrics[reports.FAILURE]
+            found[trial.name] = result.metrics[reports.FAILURE]
     return found
 
 
-def unfinished(grid: tune.ResultGrid, plan: Plan) -> list[Trial]:
+def unfinished(grid: tune.ResultGrid, trials: Sequence[Trial]) -> list[Trial]:
     """Trials that neither ended nor failed: the sweep was interrupted before."""
     ended = {
-        _planned(result).identity
-        for result in grid
+        trial.identity
+        for trial, result in _by_trial(grid, trials)
         if result.error or (result.metrics and result.metrics.get("done"))
     }
-    return [trial for trial in plan.trials if trial.identity not in ended]
+    return [trial for trial in trials if trial.identity not in ended]
 
 
-def _planned(result: Any) -> Trial:
-    planned = result.config["trial"]
-    return Trial(planned["row"], TrialConfig.from_dict(planned["config"]))
+def _by_trial(grid: tune.ResultGrid, trials: Sequence[Trial]) -> list[tuple[Trial, Any]]:
+    """Planned trials with their results; a result without reports is known by its folder."""
+    results = {Path(result.path).name: result for result in grid if result.path}
+    return [(t, results[t.identity]) for t in trials if t.identity in results]

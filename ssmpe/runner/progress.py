@@ -1,6 +1,7 @@
 """A live table of trials on a terminal; one line per report where output goes to a file."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,11 +25,17 @@ class _Line:
 
 
 class Progress:
-    """Shows step, loss, validation F1, blank rate per set and state of every trial."""
+    """Shows step, loss, validation F1, blank rate per set and state of every trial.
 
-    def __init__(self, console: Console, trials: list[Trial]) -> None:
+    Args:
+        ended: trials that ended in an earlier attempt, and why.
+    """
+
+    def __init__(self, console: Console, trials: list[Trial], ended: Mapping[str, str]) -> None:
         self._console = console
-        self._lines = {trial.identity: _Line(trial) for trial in trials}
+        self._lines = {
+            trial.identity: _Line(trial, ended.get(trial.identity, "waiting")) for trial in trials
+        }
         self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
         self._started = time.monotonic()
 

@@ -30,6 +30,9 @@ FLUSH_SECONDS = 120.0
 _STATUS = {"finished": "FINISHED", "interrupted": "KILLED"}
 """of MLflow, for the states of a sweep"""
 
+_FINAL = (schema.EndReason.COMPLETED, schema.EndReason.COLLAPSED, schema.EndReason.PRUNED)
+"""Ends that a resume accepts; failed and interrupted trials go on"""
+
 Report = Callable[[str, str, Path], Sequence[str]]
 """From tracking URI, name of the sweep and a folder to lines for the user; draws and logs the
 figures that answer the sweep's question."""
@@ -64,7 +67,7 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
         if plan is None:
             plan = _make_plan(sweep, options, trials, data_root.absolute(), tracking_uri, results)
             plan.save(results)
-        return _run_plan(plan, bool(options.resume), results, cache, report, console)
+        return _run_plan(plan, results, cache, report, console)
 
 
 def base_of(options: Options) -> TrialConfig:
@@ -136,22 +139,25 @@ def _require_writable(results: Path) -> None:
 
 def _run_plan(
     plan: Plan,
-    resume: bool,
     results: Path,
     cache: Path,
     report: Report | None,
     console: Console,
 ) -> int:
     tracker = Tracker(plan.tracking_uri, plan.spool(results))
-    state, failed = "failed", {}
+    state, failed, unfinished = "failed", {}, []
     try:
         tags = {**sweep_tags(plan), schema.QUESTION: plan.question, schema.STATE: "running"}
         tracker.start_sweep(plan.script, plan.name, tags, sweep_params(plan))
         console.print(f"sweep {plan.name}: {len(plan.trials)} trials", highlight=False)
-        with Progress(console, list(plan.trials)) as progress:
+        ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
+        trials = [trial for trial in plan.trials if trial.identity not in ended]
+        with Progress(console, list(plan.trials), ended) as progress:
             SweepCallback.attach(tracker, progress, sweep_tags(plan))
-            grid = engine.run(plan, cache, resume)
-        failed, unfinished = engine.failures(grid), engine.unfinished(grid, plan)
+            if trials:
+                grid = engine.run(plan, trials, cache)
+                failed = engine.failures(grid, trials)
+                unfinished = engine.unfinished(grid, trials)
         for trial in unfinished:
             tags = {schema.END_REASON: str(schema.EndReason.INTERRUPTED)}
             tracker.end_trial(trial.identity, "KILLED", tags)

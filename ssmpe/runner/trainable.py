@@ -10,6 +10,7 @@ import torch
 from ray import tune
 
 from ssmpe.config import TrialConfig
+from ssmpe.errors import UserError
 from ssmpe.runner import reports
 from ssmpe.runner.memory import keep_freed_memory, return_freed_memory
 from ssmpe.runner.pictures import save_pictures
@@ -44,7 +45,8 @@ def run_trial(parameters: dict[str, Any]) -> None:
     """Train a trial from its last checkpoint, or from the start, reporting every validation.
 
     Args:
-        parameters: "trial": {"row", "config"}, and "worker": fields of ``Worker``.
+        parameters: "trial": {"row", "config", "checkpoints"}, the latter left by earlier attempts
+            at the sweep, newest first; and "worker": fields of ``Worker``.
     """
     config = TrialConfig.from_dict(parameters["trial"]["config"])
     worker = Worker(**parameters["worker"])
@@ -57,10 +59,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
         config.data, config.geometry.sample_rate, Path(worker.data_root), Path(worker.cache)
     )
     trainer = Trainer(config, sets, worker.device)
-    curve = reports.Curve.empty(config)
-    if checkpoint := tune.get_checkpoint():
-        with checkpoint.as_directory() as folder:
-            curve = reports.Curve(**trainer.load(Path(folder))["curve"])
+    curve = _resume(trainer, parameters["trial"]["checkpoints"])
     try:
         for validation in trainer.run():
             curve.append(validation)
@@ -69,6 +68,24 @@ def run_trial(parameters: dict[str, Any]) -> None:
         # an ordinary report: raised, it would be retried, to the same end
         failed = {reports.BATCH: trainer.batch, reports.OBJECTIVE: 0.0}
         tune.report({**failed, reports.FAILURE: str(error), reports.COLLAPSING: []})
+
+
+def _resume(trainer: Trainer, earlier: list[str]) -> reports.Curve:
+    """Go back to the newest checkpoint that can be used; the curve up to it.
+
+    Its report is made again: whether it has been heard is not known, and whoever hears it twice
+    can tell.
+    """
+    own = tune.get_checkpoint()
+    for checkpoint in [own] if own else map(tune.Checkpoint, earlier):
+        with checkpoint.as_directory() as folder:
+            try:
+                plain = trainer.load(Path(folder))
+            except UserError:
+                continue  # cut short by a full disk, say; the one before it will do
+            tune.report(plain["report"], checkpoint=tune.Checkpoint.from_directory(folder))
+            return reports.Curve(**plain["curve"])
+    return reports.Curve.empty(trainer.config)
 
 
 def _report(trainer: Trainer, validation: Validation, curve: reports.Curve) -> None:
@@ -82,6 +99,6 @@ def _report(trainer: Trainer, validation: Validation, curve: reports.Curve) -> N
     }
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "checkpoint"
-        trainer.save(folder, curve=curve.to_dict())
+        trainer.save(folder, curve=curve.to_dict(), report=result)
         save_pictures(trainer, folder / PICTURES)
         tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))

@@ -162,6 +162,22 @@ class Store:
             return tags | {schema.KIND: schema.KIND_SWEEP}
         return tags | {schema.KIND: schema.KIND_TRIAL, schema.TRIAL: trial}
 
+    def end_reasons(self) -> dict[str, str]:
+        """Return trial -> why it ended, of the trials that have ended."""
+        wanted = (
+            f"tags.`{schema.SWEEP}` = {quoted(self._scope[1])} "
+            f"and tags.`{schema.KIND}` = '{schema.KIND_TRIAL}'"
+        )
+        reasons, token = {}, None
+        while True:
+            page = self._client.search_runs([self.experiment_id()], wanted, page_token=token)
+            for run in page:
+                if reason := run.data.tags.get(schema.END_REASON):
+                    reasons[run.data.tags[schema.TRIAL]] = reason
+            token = page.token
+            if not token:
+                return reasons
+
     def _find(self, trial: str | None) -> str | None:
         wanted = " and ".join(
             f"tags.`{tag}` = {quoted(value)}" for tag, value in self._identity(trial).items()

@@ -24,9 +24,9 @@ class Tracker:
     """Runs of one sweep in an MLflow store: a parent, and a child per trial.
 
     Everything goes through a spool on disk, from which a thread delivers it in order. After
-    ``start_sweep`` nothing here waits for the store, and nothing raises but ``OutOfSpaceError``.
-    Trials are named by their identity; a retried or resumed one continues its own run, and
-    points which that run has already are dropped.
+    ``start_sweep`` nothing that is reported waits for the store, and nothing raises but
+    ``OutOfSpaceError``. Trials are named by their identity; a retried or resumed one continues its
+    own run, and points which that run has already are dropped.
 
     Attributes:
         uri: MLflow tracking URI of the store.
@@ -57,7 +57,7 @@ class Tracker:
     ) -> str:
         """Create the sweep's run, or reopen it, and return its id; to be called first.
 
-        The only method that waits for the store; with a new SQLite file that takes seconds.
+        Waits for the store; with a new SQLite file that takes seconds.
 
         Args:
             experiment: MLflow experiment, created if it is missing.
@@ -84,6 +84,22 @@ class Tracker:
         self._append(operation)
         self._raise_if_full()
         return run
+
+    def end_reasons(self, timeout: float) -> dict[str, str]:
+        """Trial -> why it ended, of the trials of this sweep that have ended at all.
+
+        Waits for the store, as ``flush`` does: what an earlier process left in the spool counts.
+
+        Raises:
+            UserError: the store cannot be used.
+        """
+        self.flush(timeout)
+        try:
+            with self._delivery.store_in_use, self._store.doubted_on_error():
+                return self._store.end_reasons()
+        except store_errors() as error:
+            message = f"{self.uri}: runs cannot be read there: {reason_of(error)}"
+            raise UserError(message) from error
 
     def start_trial(
         self, trial: str, name: str, tags: Mapping[str, str], params: Mapping[str, Any]
