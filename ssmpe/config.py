@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ssmpe import units
-from ssmpe.errors import UserError
+from ssmpe import plain, units
+from ssmpe.plain import require
 
 OBJECTIVES = (
     "supervised",
@@ -32,9 +32,8 @@ OBJECTIVES = (
 """Names of the objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
 
 
-def _require(condition: bool, what: str, value: object, expected: str) -> None:
-    if not condition:
-        raise UserError(f"{what} = {value!r}: expected {expected}")
+OPEN = ("objectives.weights", "data.added")
+"""Mappings that take new keys"""
 
 
 @dataclass(frozen=True)
@@ -55,18 +54,18 @@ class GeometryConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "harmonics", tuple(float(h) for h in self.harmonics))
-        _require(self.sample_rate > 0, "geometry.sample_rate", self.sample_rate, "Hz above 0")
-        _require(self.hop_length > 0, "geometry.hop_length", self.hop_length, "samples above 0")
-        _require(self.fmin > 0, "geometry.fmin", self.fmin, "Hz above 0")
+        require(self.sample_rate > 0, "geometry.sample_rate", self.sample_rate, "Hz above 0")
+        require(self.hop_length > 0, "geometry.hop_length", self.hop_length, "samples above 0")
+        require(self.fmin > 0, "geometry.fmin", self.fmin, "Hz above 0")
         # four halvings (n // 2 - 1) must leave at least one row
-        _require(self.n_bins >= 46, "geometry.n_bins", self.n_bins, "at least 46 bins")
+        require(self.n_bins >= 46, "geometry.n_bins", self.n_bins, "at least 46 bins")
         bpo = self.bins_per_octave
-        _require(bpo > 0 and bpo % 12 == 0, "geometry.bins_per_octave", bpo, "a multiple of 12")
+        require(bpo > 0 and bpo % 12 == 0, "geometry.bins_per_octave", bpo, "a multiple of 12")
         valid = 1.0 in self.harmonics and all(h > 0 for h in self.harmonics)
-        _require(valid, "geometry.harmonics", self.harmonics, "positive numbers, 1.0 among them")
+        require(valid, "geometry.harmonics", self.harmonics, "positive numbers, 1.0 among them")
         ok = list(self.harmonics) == sorted(set(self.harmonics))
-        _require(ok, "geometry.harmonics", self.harmonics, "ascending numbers without repeats")
-        _require(
+        require(ok, "geometry.harmonics", self.harmonics, "ascending numbers without repeats")
+        require(
             self.excerpt_frames >= 8,
             "geometry.excerpt_seconds",
             self.excerpt_seconds,
@@ -114,7 +113,7 @@ class ModelConfig:
     """start value of the bias of the last convolution; None: PyTorch's own random start"""
 
     def __post_init__(self) -> None:
-        _require(1 <= self.complexity <= 6, "model.complexity", self.complexity, "1 to 6")
+        require(1 <= self.complexity <= 6, "model.complexity", self.complexity, "1 to 6")
 
 
 @dataclass(frozen=True)
@@ -136,15 +135,15 @@ class ObjectivesConfig:
 
     def __post_init__(self) -> None:
         on = self.content_on
-        _require(on in ("unlabelled", "all"), "objectives.content_on", on, "'unlabelled' or 'all'")
+        require(on in ("unlabelled", "all"), "objectives.content_on", on, "'unlabelled' or 'all'")
         for name, weight in self.weights.items():
             known = ", ".join(OBJECTIVES)
-            _require(name in OBJECTIVES, "objectives.weights", name, f"one of {known}")
+            require(name in OBJECTIVES, "objectives.weights", name, f"one of {known}")
             ok = math.isfinite(weight) and weight >= 0
-            _require(ok, f"objectives.weights.{name}", weight, "a finite number from 0")
+            require(ok, f"objectives.weights.{name}", weight, "a finite number from 0")
         # a weight of zero is no term: rows that mean the same must have one identity
         active = {n: float(self.weights[n]) for n in OBJECTIVES if self.weights.get(n, 0.0) > 0}
-        _require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")
+        require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")
         object.__setattr__(self, "weights", active)
 
 
@@ -171,9 +170,9 @@ class DataConfig:
         object.__setattr__(self, "added", {k: v for k, v in sorted(added.items()) if v != 0})
         object.__setattr__(self, "evaluation", tuple(self.evaluation))
         n = self.labelled_excerpts
-        _require(n >= 1, "data.labelled_excerpts", n, "at least 1")
+        require(n >= 1, "data.labelled_excerpts", n, "at least 1")
         for name, count in self.added.items():
-            _require(count > 0, f"data.added.{name}", count, "a count from 0")
+            require(count > 0, f"data.added.{name}", count, "a count from 0")
 
     @property
     def evaluated_sets(self) -> tuple[str, ...]:
@@ -210,15 +209,15 @@ class TrainingConfig:
     """autocast on a GPU; without effect on a CPU"""
 
     def __post_init__(self) -> None:
-        _require(self.n_batches >= 1, "training.n_batches", self.n_batches, "at least 1")
+        require(self.n_batches >= 1, "training.n_batches", self.n_batches, "at least 1")
         every = self.validate_every
-        _require(every >= 1, "training.validate_every", every, "at least 1")
+        require(every >= 1, "training.validate_every", every, "at least 1")
         lr = self.learning_rate
-        _require(0 < lr < 1, "training.learning_rate", lr, "a number between 0 and 1")
-        _require(self.decoder_lr_factor > 0, "training.decoder_lr_factor", lr, "above 0")
-        _require(self.warmup_batches >= 0, "training.warmup_batches", self.warmup_batches, "from 0")
-        _require(self.clip_norm > 0, "training.clip_norm", self.clip_norm, "above 0")
-        _require(self.weight_decay >= 0, "training.weight_decay", self.weight_decay, "from 0")
+        require(0 < lr < 1, "training.learning_rate", lr, "a number between 0 and 1")
+        require(self.decoder_lr_factor > 0, "training.decoder_lr_factor", lr, "above 0")
+        require(self.warmup_batches >= 0, "training.warmup_batches", self.warmup_batches, "from 0")
+        require(self.clip_norm > 0, "training.clip_norm", self.clip_norm, "above 0")
+        require(self.weight_decay >= 0, "training.weight_decay", self.weight_decay, "from 0")
 
 
 @dataclass(frozen=True)
@@ -238,7 +237,7 @@ class TrialConfig:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrialConfig":
         """The inverse of :meth:`to_dict`; unknown keys raise UserError."""
-        return _build(cls, values, "")
+        return plain.build(cls, values)
 
     def replace(self, changes: Mapping[str, Any]) -> "TrialConfig":
         """A copy with dotted paths set to new values, e.g. ``{"training.seed": 3}``.
@@ -247,7 +246,7 @@ class TrialConfig:
         """
         values = self.to_dict()
         for path, value in changes.items():
-            _set_path(values, path, value)
+            plain.set_path(values, path, value, OPEN)
         return TrialConfig.from_dict(values)
 
     @property
@@ -258,75 +257,4 @@ class TrialConfig:
 
     def flat(self) -> dict[str, Any]:
         """Dotted path -> value, mappings flattened, tuples kept as lists."""
-        return dict(_flatten(self.to_dict(), ""))
-
-
-_MAPPINGS = ("objectives.weights", "data.added")
-
-
-def _set_path(values: dict[str, Any], path: str, value: Any) -> None:
-    node: Any = values
-    *parents, last = path.split(".")
-    for depth, part in enumerate(parents):
-        if not isinstance(node, dict) or part not in node:
-            known = ", ".join(node) if isinstance(node, dict) else "nothing below"
-            at = ".".join(parents[: depth + 1])
-            raise UserError(f"no setting {path!r}: {at!r} is unknown (known here: {known})")
-        node = node[part]
-    open_mapping = ".".join(parents) in _MAPPINGS
-    if not isinstance(node, dict) or (last not in node and not open_mapping):
-        known = ", ".join(node) if isinstance(node, dict) else "nothing below"
-        raise UserError(f"no setting {path!r} (known here: {known})")
-    node[last] = value
-
-
-def _flatten(node: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
-    items: list[tuple[str, Any]] = []
-    for key, value in node.items():
-        path = f"{prefix}{key}"
-        items += _flatten(value, f"{path}.") if isinstance(value, dict) else [(path, value)]
-    return items
-
-
-def _build(cls: Any, values: Mapping[str, Any], prefix: str) -> Any:
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    if not isinstance(values, Mapping):
-        raise UserError(f"{prefix.rstrip('.')} = {values!r}: expected a group of settings")
-    unknown = sorted(set(values) - set(fields))
-    if unknown:
-        raise UserError(f"no setting {prefix + unknown[0]!r} (known here: {', '.join(fields)})")
-    arguments = {}
-    for name, value in values.items():
-        kind = fields[name].type
-        if dataclasses.is_dataclass(kind):
-            arguments[name] = _build(kind, value, f"{prefix}{name}.")
-        else:
-            arguments[name] = _coerce(kind, value, prefix + name)
-    return cls(**arguments)
-
-
-def _coerce(kind: Any, value: Any, path: str) -> Any:
-    """Checks a plain value against a field's type; an int is accepted where a float is meant."""
-    if kind is bool:
-        _require(isinstance(value, bool), path, value, "true or false")
-    elif kind is int:
-        ok = isinstance(value, int) and not isinstance(value, bool)
-        _require(ok, path, value, "a whole number")
-    elif kind is float or kind == (float | None):
-        if value is None and kind is not float:
-            return None
-        ok = isinstance(value, int | float) and not isinstance(value, bool)
-        _require(ok, path, value, "a number")
-        return float(value)
-    elif kind is str:
-        _require(isinstance(value, str), path, value, "text")
-    elif str(kind).startswith("tuple"):
-        _require(isinstance(value, list | tuple), path, value, "a list")
-    else:  # the mappings
-        _require(isinstance(value, Mapping), path, value, "a mapping such as {'name': 1}")
-        for key, number in value.items():
-            ok = isinstance(number, int | float) and not isinstance(number, bool)
-            _require(ok, f"{path}.{key}", number, "a number")
-            if "int" in str(kind).split(",")[-1]:
-                _require(number == int(number), f"{path}.{key}", number, "a whole number")
-    return value
+        return dict(plain.flatten(self.to_dict()))

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("errors", "units", "seeding"),
+    ("plain",),
     ("config",),
     ("presets", "data", "world"),
     ("sets", "kernels"),

@@ -1,0 +1,92 @@
+"""Dataclasses from plain data and back: nested dicts, as JSON has them, and dotted paths."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ssmpe.errors import UserError
+
+
+def require(condition: bool, what: str, value: object, expected: str) -> None:
+    """UserError that prints the value unless the condition holds."""
+    if not condition:
+        raise UserError(f"{what} = {value!r}: expected {expected}")
+
+
+def set_path(values: dict[str, Any], path: str, value: Any, open_mappings: Sequence[str]) -> None:
+    """Set what a dotted path leads to in nested dicts; new keys only in the mappings named.
+
+    Raises:
+        UserError: there is no such path; names what there is.
+    """
+    node: Any = values
+    *parents, last = path.split(".")
+    for depth, part in enumerate(parents):
+        if not isinstance(node, dict) or part not in node:
+            known = ", ".join(node) if isinstance(node, dict) else "nothing below"
+            at = ".".join(parents[: depth + 1])
+            raise UserError(f"no setting {path!r}: {at!r} is unknown (known here: {known})")
+        node = node[part]
+    takes_new = ".".join(parents) in open_mappings
+    if not isinstance(node, dict) or (last not in node and not takes_new):
+        known = ", ".join(node) if isinstance(node, dict) else "nothing below"
+        raise UserError(f"no setting {path!r} (known here: {known})")
+    node[last] = value
+
+
+def flatten(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Nested dicts as pairs of dotted path and value."""
+    items: list[tuple[str, Any]] = []
+    for key, value in node.items():
+        path = f"{prefix}{key}"
+        items += flatten(value, f"{path}.") if isinstance(value, dict) else [(path, value)]
+    return items
+
+
+def build(cls: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
+    """A (nested) dataclass from nested dicts; missing keys take their defaults.
+
+    Raises:
+        UserError: an unknown key, or a value of another type; names it by its path.
+    """
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    if not isinstance(values, Mapping):
+        raise UserError(f"{prefix.rstrip('.')} = {values!r}: expected a group of settings")
+    unknown = sorted(set(values) - set(fields))
+    if unknown:
+        raise UserError(f"no setting {prefix + unknown[0]!r} (known here: {', '.join(fields)})")
+    arguments = {}
+    for name, value in values.items():
+        kind = fields[name].type
+        if dataclasses.is_dataclass(kind):
+            arguments[name] = build(kind, value, f"{prefix}{name}.")
+        else:
+            arguments[name] = _coerce(kind, value, prefix + name)
+    return cls(**arguments)
+
+
+def _coerce(kind: Any, value: Any, path: str) -> Any:
+    """Checks a plain value against a field's type; an int is accepted where a float is meant."""
+    if kind is bool:
+        require(isinstance(value, bool), path, value, "true or false")
+    elif kind is int:
+        ok = isinstance(value, int) and not isinstance(value, bool)
+        require(ok, path, value, "a whole number")
+    elif kind is float or kind == (float | None):
+        if value is None and kind is not float:
+            return None
+        ok = isinstance(value, int | float) and not isinstance(value, bool)
+        require(ok, path, value, "a number")
+        return float(value)
+    elif kind is str:
+        require(isinstance(value, str), path, value, "text")
+    elif str(kind).startswith("tuple"):
+        require(isinstance(value, list | tuple), path, value, "a list")
+    else:  # the mappings
+        require(isinstance(value, Mapping), path, value, "a mapping such as {'name': 1}")
+        for key, number in value.items():
+            ok = isinstance(number, int | float) and not isinstance(number, bool)
+            require(ok, f"{path}.{key}", number, "a number")
+            if "int" in str(kind).split(",")[-1]:
+                require(number == int(number), f"{path}.{key}", number, "a whole number")
+    return value
