@@ -73,12 +73,17 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
         prog=prog,
         usage=argparse.SUPPRESS,
         description=question,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=True,
     )
     add = parser.add_argument
-    add("--preset", choices=tuple(PRESETS), default="tiny", help="scale of the experiment")
-    add("--seeds", default="0", metavar="N[,N…]", help="seeds, as 0,1,2 or 0-4")
+    add(
+        "--preset",
+        choices=tuple(PRESETS),
+        default="tiny",
+        help="scale of the experiment (default: tiny)",
+    )
+    add("--seeds", default="0", metavar="N[,N…]", help="seeds, as 0,1,2 or 0-4 (default: 0)")
     add(
         "--rows",
         action="append",

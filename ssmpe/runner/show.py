@@ -89,4 +89,4 @@ def _said(value: Any) -> str:
 def _duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{max(1, round(seconds / 60))} min"
-    return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 3600:.{0 if seconds > 360_000 else 1}f} h"
