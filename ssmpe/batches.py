@@ -80,7 +80,7 @@ class BatchMaker:
             drums += [excerpt for _, excerpt in sampler.batch(index, count)]
             rng = numpy_generator("volume", sampler.identity, index)
             volumes.append(rng.random((count, 1, 1), dtype=np.float32))
-        volume = torch.from_numpy(np.concatenate(volumes)).to(self.device)
+        volume = torch.from_numpy(np.concatenate(volumes)).to(self.device, non_blocking=True)
         return self.hcqt.distinct(self._stack(drums)) * volume
 
     def _target(self, drawn: list[tuple[int, Excerpt]]) -> Tensor:
@@ -89,18 +89,28 @@ class BatchMaker:
         targets = []
         for track, excerpt in drawn:
             annotation = self.sets.labelled.annotations[track]
-            targets.append(excerpt_target(annotation, excerpt.start, times, self.config))
+            n_samples = len(self.sets.labelled.store.audio(track))
+            target = excerpt_target(annotation, excerpt.start, times, n_samples, self.config)
+            targets.append(target)
         return torch.from_numpy(np.stack(targets)).to(self.device, non_blocking=True)
 
 
 def excerpt_target(
-    annotation: Annotation | None, start: int, times: units.Floats, config: TrialConfig
+    annotation: Annotation | None,
+    start: int,
+    times: units.Floats,
+    n_samples: int,
+    config: TrialConfig,
 ) -> np.ndarray:
     """Blurred target (F, T) of an excerpt that begins at sample ``start`` of its track.
 
     Args:
         times: (T,) seconds from the excerpt's start.
+        n_samples: length of the track; nothing sounds in the zeros around a short one.
     """
     assert annotation is not None, "only annotated sets are used as labelled ones"
-    at = annotation.at(times + start / config.geometry.sample_rate)
-    return blurred_target(at.f0s, config.geometry)
+    rate = config.geometry.sample_rate
+    at = annotation.at(times + start / rate)
+    inside = (at.times >= 0) & (at.times <= n_samples / rate)
+    f0s = [f if there else f[:0] for f, there in zip(at.f0s, inside, strict=True)]
+    return blurred_target(f0s, config.geometry)

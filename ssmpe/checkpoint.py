@@ -12,22 +12,25 @@ import torch
 from ssmpe.errors import UserError
 
 FORMAT = 1
-PLAIN = "trial.json"
+PLAIN = "trial"
+"""file of the plain data that is needed to continue"""
 
 
-def save(folder: Path, tensors: Mapping[str, Any], plain: Mapping[str, Any]) -> None:
+def save(folder: Path, tensors: Mapping[str, Any], plain: Mapping[str, Mapping[str, Any]]) -> None:
     """Write a checkpoint; the folder appears whole or not at all.
 
     Args:
         tensors: file name without suffix -> nested dicts, lists and numbers around tensors.
-        plain: JSON-representable: configuration, batch number, scores.
+        plain: file name without suffix -> JSON-representable data; ``PLAIN`` is one of them.
     """
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     partial.mkdir(parents=True)
     try:
         for name, content in tensors.items():
             torch.save(content, partial / f"{name}.pt")
-        (partial / PLAIN).write_text(json.dumps({"format": FORMAT, **plain}, indent=1))
+        for name, data in plain.items():
+            text = json.dumps({"format": FORMAT, **data}, indent=1)
+            (partial / f"{name}.json").write_text(text)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(partial, folder)
@@ -38,12 +41,13 @@ def save(folder: Path, tensors: Mapping[str, Any], plain: Mapping[str, Any]) -> 
 
 def load_plain(folder: Path) -> dict[str, Any]:
     """Plain data of a checkpoint; UserError if there is none that can be read."""
+    path = folder / f"{PLAIN}.json"
     try:
-        plain: dict[str, Any] = json.loads((folder / PLAIN).read_text())
+        plain: dict[str, Any] = json.loads(path.read_text())
         if plain.get("format") != FORMAT:
             raise ValueError(f"format {plain.get('format')!r}, expected {FORMAT}")
     except (OSError, ValueError, AttributeError) as error:
-        raise _unusable(folder / PLAIN, error) from None
+        raise _unusable(path, error) from None
     return plain
 
 

@@ -52,16 +52,14 @@ def collapsed_at(
     start = len(blank_rates)
     while start > 0 and blank_rates[start - 1] >= criterion.blank:
         start -= 1
-    if start == len(blank_rates):
+    lived = [
+        i
+        for i, rates in enumerate(zip(blank_rates, validation_blank_rates, strict=True))
+        if min(rates) <= criterion.alive
+    ]
+    if start == len(blank_rates) or not lived:
         return None
-    lived = any(rate <= criterion.alive for rate in blank_rates[:start])
-    if lived:
-        return batches[start]
-    # it never lived: blank since the labelled set came alive
-    for batch, rate in zip(batches[start:], validation_blank_rates[start:], strict=True):
-        if rate <= criterion.alive:
-            return batch
-    return None
+    return batches[max(start, lived[0])]
 
 
 def collapsing(

@@ -65,6 +65,8 @@ class GeometryConfig:
         require(valid, "geometry.harmonics", self.harmonics, "positive numbers, 1.0 among them")
         ok = list(self.harmonics) == sorted(set(self.harmonics))
         require(ok, "geometry.harmonics", self.harmonics, "ascending numbers without repeats")
+        top = self.fmin * max(self.harmonics)
+        require(top < self.sample_rate / 2, "geometry.fmin", self.fmin, "harmonics below Nyquist")
         require(
             self.excerpt_frames >= 8,
             "geometry.excerpt_seconds",
@@ -180,6 +182,11 @@ class DataConfig:
         return tuple(dict.fromkeys((self.validation, *self.evaluation)))
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Every set that a trial uses."""
+        return (self.labelled, *self.added, self.percussion, *self.evaluated_sets)
+
+    @property
     def counterparts(self) -> tuple[str, ...]:
         """Evaluated sets of the datasets that are added: "MusicNet/test" for "MusicNet/train"."""
         added = {name.split("/")[0] for name in self.added}
@@ -214,7 +221,8 @@ class TrainingConfig:
         require(every >= 1, "training.validate_every", every, "at least 1")
         lr = self.learning_rate
         require(0 < lr < 1, "training.learning_rate", lr, "a number between 0 and 1")
-        require(self.decoder_lr_factor > 0, "training.decoder_lr_factor", lr, "above 0")
+        factor = self.decoder_lr_factor
+        require(factor > 0, "training.decoder_lr_factor", factor, "above 0")
         require(self.warmup_batches >= 0, "training.warmup_batches", self.warmup_batches, "from 0")
         require(self.clip_norm > 0, "training.clip_norm", self.clip_norm, "above 0")
         require(self.weight_decay >= 0, "training.weight_decay", self.weight_decay, "from 0")

@@ -1,5 +1,6 @@
 """Scores of a network on whole tracks: mir_eval's multi-pitch measures and signs of collapse."""
 
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -31,8 +32,8 @@ class TrackScores:
     Attributes:
         precision, recall, f1: mir_eval.multipitch, window half a semitone; NaN if unannotated.
         blank_rate: share of the sounding frames without any estimated pitch. Sounding: annotated
-            with a pitch, or, in unannotated audio, of an RMS of 0.01 or more.
-        mean_peak: largest salience of a frame, averaged over sounding frames.
+            with a pitch, or, in unannotated audio, of an RMS of 0.01 or more. NaN if none sounds.
+        mean_peak: largest salience of a frame, averaged over sounding frames; NaN if none sounds.
         pitches_per_frame: estimated pitches, averaged over all frames.
     """
 
@@ -98,10 +99,10 @@ class EvaluationSet:
     def cached_bytes(self) -> int:
         return sum(f.numel() * f.element_size() for f in self._features.values())
 
-    def saliences(self, network: Autoencoder, autocast: bool = False) -> Iterator[Tensor]:
+    def saliences(self, network: Autoencoder) -> Iterator[Tensor]:
         """Salience (F, T) of one track after the other."""
         for i in range(len(self)):
-            yield salience(network, self.features(i), autocast)
+            yield salience(network, self.features(i))
 
 
 @dataclass(frozen=True)
@@ -141,17 +142,18 @@ def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[Eva
     for source in sources:
         evaluation_set = EvaluationSet(source, hcqt, device, room)
         for i in range(len(evaluation_set)):
-            evaluation_set.features(i)
+            if evaluation_set.cached_bytes < room:
+                evaluation_set.features(i)
         room -= evaluation_set.cached_bytes
         prepared.append(evaluation_set)
     return prepared
 
 
-def evaluate(network: Autoencoder, evaluated: EvaluationSet, autocast: bool = False) -> SetScores:
+def evaluate(network: Autoencoder, evaluated: EvaluationSet) -> SetScores:
     """Scores of a network in evaluation mode on a set."""
     g = evaluated.geometry
     tracks = {}
-    for i, estimate in enumerate(evaluated.saliences(network, autocast)):
+    for i, estimate in enumerate(evaluated.saliences(network)):
         scores = score_track(estimate.cpu(), evaluated.reference(i), g)
         tracks[evaluated.track_name(i)] = scores
     return SetScores(evaluated.name, mean_scores(list(tracks.values())), tracks)
@@ -171,8 +173,8 @@ def score_track(estimate: Tensor, reference: Reference, g: GeometryConfig) -> Tr
         precision=precision,
         recall=recall,
         f1=f1(precision, recall),
-        blank_rate=float(blank.mean()) if len(blank) else 0.0,
-        mean_peak=float(strongest.mean()) if len(strongest) else 0.0,
+        blank_rate=float(blank.mean()) if len(blank) else float("nan"),
+        mean_peak=float(strongest.mean()) if len(strongest) else float("nan"),
         pitches_per_frame=float(per_frame.mean()),
     )
 
@@ -198,5 +200,9 @@ def f1(precision: float, recall: float) -> float:
 
 
 def mean_scores(tracks: list[TrackScores]) -> TrackScores:
-    """Means over tracks, each counting alike."""
-    return TrackScores(*(float(np.mean([getattr(t, m) for t in tracks])) for m in MEASURES))
+    """Means over the tracks that have a measure, each counting alike; NaN if none has."""
+    means = []
+    for measure in MEASURES:
+        values = [v for t in tracks if not math.isnan(v := getattr(t, measure))]
+        means.append(float(np.mean(values)) if values else float("nan"))
+    return TrackScores(*means)

@@ -34,7 +34,7 @@ def energy_estimate(features: Tensor, harmonics: tuple[float, ...]) -> Tensor:
     """
     decibels = (features - 1.0) * DYNAMIC_RANGE
     amplitude = torch.where(features > 0, 10.0 ** (decibels / 20.0), 0.0)
-    weights = harmonic_weights(harmonics).to(features)
+    weights = harmonic_weights(harmonics).to(features, non_blocking=True)
     power = (amplitude * weights[:, None, None]).square().sum(dim=1)
     return _rescale(power, AMPLITUDE_FLOOR**2, 10.0)
 

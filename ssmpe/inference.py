@@ -19,7 +19,7 @@ def track_features(audio: Tensor, hcqt: HCQT) -> Tensor:
 
 
 @torch.no_grad()
-def salience(network: Autoencoder, features: Tensor, autocast: bool = False) -> Tensor:
+def salience(network: Autoencoder, features: Tensor) -> Tensor:
     """Features (1, H, F, T) of a track to its salience (F, T), float32.
 
     Long tracks run through the network in chunks with as much context as the receptive field
@@ -30,7 +30,7 @@ def salience(network: Autoencoder, features: Tensor, autocast: bool = False) -> 
     for start in range(0, n_frames, CHUNK_FRAMES):
         stop = min(start + CHUNK_FRAMES, n_frames)
         left, right = max(0, start - CONTEXT_FRAMES), min(n_frames, stop + CONTEXT_FRAMES)
-        with torch.autocast(features.device.type, torch.bfloat16, enabled=autocast):
-            logits = network(features[..., left:right])
-        pieces.append(torch.sigmoid(logits[0, :, start - left : stop - left].float()))
+        # in full precision: rounded, neighbouring bins tie, and a tie is no peak
+        logits = network(features[..., left:right])
+        pieces.append(torch.sigmoid(logits[0, :, start - left : stop - left]))
     return torch.cat(pieces, dim=-1)

@@ -50,7 +50,13 @@ def parse(question: str, prog: str, arguments: Sequence[str]) -> Options:
     Raises:
         UserError: a value that makes no sense. (Misspelt options end the program, as is usual.)
     """
-    given = _parser(question, prog).parse_args(arguments)
+    parser = _parser(question, prog)
+    given = parser.parse_args(arguments)
+    if given.resume is not None:
+        for option, value in vars(given).items():
+            if option not in ("resume", "address") and value != parser.get_default(option):
+                name = option.replace("_", "-")
+                raise UserError(f"--resume takes all else from the sweep: leave out --{name}")
     return Options(
         preset=given.preset,
         seeds=_seeds(given.seeds),
@@ -125,7 +131,11 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
     )
     add("--no-early-stop", action="store_true", help="run collapsed trials to their end, too")
     add("--dry-run", action="store_true", help="print what would run, and run nothing")
-    add("--resume", metavar="NAME", help="continue the sweep of this name")
+    add(
+        "--resume",
+        metavar="NAME",
+        help="continue the sweep of this name, with the options it was begun with",
+    )
     return parser
 
 
@@ -164,6 +174,6 @@ def _at_least_one(option: str, value: int | None) -> int | None:
 def _gpu_share(value: float | None) -> float | None:
     if value is None:
         return None
-    if not value >= 0 or (value > 1 and value != int(value)):
+    if not 0 <= value < math.inf or (value > 1 and value != int(value)):
         raise UserError(f"--gpus-per-trial {value:g}: expected a share from 0 to 1, or a count")
     return value

@@ -1,6 +1,7 @@
 """Dataclasses from plain data and back: nested dicts, as JSON has them, and dotted paths."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -76,17 +77,19 @@ def _coerce(kind: Any, value: Any, path: str) -> Any:
         if value is None and kind is not float:
             return None
         ok = isinstance(value, int | float) and not isinstance(value, bool)
-        require(ok, path, value, "a number")
+        require(ok and math.isfinite(value), path, value, "a finite number")
         return float(value)
     elif kind is str:
         require(isinstance(value, str), path, value, "text")
     elif str(kind).startswith("tuple"):
         require(isinstance(value, list | tuple), path, value, "a list")
+        item = float if "float" in str(kind) else str
+        return tuple(_coerce(item, entry, f"{path}[{i}]") for i, entry in enumerate(value))
     else:  # the mappings
         require(isinstance(value, Mapping), path, value, "a mapping such as {'name': 1}")
         for key, number in value.items():
             ok = isinstance(number, int | float) and not isinstance(number, bool)
-            require(ok, f"{path}.{key}", number, "a number")
+            require(ok and math.isfinite(number), f"{path}.{key}", number, "a finite number")
             if "int" in str(kind).split(",")[-1]:
                 require(number == int(number), f"{path}.{key}", number, "a whole number")
     return value

@@ -65,8 +65,10 @@ def load_sets(
         return LoadedSet(name, store, tuple(annotations(track) for track in store.tracks))
 
     labelled = load(config.labelled, labelled=True)
-    if None in labelled.annotations:
-        raise UserError(f"data.labelled = {config.labelled!r}: that set has no annotations")
+    evaluated = tuple(load(name, labelled=True) for name in config.evaluated_sets)
+    for setting, source in (("labelled", labelled), ("validation", evaluated[0])):
+        if None in source.annotations:
+            raise UserError(f"data.{setting} = {source.name!r}: that set has no annotations")
     # refuses a batch larger than the set here, before any trial has started
     ExcerptSampler(labelled.store, 1, (), drop_incomplete=True).batches_per_epoch(
         config.labelled_excerpts
@@ -75,5 +77,5 @@ def load_sets(
         labelled=labelled,
         added=tuple(load(name, labelled=False) for name in config.added),
         percussion=load(config.percussion, labelled=False),
-        evaluated=tuple(load(name, labelled=True) for name in config.evaluated_sets),
+        evaluated=evaluated,
     )

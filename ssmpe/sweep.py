@@ -103,6 +103,8 @@ class Sweep:
         """One trial for every seed and row, seeds outermost so that an early end leaves whole
         tables. Overrides are applied last, and win over what a row sets.
         """
+        if "training.seed" in (overrides or {}):
+            raise UserError("training.seed cannot be --set: give --seeds")
         rows = self.select(base, patterns)
         trials = [
             Trial(r.name, r.apply(base).replace({**(overrides or {}), "training.seed": seed}))

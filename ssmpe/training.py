@@ -25,6 +25,9 @@ STATE, BEST = "state", "best"
 """files of a checkpoint: all that is needed to continue; weights of the best validation"""
 
 
+_GRADIENT = "gradient norm"
+
+
 class DivergedError(Exception):
     """The loss is no longer finite."""
 
@@ -105,7 +108,7 @@ class Trainer:
     def evaluate(self) -> dict[str, SetScores]:
         """Scores of the network as it is, on all evaluated sets."""
         self.network.eval()
-        return {s.name: evaluate(self.network, s, self.autocast) for s in self.evaluated}
+        return {s.name: evaluate(self.network, s) for s in self.evaluated}
 
     def save(self, folder: Path, **plain: Any) -> None:
         """Write a checkpoint from which ``load`` continues bit for bit.
@@ -114,11 +117,15 @@ class Trainer:
             plain: further JSON-representable data to keep beside it.
         """
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-        progress = {"batch": self.batch, "best_f1": self.best_f1, "best_batch": self.best_batch}
+        best = {
+            "config": self.config.to_dict(),
+            "best_f1": self.best_f1,
+            "best_batch": self.best_batch,
+        }
         checkpoint.save(
             folder,
             {STATE: state, BEST: self.best_weights},
-            {"config": self.config.to_dict(), **progress, **plain},
+            {BEST: best, checkpoint.PLAIN: {**best, "batch": self.batch, **plain}},
         )
 
     def load(self, folder: Path) -> dict[str, Any]:
@@ -127,7 +134,8 @@ class Trainer:
         if TrialConfig.from_dict(plain["config"]) != self.config:
             raise UserError(f"{folder}: a checkpoint of another configuration")
         # everything is read before anything is changed: the folder may be damaged
-        state = checkpoint.load_tensors(folder, STATE, self.device)
+        # to the CPU: the optimizer moves what belongs on the device, and keeps its counters there
+        state = checkpoint.load_tensors(folder, STATE)
         best = checkpoint.load_tensors(folder, BEST, self.device)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -162,8 +170,13 @@ class Trainer:
                 sums[name] = sums[name] + value if name in sums else value
             self.batch += 1
         means = {name: float(value) / (stop - first) for name, value in sums.items()}
-        if not math.isfinite(means["total"]):
-            raise DivergedError(f"the loss became {means['total']} before batch {self.batch}")
+        # the last step's gradient spoils the weights without showing in any loss yet
+        gradient = means.pop(_GRADIENT)
+        if not math.isfinite(means["total"] + gradient):
+            raise DivergedError(
+                f"the loss became {means['total']:g} and its gradient {gradient:g} before batch "
+                f"{self.batch}"
+            )
         return means
 
     def _step(self, index: int) -> dict[str, Tensor]:
@@ -180,9 +193,9 @@ class Trainer:
         total, values = self.loss(self._forward, batch, generator)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)
         self.optimizer.step()
-        return {"total": total.detach(), **values}
+        return {"total": total.detach(), **values, _GRADIENT: norm}
 
     def _forward(self, features: Tensor) -> Tensor:
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.autocast):

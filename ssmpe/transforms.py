@@ -39,7 +39,7 @@ def equalize(features: Tensor, curves: Tensor, g: GeometryConfig) -> Tensor:
     The product is clamped to [0, 1].
     """
     positions = torch.from_numpy(harmonic_positions(g))
-    index = (positions - positions.min()).round().long().to(features.device)
+    index = (positions - positions.min()).round().long().to(features.device, non_blocking=True)
     return (features * curves[:, index].unsqueeze(-1)).clamp(0.0, 1.0)
 
 
@@ -48,7 +48,7 @@ def random_equalization(features: Tensor, g: GeometryConfig, rng: torch.Generato
 
     Excerpt i draws the same whatever B is.
     """
-    draws = torch.rand(features.shape[0], 2, generator=rng).to(features.device)
+    draws = torch.rand(features.shape[0], 2, generator=rng).to(features.device, non_blocking=True)
     curves = equalization_curves(draws[:, :1], draws[:, 1:], curve_bins(g))
     return equalize(features, curves, g)
 
@@ -93,8 +93,12 @@ class GeometricTransform:
         n_bins = x.shape[2]
         source = torch.arange(n_bins) - self.shift_bins[:, None]
         inside = (source >= 0) & (source < n_bins)
-        index = source.clamp(0, n_bins - 1).to(x.device)[:, None, :, None].expand_as(x)
-        return x.gather(2, index) * inside.to(x)[:, None, :, None]
+        index = (
+            source.clamp(0, n_bins - 1)
+            .to(x.device, non_blocking=True)[:, None, :, None]
+            .expand_as(x)
+        )
+        return x.gather(2, index) * inside.to(x, non_blocking=True)[:, None, :, None]
 
     def _stretch_time(self, x: Tensor) -> Tensor:
         n_frames = x.shape[3]
@@ -103,8 +107,14 @@ class GeometricTransform:
         for source, weight in ((lower, 1.0 - fraction), (upper, fraction)):
             shifted = source - self.shift_frames[:, None]
             valid = inside & (shifted >= 0) & (shifted < n_frames)
-            index = shifted.clamp(0, n_frames - 1).to(x.device)[:, None, None].expand_as(x)
-            out = out + x.gather(3, index) * (weight * valid).to(x)[:, None, None]
+            index = (
+                shifted.clamp(0, n_frames - 1)
+                .to(x.device, non_blocking=True)[:, None, None]
+                .expand_as(x)
+            )
+            out = (
+                out + x.gather(3, index) * (weight * valid).to(x, non_blocking=True)[:, None, None]
+            )
         assert isinstance(out, Tensor)
         return out
 

@@ -25,6 +25,9 @@ BLANK_LABELLED = [1.0] * 10
          [1.0, 0.8, 0.2, 0.1, 0.1, 0.2, 0.8, 0.9, 1.0, 1.0], 350),
         # falls, and recovers
         ([1.0, 0.8, 0.2, 0.8, 0.9, 0.9, 0.6, 0.2, 0.1, 0.1], ALIVE_LABELLED, None),
+        # the labelled set was alive once, and the whole network falls
+        ([1.0, 0.65, 0.9, 0.95, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0],
+         [0.9, 0.5, 0.8, 0.9, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], 150),
         # half blank is degenerate, but no collapse
         ([1.0, 1.0, 0.9, 0.6, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], ALIVE_LABELLED, None),
         # a hundredth below the threshold at the end is none either

@@ -118,7 +118,7 @@ def test_damaged_checkpoints_are_named(brief, sets, undisturbed, tmp_path, damag
     elif damage == "truncated":
         (folder / "state.pt").write_bytes((folder / "state.pt").read_bytes()[:1000])
     else:
-        (folder / checkpoint.PLAIN).write_text("{")
+        (folder / f"{checkpoint.PLAIN}.json").write_text("{")
     with pytest.raises(UserError, match=str(folder)) as error:
         Trainer(brief, sets).load(folder)
     assert "\n" not in str(error.value)
@@ -132,7 +132,7 @@ def test_a_checkpoint_runs_no_code(tmp_path):
 
 def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(TypeError):
-        checkpoint.save(tmp_path / "new", {"state": {}}, {"not JSON": object()})
+        checkpoint.save(tmp_path / "new", {"state": {}}, {"trial": {"not JSON": object()}})
     assert list(tmp_path.iterdir()) == []
 
 

@@ -8,14 +8,18 @@ from torch import Tensor
 from ssmpe.config import GeometryConfig, ObjectivesConfig
 from ssmpe.objectives.base import Batch, Objective, Outputs, View
 
+FUSED_NUMBERS = 1_000_000
+"""of a batch's features, up to which one pass for all views is faster on CPUs: small passes waste
+time between operations, large ones overflow the caches"""
+
 
 class TotalLoss:
     """Total loss of a batch under a configuration.
 
     Args:
         objectives: the registry to draw from.
-        fused: run originals and views through the network together; otherwise one after the
-            other (same numbers, less memory at a time).
+        fused: run originals and views through the network together, or one after the other (same
+            numbers). None: whichever is faster for the batch.
     """
 
     def __init__(
@@ -23,7 +27,7 @@ class TotalLoss:
         config: ObjectivesConfig,
         geometry: GeometryConfig,
         objectives: Mapping[str, Objective],
-        fused: bool = True,
+        fused: bool | None = None,
     ) -> None:
         self.config, self.geometry, self.fused = config, geometry, fused
         self.terms = [(objectives[name], weight) for name, weight in config.weights.items()]
@@ -72,8 +76,13 @@ class TotalLoss:
         self, network: Callable[[Tensor], Tensor], batch: Batch, views: Mapping[str, View]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         inputs = [batch.features, *(view.features for view in views.values())]
-        if self.fused:
+        if self._fuses(batch.features):
             outputs = list(network(torch.cat(inputs)).float().chunk(len(inputs)))
         else:
             outputs = [network(x).float() for x in inputs]
         return outputs[0], dict(zip(views, outputs[1:], strict=True))
+
+    def _fuses(self, features: Tensor) -> bool:
+        if self.fused is not None:
+            return self.fused
+        return features.device.type != "cpu" or features.numel() <= FUSED_NUMBERS

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from pyarrow import fs
 
+from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.runner.plan import Plan
+from ssmpe.runner.space import tells_of_full_disk
 
 PREFIX = "attempt-"
 
@@ -43,12 +45,37 @@ def next_attempt(plan: Plan) -> Attempt:
     return Attempt(f"{PREFIX}{max(numbers) + 1}", folder, checkpoints)
 
 
-def _stored(folder: str) -> list[tuple[str, str, str]]:
-    """Attempt, trial and checkpoint (the latter two may be "") of every folder in the storage."""
+def check_storage(plan: Plan) -> None:
+    """Write and remove a file where the checkpoints are to go.
+
+    Raises:
+        UserError: that does not work.
+        OutOfSpaceError: the disk is full.
+    """
+    try:
+        filesystem, root = _open(plan.storage.rstrip("/"))
+        filesystem.create_dir(root, recursive=True)
+        probe = f"{root}/.write-test-{plan.name}"
+        with filesystem.open_output_stream(probe) as stream:
+            stream.write(b"x")
+        filesystem.delete_file(probe)
+    except (OSError, ValueError) as error:
+        if tells_of_full_disk(error):
+            raise OutOfSpaceError(f"{plan.storage}: the disk is full") from None
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--storage {plan.storage}: cannot be written to ({reason})") from None
+
+
+def _open(folder: str) -> tuple[fs.FileSystem, str]:
     if "://" in folder:
         filesystem, root = fs.FileSystem.from_uri(folder)
-    else:
-        filesystem, root = fs.LocalFileSystem(), folder
+        return filesystem, root
+    return fs.LocalFileSystem(), folder
+
+
+def _stored(folder: str) -> list[tuple[str, str, str]]:
+    """Attempt, trial and checkpoint (the latter two may be "") of every folder in the storage."""
+    filesystem, root = _open(folder)
     selector = fs.FileSelector(root, allow_not_found=True, recursive=True)
     stored = []
     for info in filesystem.get_file_info(selector):

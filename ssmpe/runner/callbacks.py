@@ -3,13 +3,13 @@
 import errno
 import json
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ray.tune import Callback
 
-from ssmpe.checkpoint import PLAIN
 from ssmpe.config import TrialConfig
 from ssmpe.runner import reports
 from ssmpe.runner.progress import Progress
@@ -32,6 +32,8 @@ class SweepCallback(Callback):
     _tracker: Tracker | None = None
     _progress: Progress | None = None
     _tags: Mapping[str, str] = {}
+    started: ClassVar[set[str]] = set()
+    """identities of the trials that have started since ``attach``"""
 
     @classmethod
     def attach(
@@ -39,13 +41,18 @@ class SweepCallback(Callback):
     ) -> None:
         """Set what all callbacks of this process report to, and tags of every trial's run."""
         cls._tracker, cls._progress, cls._tags = tracker, progress, tags
+        cls.started.clear()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         planned = trial_of(trial)
         if self._tracker:
-            tags = {**self._tags, **trial_tags(planned)}
+            # a trial that goes on has not ended, whatever an earlier attempt said
+            going = {schema.END_REASON: "", schema.FAILURE: ""}
+            tags = {**self._tags, **trial_tags(planned), **going}
             config = planned.config.flat()
             self._tracker.start_trial(planned.identity, planned.name, tags, config)
+            self._log_config(planned)
+        SweepCallback.started.add(planned.identity)
         if self._progress:
             self._progress.started(planned)
 
@@ -81,10 +88,19 @@ class SweepCallback(Callback):
         if self._tracker:
             self._log_best(planned.identity, trial.checkpoint)
             tags = end_tags(reason, result)
+            if errored:
+                tags[schema.FAILURE] = str(trial.get_error()).strip().splitlines()[-1]
             status = "FAILED" if reason is EndReason.FAILED else "FINISHED"
             self._tracker.end_trial(planned.identity, status, tags)
         if self._progress:
             self._progress.ended(planned, result, reason)
+
+    def _log_config(self, trial: Trial) -> None:
+        assert self._tracker
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / schema.CONFIG_ARTIFACT
+            file.write_text(json.dumps(trial.config.to_dict(), indent=1))
+            self._tracker.log_file(trial.identity, file, "")
 
     def _log_pictures(self, trial: str, folder: Path) -> None:
         assert self._tracker
@@ -97,7 +113,7 @@ class SweepCallback(Callback):
         if checkpoint is None:
             return
         with checkpoint.as_directory() as folder:
-            for name in (f"{BEST}.pt", PLAIN):
+            for name in (f"{BEST}.pt", f"{BEST}.json"):
                 self._tracker.log_file(trial, Path(folder) / name, schema.BEST_CHECKPOINT_ARTIFACT)
 
 

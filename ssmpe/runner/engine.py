@@ -28,9 +28,8 @@ MAX_FAILURES = 2
 KEPT_CHECKPOINTS = 2
 OBJECT_STORE_BYTES = 128 * 2**20
 """trials share data through the page cache, and hardly anything through Ray"""
-GRACE_SHARE, REDUCTION_FACTOR = 0.3, 1.1
-"""first rung of the collapse-stopping, as a share of a trial; and the ratio of its rungs, so close
-that every validation from the first rung on is one"""
+GRACE_SHARE = 0.3
+"""of a trial's batches, before which it is not stopped"""
 
 _ENVIRONMENT = {
     # relative paths mean the same in a trial as for the user
@@ -62,6 +61,8 @@ def cluster(address: str | None) -> Iterator[None]:
             # user's other clusters, too
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")
             ray.init(
+                # another cluster of this machine, or RAY_ADDRESS, is joined only if asked for
+                address="local",
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
                 _node_ip_address="127.0.0.1",
@@ -80,10 +81,11 @@ def cluster(address: str | None) -> Iterator[None]:
         ray.shutdown()
 
 
-def resources() -> tuple[int, float]:
-    """CPUs and GPUs of the cluster."""
+def resources() -> tuple[int, int, float]:
+    """CPUs of the cluster and of its largest node, and GPUs of the cluster."""
     found = ray.cluster_resources()
-    return int(found.get("CPU", 0)), float(found.get("GPU", 0))
+    largest = max((n["Resources"].get("CPU", 0) for n in ray.nodes() if n["Alive"]), default=0)
+    return int(found.get("CPU", 0)), int(largest), float(found.get("GPU", 0))
 
 
 def run(plan: Plan, trials: Sequence[Trial], cache: Path) -> tune.ResultGrid:
@@ -142,7 +144,7 @@ def _scheduler(plan: Plan) -> CollapseASHA | None:
     if not plan.early_stop:
         return None
     n_batches = max(trial.config.training.n_batches for trial in plan.trials)
-    return CollapseASHA(n_batches, max(1, round(GRACE_SHARE * n_batches)), REDUCTION_FACTOR)
+    return CollapseASHA(n_batches, max(1, round(GRACE_SHARE * n_batches)))
 
 
 def _identity(trial: Any) -> str:

@@ -29,7 +29,7 @@ def _picture(trainer: Trainer, evaluated: EvaluationSet) -> NDArray[np.float32]:
     g = trainer.config.geometry
     n_frames = round(SECONDS * g.frame_rate)
     features = evaluated.features(0)[..., :n_frames]
-    panels = [salience(trainer.network, features, trainer.autocast).cpu().numpy()]
+    panels = [salience(trainer.network, features).cpu().numpy()]
     truth = evaluated.reference(0).on_frames
     if truth is not None:
         panels.insert(0, blurred_target(truth.f0s[:n_frames], g))

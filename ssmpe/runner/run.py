@@ -1,8 +1,10 @@
 """A sweep from its options to its end: plan, data, trials, tracking, report."""
 
+import errno
 import os
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -10,11 +12,13 @@ from pathlib import Path
 from rich.console import Console
 
 from ssmpe.config import TrialConfig
+from ssmpe.data import registry
 from ssmpe.data.cache import cache_dir
-from ssmpe.errors import UserError
+from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.options import RESULTS, Options
 from ssmpe.presets import preset
 from ssmpe.runner import engine, show
+from ssmpe.runner.attempts import check_storage
 from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.progress import Progress
@@ -62,12 +66,25 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
     data_root = Path(plan.data_root) if plan else options.data_root
     if data_root is None or (plan and plan.data.startswith("embedded")):
         data_root = embedded_root(cache, EMBEDDED_SIZE, console)
+    if plan:
+        plan = _with_data_root(plan, data_root)
     open_all_sets(plan.trials if plan else trials, data_root.absolute(), cache, console)
     with engine.cluster(options.address):
         if plan is None:
             plan = _make_plan(sweep, options, trials, data_root.absolute(), tracking_uri, results)
+            check_storage(plan)
             plan.save(results)
         return _run_plan(plan, results, cache, report, console)
+
+
+def _with_data_root(plan: Plan, data_root: Path) -> Plan:
+    """The plan with the cache's own embedded world, which must be the one it was begun with."""
+    if data_root.name != Path(plan.data_root).name:
+        raise UserError(
+            f"--resume {plan.name}: it was begun on the world {Path(plan.data_root).name}, and "
+            f"this version renders {data_root.name}; start a new sweep"
+        )
+    return replace(plan, data_root=str(data_root.absolute()))
 
 
 def base_of(options: Options) -> TrialConfig:
@@ -79,7 +96,10 @@ def base_of(options: Options) -> TrialConfig:
 def plan_trials(sweep: Sweep, options: Options) -> list[Trial]:
     """The trials that the options ask for."""
     base = base_of(options)
-    return sweep.trials(base, options.seeds, options.rows, options.overrides)
+    trials = sweep.trials(base, options.seeds, options.rows, options.overrides)
+    for name in {name for trial in trials for name in trial.config.data.names}:
+        registry.parse(name)
+    return trials
 
 
 def _make_plan(
@@ -90,7 +110,7 @@ def _make_plan(
     tracking_uri: str,
     results: Path,
 ) -> Plan:
-    n_cpus, n_gpus = engine.resources()
+    n_cpus, n_cpus_of_a_node, n_gpus = engine.resources()
     gpus = options.gpus_per_trial
     if gpus is None:
         gpus = 1.0 if n_gpus else 0.0
@@ -106,7 +126,7 @@ def _make_plan(
         storage=_storage(options.storage, results),
         tracking_uri=tracking_uri,
         early_stop=options.early_stop,
-        threads=max(1, n_cpus // at_once),
+        threads=max(1, min(n_cpus // at_once, n_cpus_of_a_node)),
         gpus_per_trial=gpus,
         concurrent=options.concurrent,
         trials=tuple(trials),
@@ -132,6 +152,8 @@ def _require_writable(results: Path) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise OutOfSpaceError(f"{results}: the disk is full") from None
         raise UserError(
             f"{results}: cannot be written to ({error.strerror}); run from another folder"
         ) from None
@@ -145,33 +167,56 @@ def _run_plan(
     console: Console,
 ) -> int:
     tracker = Tracker(plan.tracking_uri, plan.spool(results))
-    state, failed, unfinished = "failed", {}, []
+    state, started = "failed", False
+    failed: dict[str, str] = {}
     try:
         tags = {**sweep_tags(plan), schema.QUESTION: plan.question, schema.STATE: "running"}
         tracker.start_sweep(plan.script, plan.name, tags, sweep_params(plan))
+        started = True
         console.print(f"sweep {plan.name}: {len(plan.trials)} trials", highlight=False)
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
-        trials = [trial for trial in plan.trials if trial.identity not in ended]
         with Progress(console, list(plan.trials), ended) as progress:
             SweepCallback.attach(tracker, progress, sweep_tags(plan))
-            if trials:
-                grid = engine.run(plan, trials, cache)
-                failed = engine.failures(grid, trials)
-                unfinished = engine.unfinished(grid, trials)
-        for trial in unfinished:
-            tags = {schema.END_REASON: str(schema.EndReason.INTERRUPTED)}
-            tracker.end_trial(trial.identity, "KILLED", tags)
-        state = "interrupted" if unfinished else "failed" if failed else "finished"
+            state, failed = _run_trials(plan, ended, tracker, cache)
         console.print(progress.table())
     finally:
-        tracker.end_sweep(_STATUS.get(state, "FAILED"), {schema.STATE: state})
         SweepCallback.attach(None, None, {})
-        arrived = tracker.close(FLUSH_SECONDS)
+        if started:
+            tracker.end_sweep(_STATUS.get(state, "FAILED"), {schema.STATE: state})
+        arrived = tracker.close(FLUSH_SECONDS if started else 0.0)
+    complete = arrived
     if report and arrived and state != "interrupted":
-        for line in report(plan.tracking_uri, plan.name, results / "figures" / plan.name):
-            console.print(line, highlight=False, soft_wrap=True)
+        complete = _draw(report, plan, results, console)
     show.farewell(console, plan, state, failed, arrived, tracker.url)
-    return {"finished": 0, "interrupted": 130}.get(state, 1)
+    code = {"finished": 0, "interrupted": 130}.get(state, 1)
+    return code if complete else code or 1
+
+
+def _run_trials(
+    plan: Plan, ended: Mapping[str, str], tracker: Tracker, cache: Path
+) -> tuple[str, dict[str, str]]:
+    """Run what has not ended: the sweep's state, and why trials failed."""
+    trials = [trial for trial in plan.trials if trial.identity not in ended]
+    if not trials:
+        return "finished", {}
+    grid = engine.run(plan, trials, cache)
+    failed, unfinished = engine.failures(grid, trials), engine.unfinished(grid, trials)
+    for trial in unfinished:
+        if trial.identity in SweepCallback.started:
+            tags = {schema.END_REASON: str(schema.EndReason.INTERRUPTED)}
+            tracker.end_trial(trial.identity, "KILLED", tags)
+    return "interrupted" if unfinished else "failed" if failed else "finished", failed
+
+
+def _draw(report: Report, plan: Plan, results: Path, console: Console) -> bool:
+    """Draw the figures; whether that worked. What has been computed is safe either way."""
+    try:
+        lines = report(plan.tracking_uri, plan.name, results / "figures" / plan.name)
+    except OSError as error:
+        lines = [f"no figure: {error}"]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+    return not (lines and lines[0].startswith("no figure: ["))
 
 
 def sweep_tags(plan: Plan) -> dict[str, str]:

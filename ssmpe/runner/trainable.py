@@ -55,6 +55,8 @@ def run_trial(parameters: dict[str, Any]) -> None:
     keep_freed_memory()
     gc.collect()
     return_freed_memory()
+    if worker.use_gpu:
+        torch.cuda.empty_cache()
     sets = load_sets(
         config.data, config.geometry.sample_rate, Path(worker.data_root), Path(worker.cache)
     )
