@@ -65,6 +65,15 @@ def damaged(world, tmp_path):
         (("--data-root", "/no/such/folder"), "/no/such/folder"),
         (("--set", "data.labelled=URMP/trains"), "'URMP/trains'"),
         (("--set", "data.labelled=E-GMD/train"), "no annotations"),
+        (("--set", "data.validation=E-GMD/validation"), "no annotations"),
+        (("--set", 'geometry.harmonics=["a"]'), "geometry.harmonics[0] = 'a'"),
+        (("--set", 'data.added={"MusicNet/train":Infinity}'), "inf"),
+        (("--set", "data.evaluation=[1]"), "data.evaluation[0] = 1"),
+        (("--set", "geometry.fmin=6000"), "6000"),
+        (("--set", "training.seed=3"), "--seeds"),
+        (("--gpus-per-trial", "inf"), "inf"),
+        (("--storage", "nowhere://x/y"), "nowhere://x/y"),
+        (("--resume", "x", "--rows", "Ref."), "--rows"),
     ],
 )
 def test_options(world, refused, arguments, said):

@@ -4,12 +4,12 @@ Tune's own way back needs the state that it wrote down last, which a full disk m
 A trial's checkpoint holds all that the trial needs: whatever is left of a sweep can be continued.
 """
 
+import uuid
 from dataclasses import dataclass
 
 from pyarrow import fs
 
 from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.runner.plan import Plan
 from ssmpe.runner.space import tells_of_full_disk
 
 PREFIX = "attempt-"
@@ -30,9 +30,9 @@ class Attempt:
     checkpoints: dict[str, list[str]]
 
 
-def next_attempt(plan: Plan) -> Attempt:
-    """The attempt that follows those found in the storage."""
-    folder = f"{plan.storage.rstrip('/')}/{plan.name}"
+def next_attempt(storage: str, sweep: str) -> Attempt:
+    """The attempt at a sweep that follows those found in the storage."""
+    folder = f"{storage.rstrip('/')}/{sweep}"
     numbers, found = [0], []
     for attempt, trial, checkpoint in _stored(folder):
         number = int(attempt.removeprefix(PREFIX))
@@ -45,7 +45,7 @@ def next_attempt(plan: Plan) -> Attempt:
     return Attempt(f"{PREFIX}{max(numbers) + 1}", folder, checkpoints)
 
 
-def check_storage(plan: Plan) -> None:
+def check_storage(storage: str) -> None:
     """Write and remove a file where the checkpoints are to go.
 
     Raises:
@@ -53,17 +53,17 @@ def check_storage(plan: Plan) -> None:
         OutOfSpaceError: the disk is full.
     """
     try:
-        filesystem, root = _open(plan.storage.rstrip("/"))
+        filesystem, root = _open(storage.rstrip("/"))
         filesystem.create_dir(root, recursive=True)
-        probe = f"{root}/.write-test-{plan.name}"
+        probe = f"{root}/.write-test-{uuid.uuid4().hex}"
         with filesystem.open_output_stream(probe) as stream:
             stream.write(b"x")
         filesystem.delete_file(probe)
     except (OSError, ValueError) as error:
         if tells_of_full_disk(error):
-            raise OutOfSpaceError(f"{plan.storage}: the disk is full") from None
+            raise OutOfSpaceError(f"{storage}: the disk is full") from None
         reason = str(error).splitlines()[0]
-        raise UserError(f"--storage {plan.storage}: cannot be written to ({reason})") from None
+        raise UserError(f"--storage {storage}: cannot be written to ({reason})") from None
 
 
 def _open(folder: str) -> tuple[fs.FileSystem, str]:

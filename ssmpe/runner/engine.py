@@ -109,7 +109,7 @@ def run(plan: Plan, trials: Sequence[Trial], cache: Path) -> tune.ResultGrid:
 
 
 def _tuner(plan: Plan, trials: Sequence[Trial], cache: Path) -> tune.Tuner:
-    attempt = next_attempt(plan)
+    attempt = next_attempt(plan.storage, plan.name)
     worker = Worker(plan.data_root, str(cache), plan.threads, plan.gpus_per_trial > 0)
     planned = [
         {

@@ -72,7 +72,7 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
     with engine.cluster(options.address):
         if plan is None:
             plan = _make_plan(sweep, options, trials, data_root.absolute(), tracking_uri, results)
-            check_storage(plan)
+            check_storage(plan.storage)
             plan.save(results)
         return _run_plan(plan, results, cache, report, console)
 
