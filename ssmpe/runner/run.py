@@ -2,32 +2,34 @@
 
 import errno
 import os
-import platform
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 
-from ssmpe.config import TrialConfig
-from ssmpe.data import registry
 from ssmpe.data.cache import cache_dir
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.options import RESULTS, Options
-from ssmpe.presets import preset
 from ssmpe.runner import engine, show
 from ssmpe.runner.attempts import check_storage
 from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.plan import Plan
+from ssmpe.runner.planning import (
+    EMBEDDED_SIZE,
+    base_of,
+    describe_data,
+    make_plan,
+    plan_trials,
+    sweep_params,
+    sweep_tags,
+    with_data_root,
+)
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.provision import embedded_root, open_all_sets
-from ssmpe.sweep import Sweep, Trial
+from ssmpe.sweep import Sweep
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker, check_server, local_uri
 
-EMBEDDED_SIZE = "tiny"
 FLUSH_SECONDS = 120.0
 """patience at the end with a tracking server that is slow or away"""
 
@@ -51,7 +53,7 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
     results = RESULTS.absolute()
     if options.dry_run:
         trials = plan_trials(sweep, options)
-        show.dry_run(console, sweep, trials, base_of(options), _describe_data(options), options)
+        show.dry_run(console, sweep, trials, base_of(options), describe_data(options), options)
         return 0
     _require_writable(results)
     if options.resume:
@@ -67,82 +69,14 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
     if data_root is None or (plan and plan.data.startswith("embedded")):
         data_root = embedded_root(cache, EMBEDDED_SIZE, console)
     if plan:
-        plan = _with_data_root(plan, data_root)
+        plan = with_data_root(plan, data_root)
     open_all_sets(plan.trials if plan else trials, data_root.absolute(), cache, console)
     with engine.cluster(options.address):
         if plan is None:
-            plan = _make_plan(sweep, options, trials, data_root.absolute(), tracking_uri, results)
+            plan = make_plan(sweep, options, trials, data_root.absolute(), tracking_uri, results)
             check_storage(plan.storage)
             plan.save(results)
         return _run_plan(plan, results, cache, report, console)
-
-
-def _with_data_root(plan: Plan, data_root: Path) -> Plan:
-    """The plan with the cache's own embedded world, which must be the one it was begun with."""
-    if data_root.name != Path(plan.data_root).name:
-        raise UserError(
-            f"--resume {plan.name}: it was begun on the world {Path(plan.data_root).name}, and "
-            f"this version renders {data_root.name}; start a new sweep"
-        )
-    return replace(plan, data_root=str(data_root.absolute()))
-
-
-def base_of(options: Options) -> TrialConfig:
-    """The configuration that the rows change."""
-    source = "folder" if options.data_root else f"embedded-{EMBEDDED_SIZE}"
-    return preset(options.preset).replace({"data.source": source})
-
-
-def plan_trials(sweep: Sweep, options: Options) -> list[Trial]:
-    """The trials that the options ask for."""
-    base = base_of(options)
-    trials = sweep.trials(base, options.seeds, options.rows, options.overrides)
-    for name in {name for trial in trials for name in trial.config.data.names}:
-        registry.parse(name)
-    return trials
-
-
-def _make_plan(
-    sweep: Sweep,
-    options: Options,
-    trials: list[Trial],
-    data_root: Path,
-    tracking_uri: str,
-    results: Path,
-) -> Plan:
-    n_cpus, n_cpus_of_a_node, n_gpus = engine.resources()
-    gpus = options.gpus_per_trial
-    if gpus is None:
-        gpus = 1.0 if n_gpus else 0.0
-    slots = int(n_gpus / gpus) if gpus else n_cpus
-    at_once = max(1, min(options.concurrent or len(trials), len(trials), slots))
-    return Plan(
-        name=f"{sweep.name}-{options.preset}-{datetime.now():%Y%m%d-%H%M%S}",
-        script=sweep.name,
-        question=sweep.question,
-        preset=options.preset,
-        data=_describe_data(options),
-        data_root=str(data_root),
-        storage=_storage(options.storage, results),
-        tracking_uri=tracking_uri,
-        early_stop=options.early_stop,
-        threads=max(1, min(n_cpus // at_once, n_cpus_of_a_node)),
-        gpus_per_trial=gpus,
-        concurrent=options.concurrent,
-        trials=tuple(trials),
-    )
-
-
-def _describe_data(options: Options) -> str:
-    if options.data_root is None:
-        return f"embedded world ({EMBEDDED_SIZE})"
-    return f"folder {options.data_root.absolute()}"
-
-
-def _storage(given: str | None, results: Path) -> str:
-    if given is None:
-        return str(results / "ray")
-    return given if "://" in given else str(Path(given).absolute())
 
 
 def _require_writable(results: Path) -> None:
@@ -210,30 +144,11 @@ def _run_trials(
 
 def _draw(report: Report, plan: Plan, results: Path, console: Console) -> bool:
     """Draw the figures; whether that worked. What has been computed is safe either way."""
+    drawn = True
     try:
         lines = report(plan.tracking_uri, plan.name, results / "figures" / plan.name)
     except OSError as error:
-        lines = [f"no figure: {error}"]
+        drawn, lines = False, [f"no figure: {error}"]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
-    return not (lines and lines[0].startswith("no figure: ["))
-
-
-def sweep_tags(plan: Plan) -> dict[str, str]:
-    """Tags that a sweep's run shares with its trials' runs."""
-    return {schema.PRESET: plan.preset, schema.DATA: plan.data, schema.SCRIPT: plan.script}
-
-
-def sweep_params(plan: Plan) -> dict[str, str]:
-    """What is needed to run it again: versions and hardware; paths are no part of it."""
-    versions = {p: version(p) for p in ("ssmpe", "torch", "ray", "mlflow", "nnAudio", "mir_eval")}
-    return {
-        **{f"version.{name}": text for name, text in versions.items()},
-        "version.python": platform.python_version(),
-        "hardware.machine": platform.machine(),
-        "hardware.threads_per_trial": str(plan.threads),
-        "hardware.gpus_per_trial": f"{plan.gpus_per_trial:g}",
-        "early_stop": str(plan.early_stop),
-        "rows": ", ".join(dict.fromkeys(t.row for t in plan.trials)),
-        "seeds": ", ".join(str(s) for s in dict.fromkeys(t.seed for t in plan.trials)),
-    }
+    return drawn

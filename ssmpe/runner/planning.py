@@ -1,0 +1,107 @@
+"""From options to a plan, and what is recorded of it."""
+
+import platform
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from ssmpe.config import TrialConfig
+from ssmpe.data import registry
+from ssmpe.errors import UserError
+from ssmpe.options import Options
+from ssmpe.presets import preset
+from ssmpe.runner import engine
+from ssmpe.runner.plan import Plan
+from ssmpe.sweep import Sweep, Trial
+from ssmpe.tracking import schema
+
+EMBEDDED_SIZE = "tiny"
+
+
+def base_of(options: Options) -> TrialConfig:
+    """The configuration that the rows change."""
+    source = "folder" if options.data_root else f"embedded-{EMBEDDED_SIZE}"
+    return preset(options.preset).replace({"data.source": source})
+
+
+def plan_trials(sweep: Sweep, options: Options) -> list[Trial]:
+    """The trials that the options ask for."""
+    base = base_of(options)
+    trials = sweep.trials(base, options.seeds, options.rows, options.overrides)
+    for name in {name for trial in trials for name in trial.config.data.names}:
+        registry.parse(name)
+    return trials
+
+
+def make_plan(
+    sweep: Sweep,
+    options: Options,
+    trials: list[Trial],
+    data_root: Path,
+    tracking_uri: str,
+    results: Path,
+) -> Plan:
+    n_cpus, n_cpus_of_a_node, n_gpus = engine.resources()
+    gpus = options.gpus_per_trial
+    if gpus is None:
+        gpus = 1.0 if n_gpus else 0.0
+    slots = int(n_gpus / gpus) if gpus else n_cpus
+    at_once = max(1, min(options.concurrent or len(trials), len(trials), slots))
+    return Plan(
+        name=f"{sweep.name}-{options.preset}-{datetime.now():%Y%m%d-%H%M%S}",
+        script=sweep.name,
+        question=sweep.question,
+        preset=options.preset,
+        data=describe_data(options),
+        data_root=str(data_root),
+        storage=storage_of(options.storage, results),
+        tracking_uri=tracking_uri,
+        early_stop=options.early_stop,
+        threads=max(1, min(n_cpus // at_once, n_cpus_of_a_node)),
+        gpus_per_trial=gpus,
+        concurrent=options.concurrent,
+        trials=tuple(trials),
+    )
+
+
+def describe_data(options: Options) -> str:
+    if options.data_root is None:
+        return f"embedded world ({EMBEDDED_SIZE})"
+    return f"folder {options.data_root.absolute()}"
+
+
+def storage_of(given: str | None, results: Path) -> str:
+    if given is None:
+        return str(results / "ray")
+    return given if "://" in given else str(Path(given).absolute())
+
+
+def with_data_root(plan: Plan, data_root: Path) -> Plan:
+    """The plan with the cache's own embedded world, which must be the one it was begun with."""
+    if data_root.name != Path(plan.data_root).name:
+        raise UserError(
+            f"--resume {plan.name}: it was begun on the world {Path(plan.data_root).name}, and "
+            f"this version renders {data_root.name}; start a new sweep"
+        )
+    return replace(plan, data_root=str(data_root.absolute()))
+
+
+def sweep_tags(plan: Plan) -> dict[str, str]:
+    """Tags that a sweep's run shares with its trials' runs."""
+    return {schema.PRESET: plan.preset, schema.DATA: plan.data, schema.SCRIPT: plan.script}
+
+
+def sweep_params(plan: Plan) -> dict[str, str]:
+    """What is needed to run it again: versions and hardware; paths are no part of it."""
+    versions = {p: version(p) for p in ("ssmpe", "torch", "ray", "mlflow", "nnAudio", "mir_eval")}
+    return {
+        **{f"version.{name}": text for name, text in versions.items()},
+        "version.python": platform.python_version(),
+        "hardware.machine": platform.machine(),
+        "hardware.threads_per_trial": str(plan.threads),
+        "hardware.gpus_per_trial": f"{plan.gpus_per_trial:g}",
+        "early_stop": str(plan.early_stop),
+        "rows": ", ".join(dict.fromkeys(t.row for t in plan.trials)),
+        "seeds": ", ".join(str(s) for s in dict.fromkeys(t.seed for t in plan.trials)),
+    }
