@@ -45,8 +45,11 @@ class Progress:
         return self
 
     def __exit__(self, *exception: Any) -> None:
+        """Leaves the table as it stands at the end; in a log it is printed now."""
         if self._live:
             self._live.__exit__(*exception)
+        else:
+            self._console.print(self.table())
 
     def started(self, trial: Trial) -> None:
         self._show(self._line(trial), "running")

@@ -112,7 +112,6 @@ def _run_plan(
         with Progress(console, list(plan.trials), ended) as progress:
             SweepCallback.attach(tracker, progress, sweep_tags(plan))
             state, failed = _run_trials(plan, ended, tracker, cache)
-        console.print(progress.table())
     finally:
         SweepCallback.attach(None, None, {})
         if started:

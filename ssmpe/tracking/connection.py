@@ -1,5 +1,6 @@
 """Where runs are stored: the default SQLite store, and whether a store can be used at all."""
 
+import logging
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -58,6 +59,8 @@ def connect(uri: str) -> "MlflowClient":
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
 
+    # that tables are being created is no news to whoever starts a sweep
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
