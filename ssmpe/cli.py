@@ -1,5 +1,6 @@
 """The entry point of every sweep script."""
 
+import errno
 import sys
 from collections.abc import Sequence
 
@@ -17,8 +18,8 @@ LOG_WIDTH = 110
 def main(sweep: Sweep, report: Report | None = None, arguments: Sequence[str] | None = None) -> int:
     """Run a sweep from the command line; the exit code.
 
-    0: all well; 1: trials failed, or the disk is full; 2: a mistake in what was given; 130:
-    interrupted. The latter three say in one line what to do.
+    0: all well; 1: trials failed, the disk is full, or records or figures are incomplete; 2: a
+    mistake in what was given; 130: interrupted. The latter three say in one line what to do.
 
     Args:
         report: draws the figures that answer the sweep's question, once the trials have ended.
@@ -36,6 +37,11 @@ def main(sweep: Sweep, report: Report | None = None, arguments: Sequence[str] | 
         return 2
     except OutOfSpaceError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"error: the disk is full ({error.filename or 'temporary files'})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

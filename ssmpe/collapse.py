@@ -2,8 +2,8 @@
 
 Every run starts blank, so blankness alone is no sign. A set counts as *collapsed* from the batch
 on from which its blank rate stays at or above ``blank`` to the end of the curve, provided that
-the network has something to lose by then: the labelled validation set is alive (its blank rate
-is at or below ``alive``) or the set itself has been. Runs in which the labelled set never comes
+there was something to lose by then: the labelled validation set or the set itself has been alive
+(its blank rate was at or below ``alive``). Runs in which the labelled set never comes
 alive, and sets that are slow to come alive, have not collapsed: they have not started.
 """
 

@@ -1,4 +1,4 @@
-"""The weighted sum of the active objectives, with one pass of the network over all views."""
+"""The weighted sum of the active objectives, and the passes of the network that it takes."""
 
 from collections.abc import Callable, Mapping
 

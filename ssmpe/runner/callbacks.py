@@ -25,8 +25,8 @@ from ssmpe.training import BEST
 class SweepCallback(Callback):
     """Reports every trial to tracker and display.
 
-    Tune pickles its callbacks into the sweep's folder and, on a resume, brings them back from
-    there; the live objects stay behind and are handed over through ``attach``.
+    Tune pickles its callbacks, which a tracker with its thread does not survive: the live objects
+    belong to the class, and are handed over through ``attach``.
     """
 
     _tracker: Tracker | None = None

@@ -12,11 +12,10 @@ from typing import Any
 import ray
 from ray import tune
 
-from ssmpe.config import TrialConfig
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.runner import reports
 from ssmpe.runner.attempts import next_attempt
-from ssmpe.runner.callbacks import SweepCallback
+from ssmpe.runner.callbacks import SweepCallback, trial_of
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.scheduler import CollapseASHA
 from ssmpe.runner.space import is_full, tells_of_full_disk
@@ -36,6 +35,7 @@ _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",
     # MLflow is the record; Tune's own log files would be a second one
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    # a trial without GPUs leaves the user's CUDA_VISIBLE_DEVICES as it is (and Ray need not warn)
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     # no banner: the sweep has a display of its own
     "RAY_AIR_NEW_OUTPUT": "0",
@@ -148,7 +148,7 @@ def _scheduler(plan: Plan) -> CollapseASHA | None:
 
 
 def _identity(trial: Any) -> str:
-    return TrialConfig.from_dict(trial.config["trial"]["config"]).identity
+    return trial_of(trial).identity
 
 
 def _require_resources(plan: Plan) -> None:

@@ -52,10 +52,10 @@ class Progress:
             self._console.print(self.table())
 
     def started(self, trial: Trial) -> None:
-        self._show(self._line(trial), "running")
+        self._show(self._lines[trial.identity], "running")
 
     def reported(self, trial: Trial, result: dict[str, Any]) -> None:
-        line = self._line(trial)
+        line = self._lines[trial.identity]
         line.batch = result[reports.BATCH]
         metrics = result.get(reports.METRICS, {})
         line.loss = metrics.get(schema.TOTAL_LOSS, line.loss)
@@ -69,12 +69,9 @@ class Progress:
         self._show(line, "collapsing" if collapsing else "running")
 
     def ended(self, trial: Trial, result: dict[str, Any], reason: str) -> None:
-        line = self._line(trial)
+        line = self._lines[trial.identity]
         line.batch = result.get(reports.BATCH, line.batch)
         self._show(line, str(reason), result.get(reports.FAILURE, ""))
-
-    def _line(self, trial: Trial) -> _Line:
-        return self._lines.setdefault(trial.identity, _Line(trial))
 
     def _show(self, line: _Line, state: str, note: str = "") -> None:
         line.state = state

@@ -79,6 +79,8 @@ class Tracker:
                 run = self._store.run_id(None, operation.time)
                 self.url = run_url(self.uri, self._store.experiment_id(), name)
         except store_errors() as error:
+            if "disk is full" in str(error):  # SQLite's words
+                raise OutOfSpaceError(f"{self.uri}: its disk is full; free some space") from error
             message = f"{self.uri}: runs cannot be stored there: {reason_of(error)}"
             raise UserError(message) from error
         self._append(operation)
