@@ -18,7 +18,7 @@ from scipy.io import loadmat
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.units import hz_to_midi, midi_to_hz
 from ssmpe.world.build import build_world, world_key
-from ssmpe.world.plan import WorldSize
+from ssmpe.world.sizes import WorldSize
 from ssmpe.world.workers import write_all
 from ssmpe.world.writers.musicnet import HEADER as LABEL_HEADER
 

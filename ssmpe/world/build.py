@@ -13,7 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.world.plan import SIZES, WorldSize, plan
+from ssmpe.world.plan import plan
+from ssmpe.world.sizes import SIZES, WorldSize
 from ssmpe.world.workers import write_all
 
 FORMAT_VERSION = 4  # raised whenever a world of the same size comes out different

@@ -1,7 +1,6 @@
 """What the embedded world consists of: which piece is played by whom in which dataset."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +23,8 @@ from ssmpe.world.casting import (
 )
 from ssmpe.world.instruments import INSTRUMENTS
 from ssmpe.world.pieces import Deal
-from ssmpe.world.studio import STANDARD, WavFormat
+from ssmpe.world.sizes import WorldSize
+from ssmpe.world.studio import STANDARD
 from ssmpe.world.writers.bach10 import Bach10Piece
 from ssmpe.world.writers.egmd import PATTERNS, DrumIndex, DrumLoop
 from ssmpe.world.writers.guitarset import GuitarSetTrack
@@ -42,40 +42,6 @@ class Task(Protocol):
 
     def write(self, root: Path) -> None:
         """Write the files below the data root."""
-
-
-STEMS = WavFormat(rate=11025)
-
-
-@dataclass(frozen=True)
-class WorldSize:
-    """How much there is of everything; lengths in seconds.
-
-    Attributes:
-        urmp: number of pieces, from piece 01 on.
-        guitarset: tracks of player 05; two more players have ``guitarset_others`` each.
-        stems: format of the stems, which no loader reads.
-    """
-
-    urmp: int = 44
-    urmp_seconds: float = 10.0
-    bach10: int = 10
-    bach10_seconds: float = 10.0
-    musicnet_train: int = 40
-    musicnet_train_seconds: float = 12.0
-    musicnet_test: int = 10
-    musicnet_test_seconds: float = 10.0
-    guitarset: int = 8
-    guitarset_others: int = 2
-    guitarset_seconds: float = 10.0
-    nsynth_train: int = 64
-    nsynth_valid: int = 24
-    drum_loops: int = 16
-    drum_seconds: float = 8.0
-    stems: WavFormat = STEMS
-
-
-SIZES = {"tiny": WorldSize()}
 
 
 def plan(size: WorldSize) -> list[Task]:
