@@ -1,11 +1,13 @@
 """Which pieces of the corpus the world may use, and their one-time dealing out to the datasets."""
 
+import re
 from typing import Literal
 
+from ssmpe.errors import UserError
 from ssmpe.seeding import numpy_generator
 from ssmpe.world.scores import corpus_root
 
-Pool = Literal["chorale", "madrigal", "quartet", "piano", "tune"]
+Pool = Literal["chorale", "madrigal", "quartet", "piano", "tune", "mass"]
 
 # Four-part chorales of different opening lines, so that no hymn tune is in two datasets.
 CHORALES = """
@@ -44,6 +46,14 @@ MADRIGALS = [
 ]
 
 
+# Palestrina: of the movements of a mass, which share their themes, only the first, in one part or
+# the first of several.
+KYRIE = re.compile(r"Kyrie_\d+(_a)?\.krn")
+
+# Pieces of each pool that the unlabelled training sets leave to the sets that are dealt out later.
+KEPT: dict[Pool, int] = {"chorale": 60, "madrigal": 6, "quartet": 4, "piano": 2, "mass": 20}
+
+
 def corpus_paths(pool: Pool) -> list[str]:
     """Paths within the corpus of all pieces of a pool, in a fixed order."""
     if pool == "chorale":
@@ -54,19 +64,49 @@ def corpus_paths(pool: Pool) -> list[str]:
         return [f"{name}.mxl" for name in QUARTETS.split()]
     if pool == "piano":
         return PIANO.split()
+    if pool == "mass":
+        names = (path.name for path in (corpus_root() / "palestrina").glob("*.krn"))
+        return sorted(f"palestrina/{name}" for name in names if KYRIE.fullmatch(name))
     return sorted(f"ryansMammoth/{p.name}" for p in (corpus_root() / "ryansMammoth").glob("*.abc"))
 
 
 class Deal:
-    """Deals pieces out, each at most once, in an order drawn for each pool."""
+    """Deals pieces out, in an order drawn for each pool.
+
+    A piece that ``draw`` has given is never given again, and none that ``draw_shared`` has given is
+    ever given by ``draw``: labelled, validation and evaluation sets, which are to use the former,
+    share nothing with one another nor with the unlabelled sets, which may use the latter.
+    """
 
     def __init__(self) -> None:
         self._left: dict[Pool, list[str]] = {}
+        self._shared: dict[Pool, list[str]] = {}
 
     def draw(self, pool: Pool) -> str:
-        """The next piece of a pool, by its path within the corpus."""
+        """A piece of a pool for one recording alone, by its path within the corpus.
+
+        Raises UserError when there is none left.
+        """
+        left = self._of(pool)
+        if not left:
+            raise UserError(
+                f"the corpus has too few pieces of the kind {pool!r} for an embedded world of this "
+                f"size; ask for fewer recordings"
+            )
+        return left.pop()
+
+    def draw_shared(self, pool: Pool) -> str:
+        """A piece for an unlabelled training set; one that these sets have had before where no more
+        than ``KEPT`` are left, the one that was given longest ago."""
+        shared = self._shared.setdefault(pool, [])
+        fresh = len(self._of(pool)) > KEPT.get(pool, 0) or not shared
+        piece = self.draw(pool) if fresh else shared.pop(0)
+        shared.append(piece)
+        return piece
+
+    def _of(self, pool: Pool) -> list[str]:
         if pool not in self._left:
             paths = corpus_paths(pool)
             order = numpy_generator("world", "pieces", pool).permutation(len(paths))
             self._left[pool] = [paths[i] for i in order]
-        return self._left[pool].pop()
+        return self._left[pool]
