@@ -32,7 +32,7 @@ OBJECTIVES = (
 """Names of the objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
 
 
-OPEN = ("objectives.weights", "data.added")
+OPEN = ("objectives.weights", "data.added", "data.max_hours", "data.options")
 """Mappings that take new keys"""
 
 
@@ -163,8 +163,20 @@ class DataConfig:
     percussion: str = "E-GMD/train"
     validation: str = "URMP/validation"
     """the set whose F1 selects the best checkpoint"""
-    evaluation: tuple[str, ...] = ("Bach10/all", "MusicNet/test", "GuitarSet/05")
+    evaluation: tuple[str, ...] = (
+        "Bach10/all",
+        "Su/all",
+        "TRIOS/all",
+        "MusicNet/test",
+        "GuitarSet/05",
+    )
     """further sets scored at every validation"""
+    max_hours: Mapping[str, float] = field(default_factory=dict)
+    """set -> hours of it that are used, of tracks drawn at random; all of the others"""
+    options: Mapping[str, bool] = field(default_factory=dict)
+    """"<dataset>/<option>" -> choice between published and other behaviour of its loader"""
+    sample_format: str = "float32"
+    """of decoded unlabelled audio: "float32", or "int16" at half the size on disk"""
 
     def __post_init__(self) -> None:
         added = {str(k): int(v) for k, v in self.added.items()}
@@ -175,6 +187,14 @@ class DataConfig:
         require(n >= 1, "data.labelled_excerpts", n, "at least 1")
         for name, count in self.added.items():
             require(count > 0, f"data.added.{name}", count, "a count from 0")
+        for name, value in self.max_hours.items():
+            require(value > 0, f"data.max_hours.{name}", value, "hours above 0")
+        # a cap on a set that is not used is none, like a set of zero excerpts
+        hours = {k: float(v) for k, v in sorted(self.max_hours.items()) if k in self.names}
+        object.__setattr__(self, "max_hours", hours)
+        object.__setattr__(self, "options", dict(sorted(self.options.items())))
+        form = self.sample_format
+        require(form in ("float32", "int16"), "data.sample_format", form, "'float32' or 'int16'")
 
     @property
     def evaluated_sets(self) -> tuple[str, ...]:

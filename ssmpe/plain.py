@@ -88,6 +88,9 @@ def _coerce(kind: Any, value: Any, path: str) -> Any:
     else:  # the mappings
         require(isinstance(value, Mapping), path, value, "a mapping such as {'name': 1}")
         for key, number in value.items():
+            if "bool" in str(kind):
+                require(isinstance(number, bool), f"{path}.{key}", number, "true or false")
+                continue
             ok = isinstance(number, int | float) and not isinstance(number, bool)
             require(ok and math.isfinite(number), f"{path}.{key}", number, "a finite number")
             if "int" in str(kind).split(",")[-1]:

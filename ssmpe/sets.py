@@ -7,7 +7,7 @@ from pathlib import Path
 from ssmpe.config import DataConfig
 from ssmpe.data.annotation import Annotation
 from ssmpe.data.excerpts import ExcerptSampler
-from ssmpe.data.registry import resolve
+from ssmpe.data.registry import Locations, resolve
 from ssmpe.data.store import AudioStore
 from ssmpe.errors import UserError
 
@@ -56,7 +56,9 @@ def load_sets(
     """
 
     def load(name: str, labelled: bool) -> LoadedSet:
-        found = resolve(name, root)
+        found = resolve(name, Locations(root), config.options)
+        if labelled:
+            found.dataset.require_files(found.tracks)
         report = None if progress is None else lambda done, n, _: progress(name, done, n)
         store = AudioStore.open(
             found.tracks, cache, sample_rate, skip_bad=not labelled, progress=report

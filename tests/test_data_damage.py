@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 import scipy.io
 
-from ssmpe.data.registry import resolve
+from ssmpe.data.registry import Locations, resolve
 from ssmpe.errors import DataError, UserError
 from tests.data_layouts import WRITERS, each_set, jams, write_bach10, write_nsynth, written_root
 
 root = pytest.fixture(written_root)
+
+
+def resolve_whole(name: str, root: Path) -> None:
+    """As a use that needs every file does."""
+    found = resolve(name, Locations(root))
+    found.dataset.require_files(found.tracks)
 
 
 def one_line(error: pytest.ExceptionInfo[UserError]) -> str:
@@ -23,7 +29,7 @@ def one_line(error: pytest.ExceptionInfo[UserError]) -> str:
 @pytest.mark.parametrize("name", sorted(WRITERS))
 def test_missing_root_tells_the_expected_layout(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError) as error:
-        resolve(name, tmp_path / "nowhere")
+        resolve(name, Locations(tmp_path / "nowhere"))
     message = one_line(error)
     assert str(tmp_path / "nowhere" / name.split("/")[0]) in message
     assert "expected layout: " in message
@@ -46,7 +52,7 @@ def test_missing_part_of_the_layout_is_named(root: Path, name: str, gone: str) -
     path = root / name.split("/")[0] / gone
     path.rename(path.with_name("renamed"))
     with pytest.raises(UserError) as error:
-        resolve(name, root)
+        resolve(name, Locations(root))
     assert str(path) in one_line(error)
     assert "expected layout: " in str(error.value)
 
@@ -63,7 +69,7 @@ def test_folder_without_tracks_is_refused(root: Path, name: str) -> None:
     if name == "E-GMD/train":
         (root / "E-GMD" / "e-gmd-v1.0.0.csv").write_text("split,audio_filename\n")
     with pytest.raises(UserError, match="no tracks of split"):
-        resolve(name, root)
+        resolve(name, Locations(root))
 
 
 INCOMPLETE = [
@@ -88,7 +94,7 @@ def test_incomplete_set_names_the_missing_file(root: Path, name: str, gone: str)
     path = root / name.split("/")[0] / gone
     path.unlink()
     with pytest.raises(DataError) as error:
-        resolve(name, root)
+        resolve_whole(name, root)
     message = one_line(error)
     assert f"{path} is missing (1 of " in message
     assert "expected layout: " in message
@@ -99,7 +105,7 @@ def test_missing_files_are_counted(root: Path, name: str) -> None:
     for path in (root / "NSynth" / "nsynth-valid" / "audio").iterdir():
         path.unlink()
     with pytest.raises(DataError, match=r"audio.*wav is missing \(3 of 3"):
-        resolve(name, root)
+        resolve_whole(name, root)
 
 
 @each_set("URMP/validation")
@@ -107,7 +113,7 @@ def test_urmp_lists_missing_pieces(root: Path, name: str) -> None:
     for number in ("12", "39"):
         (root / "URMP" / f"{number}_Song_vn_vc").rename(root / number)
     with pytest.raises(DataError, match=r"pieces 12 39 .*2 of 9"):
-        resolve(name, root)
+        resolve(name, Locations(root))
 
 
 F0_FILE = "URMP/12_Song_vn_vc/F0s_1_vn_12_Song.txt"
@@ -184,7 +190,7 @@ def test_damaged_annotation_is_one_line_that_names_the_file(tmp_path: Path, dama
     path = tmp_path / file
     for damaged in path.glob("F0s_*") if path.is_dir() else [path]:
         damaged.write_bytes(content if isinstance(content, bytes) else content.encode())
-    found = resolve(name, tmp_path)
+    found = resolve(name, Locations(tmp_path))
     (track,) = (t for t in found.tracks if t.name.startswith(("12_", "2303", "05_")))
     with pytest.raises(DataError) as error:
         found.dataset.annotation(track)
@@ -216,7 +222,7 @@ def test_damaged_mat_file_is_one_line_that_names_it(tmp_path: Path, damage: str)
         path.write_bytes(path.read_bytes()[:200])
     else:
         scipy.io.savemat(path, content)
-    found = resolve("Bach10/all", tmp_path)
+    found = resolve("Bach10/all", Locations(tmp_path))
     with pytest.raises(DataError, match=expected) as error:
         found.dataset.annotation(found.tracks[0])
     assert str(path) in one_line(error)
@@ -237,13 +243,13 @@ def test_damaged_nsynth_index_is_one_line_that_names_it(
     path = tmp_path / "NSynth" / "nsynth-valid" / "examples.json"
     path.write_text(content)
     with pytest.raises(DataError, match=expected) as error:
-        resolve("NSynth/valid", tmp_path)
+        resolve("NSynth/valid", Locations(tmp_path))
     assert str(path) in one_line(error)
 
 
 @each_set("URMP/validation", "MusicNet/test")
 def test_byte_order_mark_and_crlf_change_nothing(root: Path, name: str) -> None:
-    found = resolve(name, root)
+    found = resolve(name, Locations(root))
     before = found.dataset.annotation(found.tracks[0])
     for path in [*root.rglob("F0s_*.txt"), *root.rglob("*.csv")]:
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))

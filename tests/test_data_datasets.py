@@ -11,7 +11,7 @@ from ssmpe.data import urmp
 from ssmpe.data.annotation import FrameAnnotation, NoteAnnotation
 from ssmpe.data.guitarset import GuitarSet
 from ssmpe.data.nsynth import NSynth
-from ssmpe.data.registry import DATASETS, SET_NAMES, parse, resolve
+from ssmpe.data.registry import DATASETS, SET_NAMES, Locations, parse, resolve
 from ssmpe.errors import UserError
 from ssmpe.units import midi_to_hz
 from tests.data_layouts import SECONDS, WRITERS, each_set, jams, written_root
@@ -40,7 +40,7 @@ SOUNDING = {
 
 @each_set()
 def test_tracks_are_those_of_the_split_sorted_and_readable(root: Path, name: str) -> None:
-    found = resolve(name, root)
+    found = resolve(name, Locations(root))
     assert (found.name, found.dataset.name, found.split) == (name, *name.split("/"))
     assert [track.name for track in found.tracks] == TRACK_NAMES[name]
     for track in found.tracks:
@@ -50,7 +50,7 @@ def test_tracks_are_those_of_the_split_sorted_and_readable(root: Path, name: str
 
 @each_set(*SOUNDING)
 def test_annotation_tells_what_sounds_when(root: Path, name: str) -> None:
-    found = resolve(name, root)
+    found = resolve(name, Locations(root))
     annotation = found.dataset.annotation(found.tracks[0])
     assert annotation is not None
     times = np.array([0.21, 0.22])
@@ -67,7 +67,7 @@ def test_annotation_tells_what_sounds_when(root: Path, name: str) -> None:
 
 @each_set("E-GMD/train")
 def test_drums_have_no_annotation(root: Path, name: str) -> None:
-    found = resolve(name, root)
+    found = resolve(name, Locations(root))
     assert found.dataset.annotation(found.tracks[0]) is None
 
 
@@ -91,7 +91,7 @@ def test_urmp_splits_are_the_published_ones() -> None:
 
 @each_set("URMP/validation")
 def test_urmp_takes_the_union_of_the_parts(root: Path, name: str) -> None:
-    found = resolve(name, root)
+    found = resolve(name, Locations(root))
     annotation = found.dataset.annotation(found.tracks[0])
     assert annotation is not None
     before, after = annotation.at(np.array([0.1, 0.4])).f0s
@@ -100,7 +100,7 @@ def test_urmp_takes_the_union_of_the_parts(root: Path, name: str) -> None:
 
 @each_set("Bach10/all")
 def test_bach10_frames_begin_at_23_ms_every_10_ms(root: Path, name: str) -> None:
-    found = resolve(name, root)
+    found = resolve(name, Locations(root))
     annotation = found.dataset.annotation(found.tracks[0])
     assert annotation is not None
     assert annotation.grid is not None
@@ -109,7 +109,7 @@ def test_bach10_frames_begin_at_23_ms_every_10_ms(root: Path, name: str) -> None
 
 @each_set("MusicNet/test")
 def test_musicnet_counts_samples_at_44100_hz(root: Path, name: str) -> None:
-    found = resolve(name, root)
+    found = resolve(name, Locations(root))
     annotation = found.dataset.annotation(found.tracks[0])
     assert annotation is not None
     f0s = annotation.at(np.array([0.0999, 0.1, 0.2, 0.3, 0.4])).f0s
@@ -121,7 +121,7 @@ def test_musicnet_counts_samples_at_44100_hz(root: Path, name: str) -> None:
 def test_guitarset_puts_voiced_observations_on_the_grid(
     root: Path, name: str, columns: bool
 ) -> None:
-    found = resolve(name, root)
+    found = resolve(name, Locations(root))
     path = root / "GuitarSet" / "annotation" / f"{found.tracks[0].name}.jams"
     path.write_text(json.dumps(jams(columns=columns)))
     annotation = found.dataset.annotation(found.tracks[0])
@@ -143,7 +143,7 @@ def test_guitarset_moves_late_annotations_only_if_asked(root: Path, name: str) -
     (root / "GuitarSet" / "annotation" / "04_BN3-154-E_comp.jams").write_text(json.dumps(late))
     onsets = []
     for correct in (False, True):
-        dataset = GuitarSet(root, correct_late=correct)
+        dataset = GuitarSet(root / "GuitarSet", correct_late=correct)
         (track,) = dataset.tracks("04")
         annotation = dataset.annotation(track)
         assert isinstance(annotation, FrameAnnotation)
@@ -155,15 +155,15 @@ def test_guitarset_moves_late_annotations_only_if_asked(root: Path, name: str) -
 
 @each_set("GuitarSet/05")
 def test_guitarset_all_has_every_player(root: Path, name: str) -> None:
-    tracks = resolve("GuitarSet/all", root).tracks
+    tracks = resolve("GuitarSet/all", Locations(root)).tracks
     assert [t.name[:2] for t in tracks] == ["00", "04", "05"]
 
 
 @each_set("NSynth/valid")
 def test_nsynth_selects_in_json_order_then_sorts(root: Path, name: str) -> None:
-    chosen = NSynth(root, n_valid=2).tracks("valid")
+    chosen = NSynth(root / "NSynth", n_valid=2).tracks("valid")
     assert [t.name for t in chosen] == ["keyboard_a_000-108-127", "vocal_z_000-045-025"]
-    wide = NSynth(root, n_valid=2, midi_range=(0, 127)).tracks("valid")
+    wide = NSynth(root / "NSynth", n_valid=2, midi_range=(0, 127)).tracks("valid")
     assert [t.name for t in wide] == ["organ_y_000-109-050", "vocal_z_000-045-025"]
 
 
@@ -178,7 +178,7 @@ def test_nsynth_note_sounds_from_its_onset_to_its_end(tmp_path: Path, end: float
     # an offset is no sound
     soundfile.write(folder / "audio" / f"{name}.wav", 0.5 * tone + 0.4, rate, subtype="FLOAT")
     (folder / "examples.json").write_text(json.dumps({name: {}}))
-    found = resolve("NSynth/valid", tmp_path)
+    found = resolve("NSynth/valid", Locations(tmp_path))
     note = found.dataset.annotation(found.tracks[0])
     assert isinstance(note, NoteAnnotation)
     assert note.f0s[-1] == pytest.approx(220.0)

@@ -66,6 +66,13 @@ class FrameAnnotation:
         """First and last annotated time in seconds."""
         return float(self.grid[0]), float(self.grid[-1])
 
+    def clipped(self, start: float, seconds: float | None) -> "FrameAnnotation":
+        """The frames of a stretch, timed from its start; as ``Track`` has them, in seconds."""
+        end = np.inf if seconds is None else start + seconds
+        kept = np.flatnonzero((self.grid >= start) & (self.grid < end))
+        f0s = tuple(self.observed.f0s[i] for i in kept)
+        return FrameAnnotation(MultiPitch(self.grid[kept] - start, f0s))
+
     def at(self, times: Floats) -> MultiPitch:
         """F0s of the frame nearest to each of ``times`` (the earlier of two equally near ones).
 
@@ -106,6 +113,14 @@ class NoteAnnotation:
         if not len(self.onsets):
             return 0.0, 0.0
         return float(self.onsets.min()), float(self.offsets.max())
+
+    def clipped(self, start: float, seconds: float | None) -> "NoteAnnotation":
+        """What of the notes sounds in a stretch, timed from its start; as ``Track`` has them."""
+        end = np.inf if seconds is None else start + seconds
+        inside = (self.onsets < end) & (self.offsets > start)
+        onsets = np.maximum(self.onsets[inside], start) - start
+        offsets = np.minimum(self.offsets[inside], end) - start
+        return NoteAnnotation(onsets, offsets, self.f0s[inside])
 
     def at(self, times: Floats) -> MultiPitch:
         """F0s of the notes active at each of ``times`` (strictly increasing, in seconds)."""

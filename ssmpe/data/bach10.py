@@ -9,7 +9,7 @@ import scipy.io
 
 from ssmpe.data import listing
 from ssmpe.data.annotation import Annotation, FrameAnnotation
-from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.dataset import Dataset, Source, Track
 from ssmpe.data.parsing import MAX_F0
 from ssmpe.errors import DataError
 from ssmpe.units import Floats, hz_to_midi, midi_to_hz
@@ -24,15 +24,23 @@ _HOP = 0.010
 class Bach10(Dataset):
     """Mixtures; the annotation is the union of the four parts' F0s."""
 
-    name: ClassVar[str] = "Bach10"
+    name: str = "Bach10"
     splits: ClassVar[tuple[str, ...]] = ("all",)
     layout: ClassVar[str] = "NN-Name/NN-Name.wav, NN-Name-GTF0s.mat"
+    source: ClassVar[Source] = Source(
+        url="https://labsites.rochester.edu/air/resource.html",
+        size="140 MB",
+        licence="for research; ask the authors for other uses",
+        unpack="move the folders 01-AchGottundHerr to 10-… of Bach10_v1.1 into Bach10/",
+    )
 
     def _tracks(self, split: str) -> list[Track]:
         names = [name for name in listing.names_in(self.folder) if _PIECE.fullmatch(name)]
-        tracks = [self._track(name, self.folder / name / f"{name}.wav") for name in names]
-        self._require_all([path for t in tracks for path in (t.audio, self._f0_path(t))])
-        return tracks
+        return [self._track(name, self.folder / name / f"{name}.wav") for name in names]
+
+    def files(self, track: Track) -> list[Path]:
+        """Mixture and F0s."""
+        return [track.audio, self._f0_path(track)]
 
     def _f0_path(self, track: Track) -> Path:
         return self.folder / track.name / f"{track.name}-GTF0s.mat"

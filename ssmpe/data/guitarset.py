@@ -9,7 +9,7 @@ import numpy as np
 
 from ssmpe.data import listing
 from ssmpe.data.annotation import FIT_TOLERANCE, Annotation, FrameAnnotation, MultiPitch
-from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.dataset import Dataset, Option, Source, Track
 from ssmpe.data.parsing import MAX_F0, read_json
 from ssmpe.errors import DataError
 
@@ -27,13 +27,26 @@ _MAX_DURATION = 24 * 3600.0
 class GuitarSet(Dataset):
     """Microphone recordings; the annotation is the union of the six strings' pitch contours."""
 
-    name: ClassVar[str] = "GuitarSet"
+    name: str = "GuitarSet"
     splits: ClassVar[tuple[str, ...]] = (*PLAYERS, "all")
     layout: ClassVar[str] = "audio_mono-mic/T_mic.wav, annotation/T.jams"
 
-    def __init__(self, root: Path, *, correct_late: bool = False) -> None:
+    source: ClassVar[Source] = Source(
+        url="https://zenodo.org/records/3371780",
+        size="0.7 GB (audio_mono-mic.zip, annotation.zip)",
+        licence="CC BY 4.0",
+        unpack="unzip audio_mono-mic.zip -d GuitarSet/audio_mono-mic; "
+        "unzip annotation.zip -d GuitarSet/annotation",
+    )
+    options: ClassVar[dict[str, Option]] = {
+        "correct_late": Option(
+            False, "move the annotations of two tracks that lag their audio to where they belong"
+        )
+    }
+
+    def __init__(self, folder: Path, *, correct_late: bool = False) -> None:
         """``correct_late``: move the annotations of ``LATE_BY`` to where they belong."""
-        super().__init__(root)
+        super().__init__(folder)
         self.late_by = LATE_BY if correct_late else {}
 
     def _tracks(self, split: str) -> list[Track]:
@@ -44,9 +57,11 @@ class GuitarSet(Dataset):
         names |= {Path(n).stem for n in listing.names_in(annotation) if n.endswith(".jams")}
         players = PLAYERS if split == "all" else (split,)
         names = {name for name in names if name.split("_")[0] in players}
-        tracks = [self._track(name, audio / f"{name}_mic.wav") for name in sorted(names)]
-        self._require_all([path for t in tracks for path in (t.audio, self._jams_path(t))])
-        return tracks
+        return [self._track(name, audio / f"{name}_mic.wav") for name in sorted(names)]
+
+    def files(self, track: Track) -> list[Path]:
+        """Recording and annotation."""
+        return [track.audio, self._jams_path(track)]
 
     def _jams_path(self, track: Track) -> Path:
         return self.folder / "annotation" / f"{track.name}.jams"

@@ -7,7 +7,7 @@ import numpy as np
 
 from ssmpe.data import listing
 from ssmpe.data.annotation import Annotation, NoteAnnotation
-from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.dataset import Dataset, Source, Track
 from ssmpe.data.parsing import read_csv
 from ssmpe.units import midi_to_hz
 
@@ -18,9 +18,15 @@ _LABEL_RATE = 44_100
 class MusicNet(Dataset):
     """Recordings; the split is the folder a recording lies in, its number the track's name."""
 
-    name: ClassVar[str] = "MusicNet"
+    name: str = "MusicNet"
     splits: ClassVar[tuple[str, ...]] = ("train", "test")
     layout: ClassVar[str] = "{train,test}_data/ID.wav, {train,test}_labels/ID.csv"
+    source: ClassVar[Source] = Source(
+        url="https://zenodo.org/records/5120004",
+        size="11 GB",
+        licence="CC BY 4.0; the recordings under licences of their own, see the record",
+        unpack="tar xf musicnet.tar.gz --strip-components=1 -C MusicNet",
+    )
 
     def _tracks(self, split: str) -> list[Track]:
         data, labels = self.folder / f"{split}_data", self.folder / f"{split}_labels"
@@ -29,9 +35,11 @@ class MusicNet(Dataset):
         recorded = [Path(name).stem for name in listing.names_in(data) if name.endswith(".wav")]
         annotated = [Path(name).stem for name in listing.names_in(labels) if name.endswith(".csv")]
         ids = sorted({*recorded, *annotated})
-        tracks = [self._track(i, data / f"{i}.wav") for i in ids]
-        self._require_all([path for t in tracks for path in (t.audio, self._label_path(t))])
-        return tracks
+        return [self._track(i, data / f"{i}.wav") for i in ids]
+
+    def files(self, track: Track) -> list[Path]:
+        """Recording and labels."""
+        return [track.audio, self._label_path(track)]
 
     def _label_path(self, track: Track) -> Path:
         split = track.audio.parent.name.removesuffix("_data")

@@ -11,7 +11,7 @@ import soundfile
 
 from ssmpe.data import audio
 from ssmpe.data.annotation import Annotation, NoteAnnotation
-from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.dataset import Dataset, Option, Source, Track
 from ssmpe.data.parsing import read_json
 from ssmpe.errors import DataError
 from ssmpe.units import Floats, midi_to_hz
@@ -30,18 +30,37 @@ class NSynth(Dataset):
     order of the JSON file; the other splits are complete.
     """
 
-    name: ClassVar[str] = "NSynth"
+    name: str = "NSynth"
     splits: ClassVar[tuple[str, ...]] = ("train", "valid", "test")
     layout: ClassVar[str] = "nsynth-{train,valid,test}/examples.json, audio/NAME.wav"
 
+    source: ClassVar[Source] = Source(
+        url="https://magenta.tensorflow.org/datasets/nsynth",
+        size="23 GB (nsynth-{train,valid,test}.jsonwav.tar.gz)",
+        licence="CC BY 4.0",
+        unpack="tar xf nsynth-train.jsonwav.tar.gz -C NSynth, and so for valid and test",
+    )
+    options: ClassVar[dict[str, Option]] = {
+        "keep_last": Option(
+            True, "a note that sounds to the last sample ends there (the published loader loses it)"
+        )
+    }
+
     def __init__(
-        self, root: Path, *, midi_range: tuple[int, int] = (21, 108), n_valid: int | None = 200
+        self,
+        folder: Path,
+        *,
+        midi_range: tuple[int, int] = (21, 108),
+        n_valid: int | None = 200,
+        keep_last: bool = True,
     ) -> None:
         """Args:
         midi_range: lowest and highest note taken, both included.
         n_valid: number of notes of the split "valid"; None for all.
+        keep_last: see ``options``.
         """
-        super().__init__(root)
+        super().__init__(folder)
+        self.keep_last = keep_last
         self.midi_range = midi_range
         self.n_valid = n_valid
 
@@ -53,14 +72,15 @@ class NSynth(Dataset):
         names = [name for name in _names(index) if low <= _pitch(name, index) <= high]
         if split == "valid":
             names = names[: self.n_valid]
-        tracks = [self._track(name, folder / "audio" / f"{name}.wav") for name in names]
-        self._require_all([track.audio for track in tracks])
-        return tracks
+        return [self._track(name, folder / "audio" / f"{name}.wav") for name in names]
 
     def _annotation(self, track: Track) -> Annotation:
         rate = soundfile.info(track.audio).samplerate
         samples = audio.read_mono(track.audio, rate)
         onsets, offsets = sounding(samples, rate, float(midi_to_hz(self.midi_range[0])))
+        if not self.keep_last:
+            ended = offsets < len(samples) / rate
+            onsets, offsets = onsets[ended], offsets[ended]
         pitch = float(midi_to_hz(_pitch(track.name, track.audio)))
         return NoteAnnotation(onsets, offsets, np.full(len(onsets), pitch))
 

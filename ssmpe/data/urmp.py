@@ -8,7 +8,7 @@ import numpy as np
 
 from ssmpe.data import listing
 from ssmpe.data.annotation import Annotation, FrameAnnotation
-from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.dataset import Dataset, Source, Track
 from ssmpe.data.parsing import read_f0_track
 from ssmpe.errors import DataError
 
@@ -29,9 +29,15 @@ class URMP(Dataset):
     into which the paper's distribution experiment divides the training pieces.
     """
 
-    name: ClassVar[str] = "URMP"
+    name: str = "URMP"
     splits: ClassVar[tuple[str, ...]] = ("train", "validation", "T1", "T2")
     layout: ClassVar[str] = "NN_Name_i1_i2…/AuMix_NN_Name_i1_i2….wav, F0s_k_ik_NN_Name.txt"
+    source: ClassVar[Source] = Source(
+        url="https://doi.org/10.5061/dryad.ng3r749",
+        size="12.5 GB with videos",
+        licence="CC0 1.0",
+        unpack="move the folders 01_… to 44_… of the archive into URMP/; videos are not needed",
+    )
     numbers: ClassVar[dict[str, tuple[str, ...]]] = {
         "train": TRAIN,
         "validation": VALIDATION,
@@ -47,11 +53,13 @@ class URMP(Dataset):
         if absent:
             raise DataError(
                 f"{self.folder}: pieces {' '.join(absent)} of split {split!r} are missing "
-                f"({len(absent)} of {len(wanted)}); expected layout: {self.name}/{self.layout}"
+                f"({len(absent)} of {len(wanted)}); expected layout: {self._shown()}"
             )
-        tracks = [self._piece(found[number]) for number in wanted]
-        self._require_all([path for t in tracks for path in (t.audio, *self._f0_paths(t))])
-        return tracks
+        return [self._piece(found[number]) for number in wanted]
+
+    def files(self, track: Track) -> list[Path]:
+        """Mixture and F0s of the parts."""
+        return [track.audio, *self._f0_paths(track)]
 
     def _piece(self, name: str) -> Track:
         return self._track(name, self.folder / name / f"AuMix_{name}.wav")
