@@ -14,6 +14,10 @@ class WorldSize:
     Attributes:
         urmp: number of pieces, from piece 01 on.
         guitarset: tracks of player 05; two more players have ``guitarset_others`` each.
+        su, trios: number of pieces, in the order of ``casting.SU_PLAYERS``, ``TRIOS_PLAYERS``.
+        maestro_validation: tracks of this split, the first of which lasts ``maestro_long_seconds``.
+        fma: clips that sound; a missing and an empty one are added to them.
+        medleydb: tracks, besides one that a loader is to leave out.
         stems: format of the stems, which no loader reads.
     """
 
@@ -30,8 +34,26 @@ class WorldSize:
     guitarset_seconds: float = 10.0
     nsynth_train: int = 64
     nsynth_valid: int = 24
+    nsynth_test: int = 12
     drum_loops: int = 16
     drum_seconds: float = 8.0
+    su: int = 10
+    su_seconds: float = 10.0
+    trios: int = 5
+    trios_seconds: float = 10.0
+    maestro_train: int = 2
+    maestro_validation: int = 10
+    maestro_test: int = 2
+    maestro_seconds: float = 10.0
+    maestro_long_seconds: float = 35.0
+    fma: int = 20
+    fma_seconds: float = 10.0
+    medleydb: int = 3
+    medleydb_seconds: float = 10.0
+    swd: int = 3
+    swd_seconds: float = 10.0
+    magnatagatune: int = 6
+    magnatagatune_seconds: float = 10.0
     stems: WavFormat = STEMS
 
 

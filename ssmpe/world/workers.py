@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
 
-from ssmpe.world.plan import Task
+from ssmpe.world.task import Task
 
 
 class _Worker:

@@ -1,0 +1,73 @@
+"""The sets of labelled recordings: which piece is played by whom."""
+
+from collections.abc import Iterator
+from itertools import cycle, islice
+
+from ssmpe.world.casting import (
+    GUITARS,
+    GUITARSET_STYLES,
+    MUSICNET_FIRST_ID,
+    MUSICNET_KINDS,
+    MUSICNET_TEST_IDS,
+    URMP_FORMATS,
+    URMP_PLAYERS,
+    URMP_POOLS,
+)
+from ssmpe.world.pieces import Deal
+from ssmpe.world.sizes import WorldSize
+from ssmpe.world.studio import STANDARD
+from ssmpe.world.task import Task
+from ssmpe.world.writers.bach10 import Bach10Piece
+from ssmpe.world.writers.guitarset import GuitarSetTrack
+from ssmpe.world.writers.musicnet import MusicNetTrack
+from ssmpe.world.writers.urmp import UrmpPiece
+
+
+def urmp(size: WorldSize, deal: Deal) -> Iterator[Task]:
+    """URMP's pieces."""
+    pools = cycle(URMP_POOLS)
+    for number, (players, pool) in enumerate(zip(URMP_PLAYERS.split(), pools, strict=False), 1):
+        if number > size.urmp:
+            return
+        # Chorales have clear bass lines, quartets high ones: brass and winds play the former.
+        pool = "chorale" if pool == "quartet" and "vn" not in players else pool
+        yield UrmpPiece(
+            number=number,
+            source=deal.draw(pool),
+            players=tuple(players.split("-")),
+            seconds=size.urmp_seconds,
+            mixture=URMP_FORMATS.get(number, STANDARD),
+            stems=size.stems,
+        )
+
+
+def musicnet(size: WorldSize, deal: Deal) -> Iterator[Task]:
+    """MusicNet's recordings."""
+    train_ids = (i for i in range(MUSICNET_FIRST_ID, 9999, 9) if i not in MUSICNET_TEST_IDS)
+    for number, i in zip(MUSICNET_TEST_IDS[: size.musicnet_test], range(10), strict=False):
+        pool, players = MUSICNET_KINDS[i][0]
+        seconds = size.musicnet_test_seconds
+        yield MusicNetTrack(number, "test", deal.draw(pool), players, seconds)
+    for i, number in enumerate(islice(train_ids, size.musicnet_train)):
+        kinds = MUSICNET_KINDS[i % len(MUSICNET_KINDS)]
+        pool, players = kinds[i // len(MUSICNET_KINDS) % len(kinds)]
+        seconds = size.musicnet_train_seconds
+        yield MusicNetTrack(number, "train", deal.draw_shared(pool), players, seconds)
+
+
+def bach10(size: WorldSize, deal: Deal) -> Iterator[Task]:
+    """Bach10's chorales."""
+    for number in range(1, size.bach10 + 1):
+        yield Bach10Piece(number, deal.draw("chorale"), size.bach10_seconds, size.stems)
+
+
+def guitarset(size: WorldSize, deal: Deal) -> Iterator[Task]:
+    """GuitarSet's recordings."""
+    players = [("05", size.guitarset), ("00", size.guitarset_others), ("02", size.guitarset_others)]
+    guitars = cycle(GUITARS)
+    for player, count in players:
+        for i in range(count):
+            version: str = ("comp", "solo")[i % 2]
+            name = f"{player}_{GUITARSET_STYLES[i]}_{version}"
+            source = deal.draw("chorale" if version == "comp" else "tune")
+            yield GuitarSetTrack(name, source, next(guitars), size.guitarset_seconds)
