@@ -8,6 +8,7 @@ import pytest
 
 from ssmpe.errors import DataError
 from ssmpe.world.arrangement import arrange
+from ssmpe.world.drums import KICK, PATTERNS, perform_pattern
 from ssmpe.world.instruments import INSTRUMENTS, URMP_CODES
 from ssmpe.world.performance import DAMPING, Touch, damped, perform, record
 from ssmpe.world.pieces import Deal, corpus_paths
@@ -15,7 +16,6 @@ from ssmpe.world.plan import plan
 from ssmpe.world.sampler import PitchCurve
 from ssmpe.world.scores import ScoreNote, corpus_root, read_score
 from ssmpe.world.sizes import SIZES, WorldSize
-from ssmpe.world.writers.egmd import KICK, PATTERNS, perform_pattern
 from ssmpe.world.writers.guitarset import FRETS, OPEN_STRINGS, on_strings
 from ssmpe.world.writers.musicnet import MusicNetTrack
 from ssmpe.world.writers.urmp import UrmpPiece

@@ -6,10 +6,11 @@ import numpy as np
 
 from ssmpe.seeding import numpy_generator
 from ssmpe.world.casting import DRUM_KITS, NSYNTH_KINDS, NSYNTH_VELOCITIES
+from ssmpe.world.drums import PATTERNS
 from ssmpe.world.instruments import INSTRUMENTS
 from ssmpe.world.sizes import WorldSize
 from ssmpe.world.task import Task
-from ssmpe.world.writers.egmd import PATTERNS, DrumIndex, DrumLoop
+from ssmpe.world.writers.egmd import DrumIndex, DrumLoop
 from ssmpe.world.writers.nsynth import NSynthNote, NSynthSplit
 
 
