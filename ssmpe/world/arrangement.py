@@ -1,4 +1,4 @@
-"""From a score to what each player plays: an excerpt, transposed, within playable ranges."""
+"""From a score to what each player plays: excerpts, transposed, within playable ranges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,12 +7,14 @@ import numpy as np
 
 from ssmpe.world.instruments import INSTRUMENTS, Instrument
 from ssmpe.world.scores import Part, Score, ScoreNote
+from ssmpe.world.tempo import Tempo, swaying
 
 CANDIDATE_STARTS = 24
 BAR = 4  # quarter notes between candidate starts of an excerpt
 TEMPO_LIMITS = 40.0, 190.0  # quarter notes per minute
 TRANSPOSITION = 4  # semitones either way
-
+REST = 2.0  # quarter notes between movements
+SHORTEST_MOVEMENT = 6.0  # seconds for which it is worth playing on
 
 Player = tuple[str, slice]
 """Name of an instrument, and which of the chosen parts of a score it plays."""
@@ -28,10 +30,24 @@ class Voice:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """An excerpt of a score given to players; ``tempo`` in quarter notes per minute."""
+    """Music given to players."""
 
     voices: tuple[Voice, ...]
+    tempo: Tempo
+
+
+@dataclass(frozen=True)
+class _Movement:
+    """What the players play in one go: ``length`` in quarter notes, ``tempo`` of these a minute."""
+
+    voices: tuple[Voice, ...]
+    length: float
     tempo: float
+
+    @property
+    def seconds(self) -> float:
+        """Duration, with the rest that follows."""
+        return (self.length + REST) * 60 / self.tempo
 
 
 def arrange(
@@ -39,20 +55,35 @@ def arrange(
     players: Sequence[Player],
     seconds: float,
     rng: np.random.Generator,
+    rubato: float = 0.0,
 ) -> Arrangement:
     """Choose an excerpt of the score and give it to players.
 
     As many parts of the score are taken as ``players`` ask for, outer parts first; each player
-    takes a slice of these and plays it in the octave that suits the instrument.
+    takes a slice of these and plays it in the octave that suits the instrument. A score that is
+    over too soon is played again, as a further movement in another key and at another tempo.
 
     Args:
         seconds: length of the excerpt.
+        rubato: standard deviation of the tempo, relative to its mean; 0 keeps it steady.
     """
+    movements: list[_Movement] = []
+    left = seconds
+    while not movements or left >= SHORTEST_MOVEMENT:
+        movements.append(_movement(score, players, left, rng))
+        left -= movements[-1].seconds
+    return Arrangement(_joined(movements), _tempo(movements, rubato, rng))
+
+
+def _movement(
+    score: Score, players: Sequence[Player], seconds: float, rng: np.random.Generator
+) -> _Movement:
+    """A movement that lasts for ``seconds``, or as long as the score does."""
     needed = max((part.stop or 1) for _, part in players)
     pace = rng.uniform(1.3, 3.2)  # onsets per second of the busiest part
     busiest = max(_onsets_per_quarter(part) for part in score.parts)
     tempo = float(np.clip(60 * pace / busiest, *TEMPO_LIMITS))
-    length = seconds * tempo / 60
+    length = min(seconds * tempo / 60, score.end)
     parts = _excerpt(score, length, needed, rng)
     transposition = int(rng.integers(-TRANSPOSITION, TRANSPOSITION + 1))
     voices = []
@@ -62,7 +93,38 @@ def arrange(
         notes = _in_range(notes, instrument, transposition)
         notes = _without_unisons(notes) if instrument.chords else _single_line(notes)
         voices.append(Voice(instrument, notes))
-    return Arrangement(tuple(voices), tempo)
+    return _Movement(tuple(voices), length, tempo)
+
+
+def _joined(movements: Sequence[_Movement]) -> tuple[Voice, ...]:
+    """All that each player plays, movement after movement."""
+    starts = np.cumsum([0.0] + [movement.length + REST for movement in movements[:-1]])
+    return tuple(
+        replace(
+            voices[0],
+            notes=tuple(
+                replace(note, onset=float(start) + note.onset)
+                for start, voice in zip(starts, voices, strict=True)
+                for note in voice.notes
+            ),
+        )
+        for voices in zip(*(movement.voices for movement in movements), strict=True)
+    )
+
+
+def _tempo(movements: Sequence[_Movement], rubato: float, rng: np.random.Generator) -> Tempo:
+    """The tempi of all movements, with the rests between them."""
+    lengths: list[float] = []
+    paces: list[float] = []
+    for movement in movements:
+        pace = 60 / movement.tempo
+        quarters = [movement.length]
+        if rubato:
+            whole = max(int(movement.length) - 1, 0)
+            quarters = [1.0] * whole + [movement.length - whole]
+        lengths += [*quarters, REST]
+        paces += [*(pace * swaying(quarters, rubato, rng)).tolist(), pace]
+    return Tempo.of(movements[0].tempo, lengths, paces)
 
 
 def _onsets_per_quarter(part: Part) -> float:

@@ -9,6 +9,7 @@ from ssmpe.units import Floats, midi_to_hz
 from ssmpe.world.arrangement import Arrangement, Voice
 from ssmpe.world.sampler import RATE, PitchCurve, general_midi_sampler
 from ssmpe.world.scores import ScoreNote
+from ssmpe.world.tempo import Tempo
 from ssmpe.world.wave import Audio
 
 LEAD_IN, RING_OUT = (0.1, 0.4), 0.7  # seconds of silence before, and left for the last notes after
@@ -17,6 +18,7 @@ PIECE_DETUNING, PART_DETUNING, NOTE_DETUNING = 0.10, 0.04, 0.06  # semitones, st
 DAMPING = 0.025  # seconds in which a note fades just before the next of its part begins
 PART_LEVEL, PART_BALANCE = 0.08, 2.5  # root mean square; standard deviation in dB between parts
 VELOCITIES = 55, 120  # softest and loudest
+SECTION = 15.0  # seconds over which dynamics wander freely
 SHORTEST = 0.08  # seconds
 
 
@@ -90,30 +92,40 @@ def perform(
 
 
 def play(
-    voice: Voice, tempo: float, start: float, concert_pitch: float, rng: np.random.Generator
+    voice: Voice, tempo: Tempo, start: float, concert_pitch: float, rng: np.random.Generator
 ) -> list[Touch]:
     """Give the notes of a voice their times, dynamics and intonation.
 
     Args:
-        tempo: quarter notes per minute.
         start: of the music in seconds.
         concert_pitch: semitones above 440 Hz tuning.
     """
-    instrument, beat = voice.instrument, 60 / tempo
+    instrument = voice.instrument
     detuning = concert_pitch
     if not instrument.fixed_pitch:
         detuning += rng.normal(0, PART_DETUNING)
     articulation = rng.uniform(0.86, 1.0)
-    loudness = 92 + np.cumsum(rng.normal(0, 3.5, len(voice.notes)))
+    begun = [tempo.at(note.onset) for note in voice.notes]
     touches = []
-    for note, velocity in zip(voice.notes, loudness, strict=True):
-        struck = max(start + note.onset * beat + np.clip(rng.normal(0, JITTER), -0.03, 0.03), 0)
-        duration = max(note.duration * beat * articulation, SHORTEST)
+    for note, beat, velocity in zip(voice.notes, begun, _dynamics(begun, rng), strict=True):
+        struck = max(start + beat + np.clip(rng.normal(0, JITTER), -0.03, 0.03), 0)
+        duration = max(tempo.lasting(note.onset, note.duration) * articulation, SHORTEST)
         bend = 0.0 if instrument.fixed_pitch else rng.normal(0, NOTE_DETUNING)
         pitch = _vibrato(note.key + detuning + bend, instrument.vibrato, duration, rng)
         strength = int(np.clip(velocity, *VELOCITIES))
         touches.append(Touch(note, struck, duration, strength, pitch))
     return damped(touches, by_key=instrument.chords)
+
+
+def _dynamics(begun: Sequence[float], rng: np.random.Generator) -> Floats:
+    """Velocities (N,) of notes that begin at the given seconds.
+
+    They wander from note to note and, lest they end up at an extreme, start anew with each section.
+    """
+    wander = np.cumsum(rng.normal(0, 3.5, len(begun)))
+    section = np.floor_divide(begun, SECTION)
+    first = np.searchsorted(section, section)
+    return np.asarray(92 + wander - np.where(first > 0, wander[first - 1], 0))
 
 
 def _vibrato(midi: float, largest: float, duration: float, rng: np.random.Generator) -> PitchCurve:

@@ -96,8 +96,11 @@ class Deal:
         return left.pop()
 
     def draw_shared(self, pool: Pool) -> str:
-        """A piece for an unlabelled training set; one that these sets have had before where no more
-        than ``KEPT`` are left, the one that was given longest ago."""
+        """A piece of a pool for an unlabelled training set.
+
+        Where no more than ``KEPT`` are left, it is one that these sets have had before, the one
+        that was given longest ago.
+        """
         shared = self._shared.setdefault(pool, [])
         fresh = len(self._of(pool)) > KEPT.get(pool, 0) or not shared
         piece = self.draw(pool) if fresh else shared.pop(0)

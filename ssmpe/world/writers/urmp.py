@@ -56,7 +56,7 @@ class UrmpPiece:
             write_wav(folder / f"AuSep_{stem}.wav", recording.audio, self.stems)
             (folder / f"F0s_{stem}.txt").write_text(_f0_table(recording, self.seconds))
             (folder / f"Notes_{stem}.txt").write_text(_note_table(recording))
-        _write_score(folder / f"Sco_{piece}.mid", recordings, arrangement.tempo)
+        _write_score(folder / f"Sco_{piece}.mid", recordings, arrangement.tempo.marked)
 
 
 def _f0_table(recording: PartRecording, seconds: float) -> str:
