@@ -9,13 +9,13 @@ import pytest
 from ssmpe.errors import DataError
 from ssmpe.units import midi_to_hz
 from ssmpe.world.casting import DRUM_KITS
+from ssmpe.world.drums import CRASH, HAT, KICK, OPEN_HAT, RIDE, RIM, SNARE, TOM
 from ssmpe.world.instruments import INSTRUMENTS, Instrument
 from ssmpe.world.sampler import RATE, PitchCurve, general_midi_sampler
 from ssmpe.world.soundfont import SoundFont, general_midi
 from ssmpe.world.studio import write_wav
 from ssmpe.world.tuning import pitch_deviation
 from ssmpe.world.wave import tuned_wave
-from ssmpe.world.writers.egmd import CRASH, HAT, KICK, OPEN_HAT, RIDE, RIM, SNARE, TOM
 
 WIDE = np.arange(-14, 14, 0.02)  # semitones around the expected pitch that are searched
 
