@@ -2,6 +2,7 @@
 
 from functools import reduce
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import soundfile
@@ -38,17 +39,29 @@ def read_audio(path: Path, sample_rate: int) -> Samples:
     return samples
 
 
-def duration(path: Path) -> float:
-    """Duration of an audio file in seconds, from its header.
+class Header(NamedTuple):
+    """What an audio file says of itself: its duration, and its sample rate in Hz."""
+
+    seconds: float
+    sample_rate: int
+
+
+def header(path: Path) -> Header:
+    """Header of an audio file.
 
     Raises:
         DataError: the file is unreadable.
     """
     try:
         with soundfile.SoundFile(path) as file:
-            return float(file.frames / file.samplerate)
+            return Header(float(file.frames / file.samplerate), int(file.samplerate))
     except (soundfile.SoundFileError, OSError) as error:
         raise _unreadable(path, error) from None
+
+
+def duration(path: Path) -> float:
+    """Duration of an audio file in seconds, from its header; raises as ``header`` does."""
+    return header(path).seconds
 
 
 def read_mono(path: Path, sample_rate: int) -> Samples:
