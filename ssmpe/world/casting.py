@@ -65,9 +65,14 @@ MUSICNET_KINDS: tuple[tuple[Ensemble, ...], ...] = (
 )
 
 GUITARS = ("steel_guitar", "nylon_guitar", "steel_guitar", "jazz_guitar")
+# The lead sheets, each of which a player accompanies once and plays a solo on once.
 GUITARSET_STYLES = (
     *("BN1-129-Eb", "Funk1-97-C", "Jazz2-110-Bb", "Rock1-90-C#", "SS1-68-E"),
-    *("BN2-166-Ab", "Jazz3-137-Eb", "Rock2-142-D"),
+    *("BN2-166-Ab", "Jazz3-137-Eb", "Rock2-142-D", "BN1-147-Gb", "Funk1-114-Ab"),
+    *("Jazz1-130-D", "Rock1-130-A", "SS1-100-C#", "BN2-131-B", "Funk2-108-Eb"),
+    *("Jazz1-200-B", "Rock2-85-F", "SS2-107-Ab", "BN3-119-G", "Funk2-119-G"),
+    *("Jazz2-187-F#", "Rock3-117-Bb", "SS2-88-F", "BN3-154-E", "Funk3-112-C#"),
+    *("Jazz3-150-C", "Rock3-148-C", "SS3-84-Bb", "Funk3-98-A", "SS3-98-C"),
 )
 
 # Instruments of NSynth: family, source and the instruments of this world that belong there.

@@ -38,6 +38,7 @@ def urmp(size: WorldSize, deal: Deal) -> Iterator[Task]:
             seconds=size.urmp_seconds,
             mixture=URMP_FORMATS.get(number, STANDARD),
             stems=size.stems,
+            rubato=size.rubato,
         )
 
 
@@ -47,18 +48,19 @@ def musicnet(size: WorldSize, deal: Deal) -> Iterator[Task]:
     for number, i in zip(MUSICNET_TEST_IDS[: size.musicnet_test], range(10), strict=False):
         pool, players = MUSICNET_KINDS[i][0]
         seconds = size.musicnet_test_seconds
-        yield MusicNetTrack(number, "test", deal.draw(pool), players, seconds)
+        yield MusicNetTrack(number, "test", deal.draw(pool), players, seconds, size.rubato)
     for i, number in enumerate(islice(train_ids, size.musicnet_train)):
         kinds = MUSICNET_KINDS[i % len(MUSICNET_KINDS)]
         pool, players = kinds[i // len(MUSICNET_KINDS) % len(kinds)]
         seconds = size.musicnet_train_seconds
-        yield MusicNetTrack(number, "train", deal.draw_shared(pool), players, seconds)
+        yield MusicNetTrack(number, "train", deal.draw_shared(pool), players, seconds, size.rubato)
 
 
 def bach10(size: WorldSize, deal: Deal) -> Iterator[Task]:
     """Bach10's chorales."""
     for number in range(1, size.bach10 + 1):
-        yield Bach10Piece(number, deal.draw("chorale"), size.bach10_seconds, size.stems)
+        source = deal.draw("chorale")
+        yield Bach10Piece(number, source, size.bach10_seconds, size.stems, size.rubato)
 
 
 def guitarset(size: WorldSize, deal: Deal) -> Iterator[Task]:
@@ -67,7 +69,8 @@ def guitarset(size: WorldSize, deal: Deal) -> Iterator[Task]:
     guitars = cycle(GUITARS)
     for player, count in players:
         for i in range(count):
-            version: str = ("comp", "solo")[i % 2]
-            name = f"{player}_{GUITARSET_STYLES[i]}_{version}"
+            again, sheet = divmod(i, len(GUITARSET_STYLES))
+            version: str = ("comp", "solo")[(sheet + again) % 2]
+            name = f"{player}_{GUITARSET_STYLES[sheet]}_{version}"
             source = deal.draw("chorale" if version == "comp" else "tune")
-            yield GuitarSetTrack(name, source, next(guitars), size.guitarset_seconds)
+            yield GuitarSetTrack(name, source, next(guitars), size.guitarset_seconds, size.rubato)

@@ -24,8 +24,11 @@ def nsynth(size: WorldSize) -> Iterator[Task]:
     }
     for split, count in counts.items():
         rng = numpy_generator("world", "NSynth", split)
-        notes = tuple(_nsynth_note(split, i, first + i, rng) for i in range(count))
-        yield NSynthSplit(split, notes)
+        notes: dict[str, NSynthNote] = {}
+        while len(notes) < count:
+            note = _nsynth_note(split, len(notes), first + len(notes), rng)
+            notes.setdefault(note.name, note)
+        yield NSynthSplit(split, tuple(notes.values()))
         first += count
 
 

@@ -19,6 +19,7 @@ class WorldSize:
         fma: clips that sound; a missing and an empty one are added to them.
         medleydb: tracks, besides one that a loader is to leave out.
         stems: format of the stems, which no loader reads.
+        rubato: standard deviation of the tempo within a movement, relative to its mean.
     """
 
     urmp: int = 44
@@ -55,6 +56,37 @@ class WorldSize:
     magnatagatune: int = 6
     magnatagatune_seconds: float = 10.0
     stems: WavFormat = STEMS
+    rubato: float = 0.0
 
 
-SIZES = {"tiny": WorldSize()}
+# About the size of the real URMP and, of the evaluation sets, of real recordings.
+FULL = WorldSize(
+    urmp_seconds=115.0,
+    bach10_seconds=33.0,
+    musicnet_train=60,
+    musicnet_train_seconds=90.0,
+    musicnet_test_seconds=60.0,
+    guitarset=60,
+    guitarset_others=10,
+    guitarset_seconds=20.0,
+    nsynth_train=1200,
+    nsynth_valid=240,
+    nsynth_test=60,
+    drum_loops=120,
+    drum_seconds=20.0,
+    su_seconds=30.0,
+    trios_seconds=60.0,
+    maestro_seconds=40.0,
+    maestro_long_seconds=90.0,
+    fma=60,
+    fma_seconds=30.0,
+    medleydb=8,
+    medleydb_seconds=60.0,
+    swd=8,
+    swd_seconds=60.0,
+    magnatagatune=30,
+    magnatagatune_seconds=29.0,
+    rubato=0.06,
+)
+
+SIZES = {"tiny": WorldSize(), "full": FULL}

@@ -28,6 +28,7 @@ class Bach10Piece:
     source: str
     seconds: float
     stems: WavFormat = STANDARD
+    rubato: float = 0.0
 
     @property
     def name(self) -> str:
@@ -45,7 +46,7 @@ class Bach10Piece:
         rng = numpy_generator("world", "Bach10", self.number)
         players = [(name, slice(i, i + 1)) for i, name in enumerate(PLAYERS)]
         score = read_score(self.source)
-        arrangement = arrange(score, players, musical_seconds(self.seconds), rng)
+        arrangement = arrange(score, players, musical_seconds(self.seconds), rng, self.rubato)
         recordings = perform(arrangement, self.seconds, rng)
         folder = root / "Bach10" / self.name
         write_wav(folder / f"{self.name}.wav", mix([r.audio for r in recordings], rng))

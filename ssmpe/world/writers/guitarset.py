@@ -29,6 +29,7 @@ class GuitarSetTrack:
     source: str
     guitar: str
     seconds: float
+    rubato: float = 0.0
 
     @property
     def label(self) -> str:
@@ -39,7 +40,9 @@ class GuitarSetTrack:
         """Perform the piece and write its audio and annotation."""
         rng = numpy_generator("world", "GuitarSet", self.name)
         players = [(self.guitar, slice(0, 4 if self.name.endswith("comp") else 1))]
-        arrangement = arrange(read_score(self.source), players, musical_seconds(self.seconds), rng)
+        arrangement = arrange(
+            read_score(self.source), players, musical_seconds(self.seconds), rng, self.rubato
+        )
         strings = on_strings(arrangement.voices[0].notes)
         # A string is a voice of its own: one note at a time, ringing until the next.
         guitar = replace(INSTRUMENTS[self.guitar], chords=False)

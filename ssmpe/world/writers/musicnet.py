@@ -35,6 +35,7 @@ class MusicNetTrack:
     source: str
     players: tuple[Player, ...]
     seconds: float
+    rubato: float = 0.0
 
     @property
     def label(self) -> str:
@@ -45,7 +46,7 @@ class MusicNetTrack:
         """Perform the piece and write its audio and labels."""
         rng = numpy_generator("world", "MusicNet", self.number)
         score = read_score(self.source)
-        arrangement = arrange(score, self.players, musical_seconds(self.seconds), rng)
+        arrangement = arrange(score, self.players, musical_seconds(self.seconds), rng, self.rubato)
         recordings = perform(arrangement, self.seconds, rng)
         folder = root / "MusicNet"
         audio = mix([r.audio for r in recordings], rng)

@@ -27,6 +27,7 @@ class UrmpPiece:
     seconds: float
     mixture: WavFormat = STANDARD
     stems: WavFormat = STANDARD
+    rubato: float = 0.0
 
     @property
     def title(self) -> str:
@@ -43,7 +44,7 @@ class UrmpPiece:
         rng = numpy_generator("world", "URMP", self.number)
         parts = [(URMP_CODES[code], slice(i, i + 1)) for i, code in enumerate(self.players)]
         score = read_score(self.source)
-        arrangement = arrange(score, parts, musical_seconds(self.seconds), rng)
+        arrangement = arrange(score, parts, musical_seconds(self.seconds), rng, self.rubato)
         recordings = perform(arrangement, self.seconds, rng)
         piece = f"{self.number:02d}_{self.title}"
         name = "_".join((piece, *self.players))
