@@ -9,7 +9,8 @@ import scipy.io
 
 from ssmpe.data.registry import Locations, resolve
 from ssmpe.errors import DataError, UserError
-from tests.data_layouts import WRITERS, each_set, jams, write_bach10, write_nsynth, written_root
+from tests.layouts import LAYOUTS, each_set, written_root
+from tests.layouts.guitarset import jams
 
 root = pytest.fixture(written_root)
 
@@ -26,7 +27,7 @@ def one_line(error: pytest.ExceptionInfo[UserError]) -> str:
     return message
 
 
-@pytest.mark.parametrize("name", sorted(WRITERS))
+@pytest.mark.parametrize("name", sorted(LAYOUTS))
 def test_missing_root_tells_the_expected_layout(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError) as error:
         resolve(name, Locations(tmp_path / "nowhere"))
@@ -186,7 +187,7 @@ SET_OF = {"URMP": "URMP/validation", "MusicNet": "MusicNet/test", "GuitarSet": "
 def test_damaged_annotation_is_one_line_that_names_the_file(tmp_path: Path, damage: str) -> None:
     file, content, expected = DAMAGES[damage]
     name = SET_OF[file.split("/")[0]]
-    WRITERS[name](tmp_path)
+    LAYOUTS[name].write(tmp_path)
     path = tmp_path / file
     for damaged in path.glob("F0s_*") if path.is_dir() else [path]:
         damaged.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -216,7 +217,7 @@ MAT_DAMAGES: dict[str, tuple[dict[str, object] | None, str]] = {
 @pytest.mark.parametrize("damage", MAT_DAMAGES)
 def test_damaged_mat_file_is_one_line_that_names_it(tmp_path: Path, damage: str) -> None:
     content, expected = MAT_DAMAGES[damage]
-    write_bach10(tmp_path)
+    LAYOUTS["Bach10/all"].write(tmp_path)
     path = tmp_path / "Bach10" / "01-AchGott" / "01-AchGott-GTF0s.mat"
     if content is None:
         path.write_bytes(path.read_bytes()[:200])
@@ -239,7 +240,7 @@ def test_damaged_mat_file_is_one_line_that_names_it(tmp_path: Path, damage: str)
 def test_damaged_nsynth_index_is_one_line_that_names_it(
     tmp_path: Path, content: str, expected: str
 ) -> None:
-    write_nsynth(tmp_path)
+    LAYOUTS["NSynth/valid"].write(tmp_path)
     path = tmp_path / "NSynth" / "nsynth-valid" / "examples.json"
     path.write_text(content)
     with pytest.raises(DataError, match=expected) as error:

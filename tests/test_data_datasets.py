@@ -13,42 +13,25 @@ from ssmpe.data.guitarset import GuitarSet
 from ssmpe.data.nsynth import NSynth
 from ssmpe.data.registry import DATASETS, SET_NAMES, Locations, parse, resolve
 from ssmpe.errors import UserError
-from ssmpe.units import midi_to_hz
-from tests.data_layouts import SECONDS, WRITERS, each_set, jams, written_root
+from tests.layouts import LAYOUTS, SECONDS, each_set, written_root
+from tests.layouts.guitarset import jams
 
 root = pytest.fixture(written_root)
 
-TRACK_NAMES = {
-    "URMP/validation": [f"{n}_Song_vn_vc" for n in urmp.VALIDATION],
-    "Bach10/all": ["01-AchGott", "02-AchLieben"],
-    "MusicNet/test": ["2303"],
-    "MusicNet/train": ["1727", "1728"],
-    "GuitarSet/05": ["05_Rock1-90-C#_solo"],
-    "NSynth/valid": ["keyboard_a_000-108-127", "vocal_z_000-045-025", "x-021-127"],
-    "NSynth/train": ["bass_synthetic_033-050-075", "guitar_acoustic_001-060-100"],
-    "E-GMD/train": ["drummer1/session1/1_funk.wav", "drummer1/session1/2_funk.wav"],
-}
-SOUNDING = {
-    "URMP/validation": [110.0, 440.0],
-    "Bach10/all": [float(midi_to_hz(45.25)), 440.0, float(midi_to_hz(72))],
-    "MusicNet/test": [220.0, 440.0],
-    "GuitarSet/05": [220.0],
-    "NSynth/valid": [float(midi_to_hz(108))],
-}
-"""F0s of the first track at 0.2 s + a frame"""
+ANNOTATED = [name for name, layout in LAYOUTS.items() if layout.annotation]
 
 
 @each_set()
 def test_tracks_are_those_of_the_split_sorted_and_readable(root: Path, name: str) -> None:
     found = resolve(name, Locations(root))
     assert (found.name, found.dataset.name, found.split) == (name, *name.split("/"))
-    assert [track.name for track in found.tracks] == TRACK_NAMES[name]
+    assert [track.name for track in found.tracks] == list(LAYOUTS[name].tracks)
     for track in found.tracks:
         assert soundfile.info(track.audio).duration == pytest.approx(SECONDS)
         assert track.dataset == found.dataset.name
 
 
-@each_set(*SOUNDING)
+@each_set(*ANNOTATED)
 def test_annotation_tells_what_sounds_when(root: Path, name: str) -> None:
     found = resolve(name, Locations(root))
     annotation = found.dataset.annotation(found.tracks[0])
@@ -57,23 +40,22 @@ def test_annotation_tells_what_sounds_when(root: Path, name: str) -> None:
     multi_pitch = annotation.at(times)
     assert np.array_equal(multi_pitch.times, times)
     for f0s in multi_pitch.f0s:
-        assert sorted(f0s) == pytest.approx(SOUNDING[name], abs=1e-3)
-    frame_type = name.split("/")[0] in ("URMP", "Bach10", "GuitarSet")
-    assert isinstance(annotation, FrameAnnotation if frame_type else NoteAnnotation)
-    assert (annotation.grid is not None) == frame_type
-    if annotation.grid is not None:
+        assert sorted(f0s) == pytest.approx(LAYOUTS[name].sounding, abs=1e-3)
+    assert type(annotation) is LAYOUTS[name].annotation
+    assert (annotation.grid is not None) == isinstance(annotation, FrameAnnotation)
+    if isinstance(annotation, FrameAnnotation):
         assert annotation.at(annotation.grid).f0s == annotation.observed.f0s
 
 
-@each_set("E-GMD/train")
-def test_drums_have_no_annotation(root: Path, name: str) -> None:
+@each_set(*(name for name in LAYOUTS if name not in ANNOTATED))
+def test_what_tells_no_pitch_has_no_annotation(root: Path, name: str) -> None:
     found = resolve(name, Locations(root))
     assert found.dataset.annotation(found.tracks[0]) is None
 
 
 def test_every_dataset_and_set_is_under_contract() -> None:
-    assert {name.split("/")[0] for name in WRITERS} == set(DATASETS)
-    assert set(WRITERS) <= set(SET_NAMES)
+    assert {name.split("/")[0] for name in LAYOUTS} == set(DATASETS)
+    assert set(LAYOUTS) <= set(SET_NAMES)
 
 
 # --- what is as published ---------------------------------------------------------------------
