@@ -87,7 +87,7 @@ def perform(
     for voice in arrangement.voices:
         touches = play(voice, arrangement.tempo, start, concert_pitch, rng)
         recording = record(voice.instrument.program, touches, seconds)
-        recordings.append(_balanced(recording, rng.normal(0, PART_BALANCE)))
+        recordings.append(balanced(recording, rng.normal(0, PART_BALANCE)))
     return tuple(recordings)
 
 
@@ -180,7 +180,7 @@ def _cut(sound: Audio, after: float) -> Audio:
     return np.asarray(sound[: len(fade)] * fade)
 
 
-def _balanced(recording: PartRecording, gain: float) -> PartRecording:
+def balanced(recording: PartRecording, gain: float) -> PartRecording:
     """The recording at the common level of parts, ``gain`` dB aside."""
     loud = recording.audio[np.abs(recording.audio) > 1e-3]
     level = float(np.sqrt(np.mean(loud**2))) if len(loud) else 1.0
