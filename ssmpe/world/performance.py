@@ -182,7 +182,11 @@ def _cut(sound: Audio, after: float) -> Audio:
 
 def balanced(recording: PartRecording, gain: float) -> PartRecording:
     """The recording at the common level of parts, ``gain`` dB aside."""
-    loud = recording.audio[np.abs(recording.audio) > 1e-3]
+    return replace(recording, audio=at_part_level(recording.audio, gain))
+
+
+def at_part_level(audio: Audio, gain: float) -> Audio:
+    """A part's audio (N,) at the common level of parts, ``gain`` dB aside."""
+    loud = audio[np.abs(audio) > 1e-3]
     level = float(np.sqrt(np.mean(loud**2))) if len(loud) else 1.0
-    factor = np.float32(PART_LEVEL / level * 10 ** (gain / 20))
-    return PartRecording(recording.program, recording.audio * factor, recording.notes)
+    return np.asarray(audio * np.float32(PART_LEVEL / level * 10 ** (gain / 20)))
