@@ -27,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> AudioStore:
         ramp = np.arange(1, 300 + 200 * i) / 4000
         soundfile.write(folder / f"{i}.wav", ramp, 22_050, subtype="FLOAT")
         tracks.append(Track("Ramps", str(i), folder / f"{i}.wav"))
-    return AudioStore.open(tracks, folder / "cache", 22_050, skip_bad=False)
+    return AudioStore.open(tracks, folder, folder / "cache", 22_050, skip_bad=False)
 
 
 def sampler(store: AudioStore, *, drop: bool, seed: int = 0) -> ExcerptSampler:
@@ -42,6 +42,10 @@ def same(a: tuple[int, Excerpt], b: tuple[int, Excerpt]) -> bool:
     )
 
 
+def draw(audio: np.ndarray, n_samples: int, rng: np.random.Generator) -> Excerpt:
+    return draw_excerpt(lambda start, stop: audio[start:stop], len(audio), n_samples, rng)
+
+
 # --- one excerpt ------------------------------------------------------------------------------
 
 
@@ -51,7 +55,7 @@ def test_excerpt_is_a_stretch_of_the_track_padded_with_zeros(
     n: int, length: int, seed: int
 ) -> None:
     audio = np.arange(1, n + 1, dtype=np.float32)
-    excerpt = draw_excerpt(audio, length, np.random.default_rng(seed))
+    excerpt = draw(audio, length, np.random.default_rng(seed))
     assert excerpt.samples.shape == (length,)
     assert excerpt.samples.dtype == np.float32
     # sample s of the track is the number s + 1
@@ -66,7 +70,7 @@ def test_starts_are_uniform_both_ends_included(n: int, starts: range) -> None:
     rng = np.random.default_rng(0)
     audio = np.ones(n, np.float32)
     draws = 4000
-    counts = Counter(draw_excerpt(audio, 10, rng).start for _ in range(draws))
+    counts = Counter(draw(audio, 10, rng).start for _ in range(draws))
     assert sorted(counts) == list(starts)
     expected = draws / len(starts)
     chi_squared = sum((c - expected) ** 2 / expected for c in counts.values())
@@ -75,7 +79,7 @@ def test_starts_are_uniform_both_ends_included(n: int, starts: range) -> None:
 
 def test_excerpt_does_not_share_memory_with_the_track() -> None:
     audio = np.ones(10, np.float32)
-    draw_excerpt(audio, 5, np.random.default_rng(0)).samples[:] = 0
+    draw(audio, 5, np.random.default_rng(0)).samples[:] = 0
     assert audio.all()
 
 

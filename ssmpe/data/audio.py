@@ -1,108 +1,230 @@
 """Audio files to mono samples at one sample rate."""
 
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import reduce
 from pathlib import Path
-from typing import NamedTuple
+from types import TracebackType
 
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from ssmpe.data import mpeg
 from ssmpe.errors import DataError
 
 Samples = NDArray[np.float32]
 
-_BLOCK_FRAMES = 1 << 20
-"""Frames decoded at a time: an hour of multi-channel audio never lies in memory whole"""
+_BLOCK_FRAMES = 1 << 18
+"""Frames decoded at a time, fewer of many channels: one block lies in memory beside the result"""
+_BLOCK_VALUES = 1 << 21
 
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
 """Hz; outside, the header is damaged, and resampling by such a ratio would exhaust the memory"""
 
+_SLIP, _MPEG_SLIP = 0.01, 0.5
+"""Seconds that may be missing of what a header promises: writers count header bytes as audio"""
 
-def read_audio(path: Path, sample_rate: int) -> Samples:
+_CHUNK = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
+"""What libsndfile's log says of a chunk of samples that is cut short: its size by the header, by
+the file. (It then goes by the file, and says nothing else.)"""
+_UNKNOWN_SIZES = (2**31 - 1, 2**32 - 1)
+"""Bytes, or a little less: what programs write that do not know how much will follow"""
+
+
+class AudioFile:
+    """An open audio file; to be used in a ``with`` statement.
+
+    Attributes:
+        path: of the file.
+        sample_rate: of the file, in Hz.
+        frames: number of samples of each channel that the header promises.
+
+    Raises:
+        DataError: from every method, if the file is unusable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _told(path):
+            # as bytes: names need not be valid in any encoding
+            self._file = soundfile.SoundFile(os.fsencode(path))
+        self.sample_rate: int = self._file.samplerate
+        self.frames = self._promised_frames()
+
+    def __enter__(self) -> "AudioFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    @property
+    def seconds(self) -> float:
+        """Duration by the header."""
+        return self.frames / self.sample_rate
+
+    def n_samples(self, sample_rate: int) -> int:
+        """Length at another sample rate by the header."""
+        return -(-self.frames * sample_rate // self.sample_rate)
+
+    def blocks(self, sample_rate: int) -> Iterator[Samples]:
+        """The whole file, mono, at ``sample_rate`` and at the level it was recorded at."""
+        if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
+            raise DataError(f"{self.path}: audio claims a sample rate of {self.sample_rate} Hz")
+        same_rate = self.sample_rate == sample_rate
+        resampler = soxr.ResampleStream(
+            self.sample_rate, sample_rate, 1, dtype="float32", quality="VHQ"
+        )
+        n_read = n_given = 0
+        while len(block := self._read()):
+            n_read += len(block)
+            # channel by channel: NumPy's mean over so short an axis takes ten times as long
+            mono = reduce(np.add, block.T) / np.float32(block.shape[1])
+            piece = mono if same_rate else resampler.resample_chunk(mono)
+            n_given += len(piece)
+            yield piece
+        self._check_length(n_read)
+        # the resampler rounds the length; a track shorter than one output sample must not vanish
+        missing = -(-n_read * sample_rate // self.sample_rate) - n_given
+        if missing > 0:
+            rest = resampler.resample_chunk(np.empty(0, np.float32), last=True)[:missing]
+            yield np.pad(rest, (0, missing - len(rest)))
+
+    def _read(self) -> Samples:
+        n = min(_BLOCK_FRAMES, _BLOCK_VALUES // self._file.channels)
+        with _told(self.path):
+            block: Samples = self._file.read(n, dtype="float32", always_2d=True)
+        if not np.isfinite(block).all():
+            raise DataError(f"{self.path}: audio has samples that are NaN or infinite")
+        return block
+
+    def _promised_frames(self) -> int:
+        frames: int = self._file.frames
+        if cut := _CHUNK.search(self._file.extra_info):
+            by_header, by_file = int(cut[1]), int(cut[2])
+            unknown = any(0 <= size - by_header < 1 << 16 for size in _UNKNOWN_SIZES)
+            if by_file and not unknown:
+                return frames * by_header // by_file
+        return frames
+
+    def _check_length(self, n_read: int) -> None:
+        if not n_read:
+            raise DataError(f"{self.path}: audio is empty (0 samples)")
+        is_mpeg = self._file.format == "MP3"
+        missing = (self.frames - n_read) / self.sample_rate
+        if missing <= (_MPEG_SLIP if is_mpeg else _SLIP):
+            return
+        with _told(self.path):
+            if is_mpeg and not mpeg.tells_length(self.path):
+                return  # it was a guess
+        raise DataError(
+            f"{self.path}: audio is truncated: {n_read / self.sample_rate:.2f} of "
+            f"{self.seconds:.2f} s are there"
+        )
+
+
+def duration(path: Path) -> float:
+    """Duration of an audio file in seconds, from its header.
+
+    Raises:
+        DataError: the file is unreadable.
+    """
+    with AudioFile(path) as file:
+        return file.seconds
+
+
+def read_audio(
+    path: Path, sample_rate: int, start: float = 0.0, seconds: float | None = None
+) -> Samples:
     """A track: mean over channels, resampled, divided by its peak unless it is silent.
 
     Args:
         sample_rate: wanted, in Hz.
+        start, seconds: the stretch of the file to return, in seconds, None: to its end. The peak
+            is that of the whole file.
 
     Returns:
-        (N,) float32 in [-1, 1], N = ceil(duration · sample_rate) ≥ 1.
+        (N,) float32 in [-1, 1]; of a whole file N = ceil(duration · sample_rate) ≥ 1.
 
     Raises:
-        DataError: the file is unreadable, empty, or has values that are not finite.
+        DataError: the file is unreadable, empty, truncated, or has values that are not finite; or
+            it ends before the stretch begins.
     """
     samples = read_mono(path, sample_rate)
-    peak = np.abs(samples).max()
+    peak = peak_of(samples)
+    first, stop = stretch(path, len(samples), sample_rate, start, seconds)
+    if stop - first < len(samples):
+        samples = samples[first:stop].copy()
     if peak > 0:
         samples /= peak
     return samples
 
 
-class Header(NamedTuple):
-    """What an audio file says of itself: its duration, and its sample rate in Hz."""
-
-    seconds: float
-    sample_rate: int
-
-
-def header(path: Path) -> Header:
-    """Header of an audio file.
-
-    Raises:
-        DataError: the file is unreadable.
-    """
-    try:
-        with soundfile.SoundFile(path) as file:
-            return Header(float(file.frames / file.samplerate), int(file.samplerate))
-    except (soundfile.SoundFileError, OSError) as error:
-        raise _unreadable(path, error) from None
-
-
-def duration(path: Path) -> float:
-    """Duration of an audio file in seconds, from its header; raises as ``header`` does."""
-    return header(path).seconds
-
-
 def read_mono(path: Path, sample_rate: int) -> Samples:
-    """As ``read_audio``, at the level it was recorded at."""
-    try:
-        with soundfile.SoundFile(path) as file:
-            samples = _resampled_blocks(file, path, sample_rate)
-    except (soundfile.SoundFileError, OSError) as error:
-        raise _unreadable(path, error) from None
+    """The whole file as ``read_audio``, at the level it was recorded at."""
+    samples = np.empty(0, np.float32)
+    with AudioFile(path) as file:
+        for block in file.blocks(sample_rate):
+            n = len(samples)
+            # grown in place, which moves no memory where there is much of it
+            samples.resize(n + len(block), refcheck=False)
+            samples[n:] = block
     return samples
 
 
-def _resampled_blocks(file: soundfile.SoundFile, path: Path, sample_rate: int) -> Samples:
-    if not _LOWEST_RATE <= file.samplerate <= _HIGHEST_RATE:
-        raise DataError(f"{path}: audio claims a sample rate of {file.samplerate} Hz")
-    same_rate = file.samplerate == sample_rate
-    resampler = soxr.ResampleStream(file.samplerate, sample_rate, 1, dtype="float32", quality="VHQ")
-    pieces: list[Samples] = []
-    n_read = 0
-    while len(block := file.read(_BLOCK_FRAMES, dtype="float32", always_2d=True)):
-        n_read += len(block)
-        if not np.isfinite(block).all():
-            raise DataError(f"{path}: audio has samples that are NaN or infinite")
-        # channel by channel: NumPy's mean over so short an axis takes ten times as long
-        mono = reduce(np.add, block.T) / np.float32(block.shape[1])
-        pieces.append(mono if same_rate else resampler.resample_chunk(mono))
-    if not n_read:
-        raise DataError(f"{path}: audio is empty (0 samples)")
-    if not same_rate:
-        pieces.append(resampler.resample_chunk(np.empty(0, np.float32), last=True))
-    samples = np.concatenate(pieces)
-    # the resampler rounds the length; a track shorter than one output sample must not vanish
-    n_wanted = -(-n_read * sample_rate // file.samplerate)
-    return np.pad(samples[:n_wanted], (0, max(0, n_wanted - len(samples))))
+def peak_of(samples: Samples) -> np.float32:
+    """Largest absolute value; 0 of nothing."""
+    return max(samples.max(initial=0), -samples.min(initial=0))
+
+
+def stretch(
+    path: Path, n_samples: int, sample_rate: int, start: float, seconds: float | None
+) -> tuple[int, int]:
+    """First sample of a stretch of a file of ``n_samples``, and the sample behind its last.
+
+    Raises:
+        DataError: the file ends before the stretch begins.
+    """
+    first = round(start * sample_rate)
+    if first >= n_samples:
+        raise DataError(
+            f"{path}: audio ends after {n_samples / sample_rate:.2f} s, before the track that "
+            f"begins at {start:g} s"
+        )
+    if seconds is None:
+        return first, n_samples
+    return first, min(first + max(1, round(seconds * sample_rate)), n_samples)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Errors of the library as errors that say which file and why."""
+    try:
+        yield
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    if not path.is_file():
+    try:
+        with path.open("rb"):
+            size = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return DataError(f"{path}: no such audio file")
-    if path.stat().st_size == 0:
+    except OSError as refused:
+        return DataError(f"{path}: audio cannot be read ({refused.strerror})")
+    if size == 0:
         return DataError(f"{path}: audio file is empty (0 bytes)")
     # without the path, which the library quotes as well
     reason = getattr(error, "error_string", str(error)).rstrip(".")
+    if "does not exist" in reason:  # which it says of an MPEG file without a single frame
+        reason = "no known audio format"
     return DataError(f"{path}: audio cannot be read ({reason})")

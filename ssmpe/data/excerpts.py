@@ -1,6 +1,8 @@
 """Seeded excerpts of the tracks of an audio store: the same ones whoever draws them, and when."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,23 +26,25 @@ class Excerpt:
     start: int
 
 
-def draw_excerpt(audio: Samples, n_samples: int, rng: np.random.Generator) -> Excerpt:
+def draw_excerpt(
+    read: Callable[[int, int], Samples], length: int, n_samples: int, rng: np.random.Generator
+) -> Excerpt:
     """An excerpt whose start is uniform over the track.
 
     A track shorter than that is whole in it, zeros being split at random between front and back.
 
     Args:
-        audio: (N,)
+        read: gives the track's samples from the first to before the second of its arguments.
+        length: of the track, in samples.
         n_samples: length of the excerpt.
     """
-    spare = len(audio) - n_samples
-    if spare >= 0:
-        start = int(rng.integers(spare + 1))
-        return Excerpt(np.array(audio[start : start + n_samples], dtype=np.float32), start)
-    front = int(rng.integers(-spare + 1))
+    spare = length - n_samples
+    start = int(rng.integers(spare + 1)) if spare >= 0 else -int(rng.integers(-spare + 1))
+    front = max(-start, 0)
+    inside = read(start + front, min(start + n_samples, length))
     samples = np.zeros(n_samples, np.float32)
-    samples[front : front + len(audio)] = audio
-    return Excerpt(samples, -front)
+    samples[front : front + len(inside)] = inside
+    return Excerpt(samples, start)
 
 
 class ExcerptSampler:
@@ -81,7 +85,7 @@ class ExcerptSampler:
         if n == 0:
             raise UserError(
                 f"a batch of {batch_size} excerpts of different tracks needs as many tracks, and "
-                f"{self.store.tracks[0].dataset} has {len(self.store)} here; lower the batch size"
+                f"{self.store.dataset} has {len(self.store)} here; lower the batch size"
             )
         return n
 
@@ -112,4 +116,5 @@ class ExcerptSampler:
     def _excerpt(self, epoch: int, place: int) -> tuple[int, Excerpt]:
         track = int(self.epoch_order(epoch)[place])
         rng = numpy_generator(*self.identity, "start", epoch, place)
-        return track, draw_excerpt(self.store.audio(track), self.n_samples, rng)
+        read = partial(self.store.read, track)
+        return track, draw_excerpt(read, self.store.n_samples(track), self.n_samples, rng)

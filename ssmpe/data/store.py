@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import mmap
 import os
+import re
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,11 +15,15 @@ import numpy as np
 from ssmpe.data.audio import Samples
 from ssmpe.data.cache import writable
 from ssmpe.data.dataset import Track
-from ssmpe.data.store_build import AUDIO, INDEX, OFFSETS, SKIPPED, Progress, build, locked
+from ssmpe.data.store_build import Progress, build, locked
+from ssmpe.data.store_files import FORMATS, INDEX, OFFSETS, SKIPPED, read_tracks, relative
 from ssmpe.errors import DataError
 
-FORMAT = 1
+FORMAT = 2
 """To be raised when the same files would be stored otherwise"""
+
+_RESIDENT_BYTES = 256 * 2**20
+"""Touched before the process lets go of the file's pages; the page cache keeps them"""
 
 
 class Skipped(NamedTuple):
@@ -27,96 +34,169 @@ class Skipped(NamedTuple):
 
 
 class AudioStore:
-    """Decoded tracks of a set, to be had from ``AudioStore.open``.
+    """Decoded tracks of a set, to be had from ``AudioStore.open`` or ``AudioStore.find``.
+
+    Of a process it takes little memory, however much is read: samples stay in the page cache,
+    which all processes share.
 
     Attributes:
         folder: where it lies; its ``skipped.json`` lists the skipped files.
+        key: name of that folder, by which it is found again.
+        dataset: name of the dataset.
         sample_rate: Hz
-        tracks: the usable tracks, in the order given.
-        skipped: the unusable ones.
+        sample_rates: of the usable files in Hz, and how many have each.
     """
 
-    def __init__(self, folder: Path, tracks: Sequence[Track], sample_rate: int) -> None:
-        """Load the store of ``tracks`` that lies in ``folder``; opens no track by itself."""
-        self.folder = folder
-        self.sample_rate = sample_rate
-        self._given = tracks
-        report = json.loads((folder / SKIPPED).read_text())
-        self.skipped = tuple(Skipped(e["path"], e["reason"]) for e in report["files"])
-        offsets = np.load(folder / OFFSETS)
-        kept = np.flatnonzero(np.diff(offsets))
-        self.tracks = tuple(tracks[i] for i in kept.tolist())
-        self._starts, self._stops = offsets[kept], offsets[kept + 1]
-        # seen as a plain array: slicing a np.memmap costs microseconds more, every time
-        self._samples: Samples = np.asarray(np.memmap(folder / AUDIO, dtype="<f4", mode="r"))
+    def __init__(self, store: Path, folder: Path) -> None:
+        """Load the store that lies in ``store``, of the dataset in ``folder``; opens no track."""
+        self.folder, self._data = store, folder
+        self.key = store.name
+        index = json.loads((store / INDEX).read_text())
+        self.dataset: str = index["dataset"]
+        self.sample_rate: int = index["sample_rate"]
+        self.sample_rates = {int(rate): n for rate, n in index["sample_rates"].items()}
+        offsets = np.load(store / OFFSETS)
+        self._kept = np.flatnonzero(np.diff(offsets))
+        self._starts, self._stops = offsets[self._kept], offsets[self._kept + 1]
+        self._format = FORMATS[index["sample_format"]]
+        with open(store / self._format.audio, "rb") as file:
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self._stored = np.frombuffer(self._map, self._format.dtype)
+        self._touched = 0
 
     @classmethod
     def open(
         cls,
         tracks: Sequence[Track],
+        folder: Path,
         cache: Path,
         sample_rate: int,
         *,
         skip_bad: bool,
+        sample_format: str = "float32",
         progress: Progress | None = None,
     ) -> "AudioStore":
         """The store of these tracks under the folder ``cache``, decoded first if need be.
 
         A store is found again for as long as its files keep their names, sizes and modification
-        times. Of processes that open it at the same time one builds it and the others wait.
+        times. Of processes that open it at the same time one builds it and the others wait. A
+        build that was killed is taken up again where it was.
 
         Args:
+            folder: the dataset's own; it may be another one when the store is opened again.
             sample_rate: Hz
-            skip_bad: leave unreadable, empty or NaN audio out (unlabelled sets) instead of
-                refusing the set.
+            skip_bad: leave unreadable, empty, truncated or NaN audio out (unlabelled sets)
+                instead of refusing the set.
+            sample_format: of the samples on disk: "float32", or "int16" in half the space.
             progress: called after every track while the store is built.
 
         Raises:
             DataError: unusable audio and not ``skip_bad``, or none is usable, or no tracks.
-            UserError: ``cache`` is not writable.
-            OutOfSpaceError: the disk filled up; nothing is left behind.
+            UserError: ``cache`` is not writable, or its disk has not room enough.
+            OutOfSpaceError: the disk filled up; what was decoded is kept for the next time.
         """
         if not tracks:
             raise DataError("no tracks to decode")
-        folder = Path(cache) / "audio" / f"{tracks[0].dataset}-{_key(tracks, sample_rate)}"
-        if not _intact(folder):
-            writable(folder.parent)
-            with locked(folder.with_name(f"{folder.name}.lock")):
-                if not _intact(folder):
-                    build(folder, tracks, sample_rate, skip_bad=skip_bad, progress=progress)
-        store = cls(folder, tracks, sample_rate)
-        if store.skipped and not skip_bad:
+        key = _key(tracks, folder, sample_rate, sample_format)
+        found = cls.find(key, folder, cache)
+        if found is None:
+            path = _path(key, cache)
+            writable(path.parent)
+            with locked(path.with_name(f"{key}.lock")):
+                if not _intact(path):
+                    build(
+                        path,
+                        tracks,
+                        folder,
+                        sample_rate,
+                        sample_format,
+                        skip_bad=skip_bad,
+                        progress=progress,
+                    )
+            found = cls(path, folder)
+        if not skip_bad and found.skipped:
             # built for a use that skips; here every track is needed
-            raise DataError(f"{store.skipped[0].path}: {store.skipped[0].reason}")
-        return store
+            raise DataError(f"{found.skipped[0].path}: {found.skipped[0].reason}")
+        return found
+
+    @classmethod
+    def find(cls, key: str, folder: Path, cache: Path) -> "AudioStore | None":
+        """The store of this key if it is there and whole; no file of the dataset is looked at.
+
+        Args:
+            folder: the dataset's own, for the paths of ``tracks``.
+        """
+        path = _path(key, cache)
+        return cls(path, folder) if _intact(path) else None
+
+    @cached_property
+    def tracks(self) -> tuple[Track, ...]:
+        """The usable tracks, in the order given; read when first asked for."""
+        tracks = read_tracks(self.folder, self.dataset, self._data)
+        return tuple(tracks[i] for i in self._kept.tolist())
+
+    @cached_property
+    def skipped(self) -> tuple[Skipped, ...]:
+        """The unusable ones."""
+        report = json.loads((self.folder / SKIPPED).read_text())
+        prefix = f"{report['folder']}{os.sep}"
+        return tuple(
+            Skipped(str(self._data / entry["path"].removeprefix(prefix)), entry["reason"])
+            for entry in report["files"]
+        )
+
+    @property
+    def hours(self) -> float:
+        """Length of all usable tracks."""
+        return len(self._stored) / self.sample_rate / 3600
 
     def __len__(self) -> int:
         """Number of usable tracks."""
-        return len(self.tracks)
+        return len(self._starts)
+
+    def n_samples(self, index: int) -> int:
+        """Length of usable track ``index``."""
+        return int(self._stops[index] - self._starts[index])
 
     def audio(self, index: int) -> Samples:
-        """Samples of usable track ``index``: a read-only view (N,), peak-normalised, mono."""
-        return self._samples[self._starts[index] : self._stops[index]]
+        """Samples (N,) of usable track ``index``, mono, peak-normalised; not to be written to."""
+        return self.read(index, 0, self.n_samples(index))
+
+    def read(self, index: int, start: int, stop: int) -> Samples:
+        """Samples ``start`` to ``stop`` of usable track ``index``: (stop − start,).
+
+        Args:
+            start, stop: 0 ≤ start ≤ stop ≤ length of the track.
+        """
+        first = self._starts[index]
+        stored = self._stored[first + start : first + stop]
+        self._touched += stored.nbytes
+        if self._touched > _RESIDENT_BYTES:
+            self._touched = stored.nbytes
+            self._map.madvise(mmap.MADV_DONTNEED)
+        return self._format.decoded(stored)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # another process maps the file itself; pickled as it is, it would carry every sample
-        return AudioStore, (self.folder, self._given, self.sample_rate)
+        return AudioStore, (self.folder, self._data)
 
 
-def _key(tracks: Sequence[Track], sample_rate: int) -> str:
-    """Hash of everything the stored samples depend on; the data root may move."""
-    paths = [str(track.audio) for track in tracks]
-    # what the first and the last in string order share, all of them share
-    root = os.path.commonpath([os.path.dirname(min(paths)), os.path.dirname(max(paths))])
+def _path(key: str, cache: Path) -> Path:
+    return Path(cache) / "audio" / key
+
+
+def _key(tracks: Sequence[Track], folder: Path, sample_rate: int, sample_format: str) -> str:
+    """Hash of everything the stored samples depend on; the dataset's folder may move."""
     entries = [
-        (track.name, path[len(root) :], *_size_and_time(path))
-        for track, path in zip(tracks, paths, strict=True)
+        (track.name, path, track.start, track.seconds, *_size_and_time(track.audio))
+        for track, path in zip(tracks, relative(tracks, folder), strict=True)
     ]
-    text = json.dumps((FORMAT, sample_rate, entries))
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+    text = json.dumps((FORMAT, sample_rate, sample_format, entries))
+    dataset = re.sub(r"[^\w.-]", "_", tracks[0].dataset)
+    return f"{dataset}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
-def _size_and_time(path: str) -> tuple[int, int]:
+def _size_and_time(path: Path) -> tuple[int, int]:
     try:
         status = os.stat(path)
     except OSError:
@@ -124,10 +204,11 @@ def _size_and_time(path: str) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _intact(folder: Path) -> bool:
+def _intact(path: Path) -> bool:
     """Whether a whole store lies there; it is moved there whole, but may have been damaged."""
     try:
-        expected = json.loads((folder / INDEX).read_text())["bytes"]
-        return bool((folder / AUDIO).stat().st_size == expected)
+        index = json.loads((path / INDEX).read_text())
+        audio = path / FORMATS[index["sample_format"]].audio
+        return bool(audio.stat().st_size == index["bytes"])
     except (OSError, ValueError, LookupError):
         return False
