@@ -9,15 +9,23 @@ from pathlib import Path
 from ssmpe.data.bach10 import Bach10
 from ssmpe.data.dataset import Dataset, Track
 from ssmpe.data.egmd import EGMD
+from ssmpe.data.fma import FMA
 from ssmpe.data.folder import Folder
 from ssmpe.data.guitarset import GuitarSet
+from ssmpe.data.magnatagatune import MagnaTagATune
+from ssmpe.data.medleydb import MedleyDB
 from ssmpe.data.musicnet import MusicNet
 from ssmpe.data.nsynth import NSynth
+from ssmpe.data.swd import SWD
 from ssmpe.data.urmp import URMP
 from ssmpe.errors import UserError
 
 DATASETS: dict[str, type[Dataset]] = {
-    dataset.name: dataset for dataset in (URMP, Bach10, MusicNet, GuitarSet, NSynth, EGMD)
+    dataset.name: dataset
+    for dataset in (
+        *(URMP, Bach10, MusicNet, GuitarSet, NSynth, FMA, EGMD),
+        *(MedleyDB, SWD, MagnaTagATune),
+    )
 }
 
 SET_NAMES = tuple(f"{name}/{split}" for name, d in DATASETS.items() for split in d.splits)

@@ -4,14 +4,28 @@ from pathlib import Path
 
 import pytest
 
-from tests.layouts import bach10, egmd, guitarset, musicnet, nsynth, urmp
+from tests.layouts import (
+    bach10,
+    egmd,
+    fma,
+    guitarset,
+    magnatagatune,
+    medleydb,
+    musicnet,
+    nsynth,
+    swd,
+    urmp,
+)
 from tests.layouts.layout import SECONDS, Layout, write_tone
 
 __all__ = ["LAYOUTS", "SECONDS", "Layout", "each_set", "write_tone", "written_root"]
 
 LAYOUTS: dict[str, Layout] = {
     name: layout
-    for module in (urmp, bach10, musicnet, guitarset, nsynth, egmd)
+    for module in (
+        *(urmp, bach10, musicnet, guitarset, nsynth, fma, egmd),
+        *(medleydb, swd, magnatagatune),
+    )
     for name, layout in module.SETS.items()
 }
 """By name of the set."""
