@@ -1,18 +1,12 @@
 """The entry point of every sweep script."""
 
-import errno
 import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-
 from ssmpe import options as sweep_options
-from ssmpe.errors import OutOfSpaceError, UserError
+from ssmpe.console import exit_code, make_console
 from ssmpe.runner.run import Report, run_sweep
 from ssmpe.sweep import Sweep
-
-LOG_WIDTH = 110
-"""columns of tables in a file; a terminal tells its own"""
 
 
 def main(sweep: Sweep, report: Report | None = None, arguments: Sequence[str] | None = None) -> int:
@@ -26,23 +20,10 @@ def main(sweep: Sweep, report: Report | None = None, arguments: Sequence[str] | 
         arguments: of the command line; default: the process's own.
     """
     given = sys.argv[1:] if arguments is None else arguments
-    console = Console()
-    if not console.is_terminal:
-        console.width = LOG_WIDTH
-    try:
+    console = make_console()
+
+    def run() -> int:
         options = sweep_options.parse(sweep.question, f"sweeps/{sweep.name}.py", given)
         return run_sweep(sweep, options, report, console)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except OutOfSpaceError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        print(f"error: the disk is full ({error.filename or 'temporary files'})", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return 130
+
+    return exit_code(run)

@@ -11,6 +11,8 @@ from typing import Any
 from ssmpe.errors import UserError
 from ssmpe.presets import PRESETS
 
+WORLD_SIZES = ("tiny", "full")
+"""of the embedded world"""
 RESULTS = Path("results")
 """where everything a sweep writes goes by default, below the current folder"""
 
@@ -21,6 +23,9 @@ class Options:
 
     Attributes:
         data_root: None: the embedded world.
+        world: size of the embedded world; None: the one that goes with the preset.
+        folders: name -> folder of the user's own audio.
+        max_hours: set -> hours of it that are used.
         address: of a running Ray cluster; None: a local one is started.
         tracking_uri: None: a SQLite store below ``results``.
         storage: folder or URI for checkpoints; None: below ``results``.
@@ -32,6 +37,9 @@ class Options:
     preset: str
     seeds: tuple[int, ...]
     data_root: Path | None
+    world: str | None
+    folders: dict[str, Path]
+    max_hours: dict[str, float]
     address: str | None
     tracking_uri: str | None
     storage: str | None
@@ -57,10 +65,15 @@ def parse(question: str, prog: str, arguments: Sequence[str]) -> Options:
             if option not in ("resume", "address") and value != parser.get_default(option):
                 name = option.replace("_", "-")
                 raise UserError(f"--resume takes all else from the sweep: leave out --{name}")
+    if given.data_root is not None and given.world is not None:
+        raise UserError("--world is the embedded data, and --data-root is other: give one of them")
     return Options(
         preset=given.preset,
         seeds=_seeds(given.seeds),
         data_root=given.data_root,
+        world=given.world,
+        folders=folders_of(given.folder),
+        max_hours=dict(_hours(text) for text in given.max_hours),
         address=given.address,
         tracking_uri=given.tracking_uri,
         storage=given.storage,
@@ -111,6 +124,25 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
         help="folder that holds the datasets (default: the embedded world, rendered once)",
     )
     add(
+        "--world",
+        choices=WORLD_SIZES,
+        help="size of the embedded world (default: tiny with the preset tiny, else full)",
+    )
+    add(
+        "--folder",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="folder of your own audio, then to be used as the set NAME/all; may be repeated",
+    )
+    add(
+        "--max-hours",
+        action="append",
+        default=[],
+        metavar="SET=HOURS",
+        help="use no more of a set, as FMA/train=20, of tracks drawn at random; may be repeated",
+    )
+    add(
         "--address",
         metavar="ADDRESS",
         help="Ray cluster to join, as auto or HOST:PORT (default: start a local one)",
@@ -150,6 +182,34 @@ def _seeds(text: str) -> tuple[int, ...]:
     if not seeds or len(set(seeds)) != len(seeds):
         raise UserError(f"--seeds {text!r}: expected at least one seed, and none twice")
     return tuple(seeds)
+
+
+def folders_of(texts: Sequence[str]) -> dict[str, Path]:
+    """Folders by name, from NAME=DIR.
+
+    Raises:
+        UserError: another form, or a name given twice.
+    """
+    folders: dict[str, Path] = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not equals or not name.strip() or not folder.strip():
+            raise UserError(f"--folder {text!r}: expected NAME=DIR, as mine=/home/me/music")
+        if name in folders:
+            raise UserError(f"--folder {text!r}: {name!r} is given twice")
+        folders[name.strip()] = Path(folder).expanduser().absolute()
+    return folders
+
+
+def _hours(text: str) -> tuple[str, float]:
+    name, _, hours = text.partition("=")
+    try:
+        value = float(hours)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise UserError(f"--max-hours {text!r}: expected SET=HOURS, as FMA/train=20")
+    return name.strip(), value
 
 
 def _override(text: str) -> tuple[str, Any]:

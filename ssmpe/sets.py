@@ -1,18 +1,73 @@
 """The sets of a trial, opened: decoded audio with annotations."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssmpe.config import DataConfig
-from ssmpe.data.annotation import Annotation
+from ssmpe.data.annotations import (
+    Annotations,
+    annotations_key,
+    load_annotations,
+    save_annotations,
+)
+from ssmpe.data.cap import capped
+from ssmpe.data.dataset import Dataset, Track
 from ssmpe.data.excerpts import ExcerptSampler
-from ssmpe.data.registry import Locations, resolve
+from ssmpe.data.registry import Locations, open_dataset, resolve
 from ssmpe.data.store import AudioStore
 from ssmpe.errors import UserError
 
 Progress = Callable[[str, int, int], None]
 """Called with the set's name, tracks decoded and tracks in all."""
+
+
+@dataclass(frozen=True)
+class Use:
+    """A set as a trial uses it: everything that its tracks and their decoding depend on.
+
+    Attributes:
+        name: as in the registry, for example "URMP/train".
+        annotated: whether annotations are needed; every file must be usable then.
+        sample_rate: Hz
+        max_hours, options, sample_format: as ``DataConfig`` has them.
+    """
+
+    name: str
+    annotated: bool
+    sample_rate: int
+    max_hours: float | None = None
+    options: tuple[tuple[str, bool], ...] = ()
+    sample_format: str = "float32"
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset."""
+        return self.name.split("/")[0]
+
+    @property
+    def key(self) -> str:
+        """Text that tells uses apart."""
+        return repr(self)
+
+    def listed(self, where: Locations) -> tuple[Dataset, tuple[Track, ...]]:
+        """The dataset and the tracks that are used, sorted by name.
+
+        Raises:
+            UserError: as ``resolve`` does.
+        """
+        found = resolve(self.name, where, dict(self.options))
+        if self.max_hours is None:
+            return found.dataset, found.tracks
+        return found.dataset, capped(found.tracks, self.max_hours)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """Keys of what the cache holds of a use, so that nothing of it has to be listed again."""
+
+    store: str
+    annotations: str | None
 
 
 @dataclass(frozen=True)
@@ -22,12 +77,14 @@ class LoadedSet:
     Attributes:
         name: as in the registry, for example "URMP/train".
         store: its audio; track i of the store has annotation i.
-        annotations: one per track of the store, or None if the set is used without.
+        annotations: one per track of the store; empty if the set is used without.
+        ready: how it is found again.
     """
 
     name: str
     store: AudioStore
-    annotations: tuple[Annotation | None, ...]
+    annotations: Annotations
+    ready: Ready
 
 
 @dataclass(frozen=True)
@@ -40,34 +97,81 @@ class Sets:
     evaluated: tuple[LoadedSet, ...]
 
 
+def use_of(name: str, config: DataConfig, sample_rate: int, *, annotated: bool) -> Use:
+    """How a trial uses one of its sets."""
+    own = tuple((k, v) for k, v in config.options.items() if k.startswith(f"{name.split('/')[0]}/"))
+    form = "float32" if annotated else config.sample_format
+    return Use(name, annotated, sample_rate, config.max_hours.get(name), own, form)
+
+
+def uses_of(config: DataConfig, sample_rate: int) -> tuple[Use, ...]:
+    """All uses of a trial: labelled, added, percussion and evaluated sets, in this order."""
+    names = [(config.labelled, True), *((name, False) for name in config.added)]
+    names += [(config.percussion, False), *((name, True) for name in config.evaluated_sets)]
+    return tuple(dict.fromkeys(use_of(n, config, sample_rate, annotated=a) for n, a in names))
+
+
+def load_use(
+    use: Use,
+    where: Locations,
+    cache: Path,
+    ready: Mapping[str, Ready] | None = None,
+    progress: Progress | None = None,
+) -> LoadedSet:
+    """Open a set, decoding and parsing what the cache does not yet hold.
+
+    Args:
+        ready: key of a use -> what the cache was found to hold of it.
+
+    Raises:
+        UserError: a missing set, or files of an annotated one that cannot be used.
+    """
+    if ready and use.key in ready and (found := _found(use, where, cache, ready[use.key])):
+        return found
+    dataset, tracks = use.listed(where)
+    if use.annotated:
+        dataset.require_files(tracks)
+    report = None if progress is None else lambda done, n, _: progress(use.name, done, n)
+    store = AudioStore.open(
+        tracks,
+        dataset.folder,
+        cache,
+        use.sample_rate,
+        skip_bad=not use.annotated,
+        sample_format=use.sample_format,
+        progress=report,
+    )
+    if not use.annotated:
+        return LoadedSet(use.name, store, (), Ready(store.key, None))
+    key = annotations_key(dataset, tracks, dict(use.options))
+    annotations = load_annotations(cache, key)
+    if annotations is None:
+        annotations = tuple(dataset.annotation(track) for track in tracks)
+        save_annotations(cache, key, annotations)
+    return LoadedSet(use.name, store, annotations, Ready(store.key, key))
+
+
 def load_sets(
     config: DataConfig,
     sample_rate: int,
-    root: Path,
+    where: Locations,
     cache: Path,
-    progress: Progress | None = None,
+    ready: Mapping[str, Ready] | None = None,
 ) -> Sets:
-    """Open the sets of a trial under the data root, decoding what the cache does not yet hold.
+    """Open the sets of a trial, decoding what the cache does not yet hold.
 
     Raises:
-        UserError: an unknown or missing set, one too small for a batch, or a file of a labelled or
-            evaluated set that cannot be used. Unusable audio of unlabelled sets is skipped and
-            reported by their stores.
+        UserError: as ``load_use`` does, or a set too small for a batch or without annotations
+            that it would need. Unusable audio of unlabelled sets is skipped and reported by
+            their stores.
     """
 
-    def load(name: str, labelled: bool) -> LoadedSet:
-        found = resolve(name, Locations(root), config.options)
-        if labelled:
-            found.dataset.require_files(found.tracks)
-        report = None if progress is None else lambda done, n, _: progress(name, done, n)
-        store = AudioStore.open(
-            found.tracks, cache, sample_rate, skip_bad=not labelled, progress=report
-        )
-        annotations = found.dataset.annotation if labelled else lambda track: None
-        return LoadedSet(name, store, tuple(annotations(track) for track in store.tracks))
+    def load(name: str, annotated: bool) -> LoadedSet:
+        use = use_of(name, config, sample_rate, annotated=annotated)
+        return load_use(use, where, cache, ready)
 
-    labelled = load(config.labelled, labelled=True)
-    evaluated = tuple(load(name, labelled=True) for name in config.evaluated_sets)
+    labelled = load(config.labelled, annotated=True)
+    evaluated = tuple(load(name, annotated=True) for name in config.evaluated_sets)
     for setting, source in (("labelled", labelled), ("validation", evaluated[0])):
         if None in source.annotations:
             raise UserError(f"data.{setting} = {source.name!r}: that set has no annotations")
@@ -77,7 +181,18 @@ def load_sets(
     )
     return Sets(
         labelled=labelled,
-        added=tuple(load(name, labelled=False) for name in config.added),
-        percussion=load(config.percussion, labelled=False),
+        added=tuple(load(name, annotated=False) for name in config.added),
+        percussion=load(config.percussion, annotated=False),
         evaluated=evaluated,
     )
+
+
+def _found(use: Use, where: Locations, cache: Path, ready: Ready) -> LoadedSet | None:
+    folder = open_dataset(use.dataset, where, dict(use.options)).folder
+    store = AudioStore.find(ready.store, folder, cache)
+    annotations: Annotations | None = ()
+    if ready.annotations is not None:
+        annotations = load_annotations(cache, ready.annotations)
+    if store is None or annotations is None:
+        return None  # another node, or the cache was emptied meanwhile
+    return LoadedSet(use.name, store, annotations, ready)

@@ -11,7 +11,7 @@ LAYERS = (
     ("plain",),
     ("config",),
     ("presets", "data", "world"),
-    ("sets", "kernels"),
+    ("sets", "kernels", "console"),
     ("hcqt", "features", "salience", "collapse"),
     ("model", "transforms"),
     ("objectives", "inference", "checkpoint"),
@@ -21,6 +21,8 @@ LAYERS = (
     ("deltas", "estimate", "options", "tracking"),
     ("runner",),
     ("cli",),
+    ("commands",),
+    ("__main__",),
 )
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 MODULES = sorted(

@@ -9,6 +9,7 @@ import soundfile
 
 from ssmpe.cli import main
 from ssmpe.data.cache import cache_dir
+from ssmpe.data.registry import Locations
 from ssmpe.sets import load_sets
 from ssmpe.training import Trainer
 from sweeps.sample_count import SWEEP
@@ -158,7 +159,7 @@ def test_bad_audio_of_an_unlabelled_set_is_skipped_counted_and_listed(damaged, b
     first.write_bytes(b"no audio")
     overwrite(second, np.full(50_000, np.nan))
     config = brief.replace({"data.added": {"MusicNet/train": 1}, "data.evaluation": []})
-    sets = load_sets(config.data, 22050, root, cache_dir())
+    sets = load_sets(config.data, 22050, Locations(root), cache_dir())
     skipped = sets.added[0].store.skipped
     assert {Path(entry.path).name for entry in skipped} == {first.name, second.name}
     assert len(sets.added[0].store) == 38
@@ -182,7 +183,7 @@ def test_stereo_other_rates_silence_and_very_short_tracks_are_fine(damaged, brie
             "training.n_batches": 2,
         }
     )
-    sets = load_sets(config.data, 22050, root, cache_dir())
+    sets = load_sets(config.data, 22050, Locations(root), cache_dir())
     assert len(sets.added[0].store) == 3
     (validation,) = Trainer(config, sets).run()
     assert np.isfinite(validation.losses["total"])

@@ -153,6 +153,7 @@ class TestPlan:
         values = {
             "name": "sample_count-tiny-1", "script": "sample_count", "question": "Why?",
             "preset": "tiny", "data": "embedded world (tiny)", "data_root": "/data",
+            "folders": {"mine": "/music"},
             "storage": "/storage", "tracking_uri": "sqlite:///x.db", "early_stop": True,
             "threads": 1, "gpus_per_trial": 0.0, "concurrent": None, "trials": trials,
         }  # fmt: skip

@@ -11,6 +11,7 @@ from ssmpe import checkpoint
 from ssmpe.batches import BatchMaker
 from ssmpe.config import TrialConfig
 from ssmpe.data.cache import cache_dir
+from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.hcqt import HCQT
 from ssmpe.seeding import torch_generator
@@ -22,7 +23,7 @@ EVERYTHING = frozenset({"percussive", "rms"})
 
 @pytest.fixture(scope="module")
 def sets(world, brief):
-    return load_sets(brief.data, brief.geometry.sample_rate, world, cache_dir())
+    return load_sets(brief.data, brief.geometry.sample_rate, Locations(world), cache_dir())
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +160,7 @@ def make_batch(config: TrialConfig, sets, index: int = 3):
 
 def test_batches_are_the_same_for_labelled_excerpts_whatever_is_added(brief, sets, world):
     closed = brief.replace({"data.added": {}})
-    few = make_batch(closed, load_sets(closed.data, 22050, world, cache_dir()))
+    few = make_batch(closed, load_sets(closed.data, 22050, Locations(world), cache_dir()))
     many = make_batch(brief, sets)
     n = brief.data.labelled_excerpts
     assert few.features.shape[0] == n

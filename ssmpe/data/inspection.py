@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from ssmpe.data import audio
+from ssmpe.data.audio import AudioFile
 from ssmpe.data.dataset import Track
 from ssmpe.data.filekey import files_key
 from ssmpe.errors import DataError
@@ -109,11 +108,11 @@ def _inspect(tracks: Sequence[Track], progress: Progress | None) -> Inspection:
 def _look_at(track: Track) -> tuple[float, int, int] | str:
     """Duration in s, sample rate and fingerprint of a track; or what is wrong with its file."""
     try:
-        header = audio.header(track.audio)
-        length = header.seconds - track.start
+        with AudioFile(track.audio) as file:
+            length, sample_rate = file.seconds - track.start, file.sample_rate
         if track.seconds is not None:
             length = min(length, track.seconds)
-        return length, header.sample_rate, _fingerprint(track.audio)
+        return length, sample_rate, _fingerprint(track.audio)
     except DataError as error:
         return str(error)
     except OSError as error:

@@ -17,6 +17,7 @@ from ssmpe.runner import reports
 from ssmpe.runner.attempts import next_attempt
 from ssmpe.runner.callbacks import SweepCallback, trial_of
 from ssmpe.runner.plan import Plan
+from ssmpe.runner.provision import Prepared
 from ssmpe.runner.scheduler import CollapseASHA
 from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.trainable import Worker, run_trial
@@ -88,7 +89,7 @@ def resources() -> tuple[int, int, float]:
     return int(found.get("CPU", 0)), int(largest), float(found.get("GPU", 0))
 
 
-def run(plan: Plan, trials: Sequence[Trial], cache: Path) -> tune.ResultGrid:
+def run(plan: Plan, trials: Sequence[Trial], data: Prepared) -> tune.ResultGrid:
     """Run those trials of a plan, each from its newest checkpoint if there is one.
 
     Raises:
@@ -97,7 +98,7 @@ def run(plan: Plan, trials: Sequence[Trial], cache: Path) -> tune.ResultGrid:
     """
     _require_resources(plan)
     try:
-        return _tuner(plan, trials, cache).fit()
+        return _tuner(plan, trials, data).fit()
     except Exception as error:
         # on a full disk Tune fails in many ways, down to an error that it could not write down
         if tells_of_full_disk(error) or is_full(plan.storage) or is_full(tempfile.gettempdir()):
@@ -108,9 +109,16 @@ def run(plan: Plan, trials: Sequence[Trial], cache: Path) -> tune.ResultGrid:
         raise
 
 
-def _tuner(plan: Plan, trials: Sequence[Trial], cache: Path) -> tune.Tuner:
+def _tuner(plan: Plan, trials: Sequence[Trial], data: Prepared) -> tune.Tuner:
     attempt = next_attempt(plan.storage, plan.name)
-    worker = Worker(plan.data_root, str(cache), plan.threads, plan.gpus_per_trial > 0)
+    worker = Worker(
+        data_root=plan.data_root,
+        folders=plan.folders,
+        cache=str(data.cache),
+        ready={key: (found.store, found.annotations) for key, found in data.ready.items()},
+        threads=plan.threads,
+        use_gpu=plan.gpus_per_trial > 0,
+    )
     planned = [
         {
             "row": trial.row,

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from ssmpe.config import TrialConfig
+from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.sweep import Trial
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = "sweeps"
 """below the results: a folder for every sweep, with its plan and the tracker's spool"""
 
@@ -24,6 +25,7 @@ class Plan:
         script, question, preset: what it is a run of.
         data: the data in words.
         data_root: folder of the datasets.
+        folders: the user's own, by name.
         storage: where Tune keeps checkpoints and its own state.
         tracking_uri: the MLflow store.
         early_stop: whether collapsed trials are stopped.
@@ -37,6 +39,7 @@ class Plan:
     preset: str
     data: str
     data_root: str
+    folders: dict[str, str]
     storage: str
     tracking_uri: str
     early_stop: bool
@@ -57,6 +60,19 @@ class Plan:
         partial = folder / "plan.json.partial"
         partial.write_text(json.dumps(values, indent=1))
         partial.replace(folder / "plan.json")
+
+    @property
+    def locations(self) -> Locations:
+        """Where the data lies."""
+        return Locations(
+            Path(self.data_root), {name: Path(folder) for name, folder in self.folders.items()}
+        )
+
+    @property
+    def world(self) -> str | None:
+        """Size of the embedded world that it was begun on, if it was."""
+        found = re.match(r"embedded world \((\w+)\)", self.data)
+        return found[1] if found else None
 
     def spool(self, results: Path) -> Path:
         """Folder of what has not yet reached the tracking server."""

@@ -1,6 +1,7 @@
 """From options to a plan, and what is recorded of it."""
 
 import platform
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from ssmpe.config import TrialConfig
 from ssmpe.data import registry
+from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.options import Options
 from ssmpe.presets import preset
@@ -16,29 +18,42 @@ from ssmpe.runner.plan import Plan
 from ssmpe.sweep import Sweep, Trial
 from ssmpe.tracking import schema
 
-EMBEDDED_SIZE = "tiny"
+
+def world_size(options: Options) -> str:
+    """Size of the embedded world: a preset that trains longer has more to learn from."""
+    return options.world or ("tiny" if options.preset == "tiny" else "full")
 
 
 def base_of(options: Options) -> TrialConfig:
     """The configuration that the rows change."""
-    source = "folder" if options.data_root else f"embedded-{EMBEDDED_SIZE}"
+    source = "folder" if options.data_root else f"embedded-{world_size(options)}"
     return preset(options.preset).replace({"data.source": source})
 
 
 def plan_trials(sweep: Sweep, options: Options) -> list[Trial]:
     """The trials that the options ask for."""
     base = base_of(options)
-    trials = sweep.trials(base, options.seeds, options.rows, options.overrides)
-    for name in {name for trial in trials for name in trial.config.data.names}:
-        registry.parse(name)
+    caps = {f"data.max_hours.{name}": hours for name, hours in options.max_hours.items()}
+    trials = sweep.trials(base, options.seeds, options.rows, {**options.overrides, **caps})
+    used = {name for trial in trials for name in trial.config.data.names}
+    for name in [*used, *options.max_hours]:
+        registry.parse(name, options.folders)
+        if name not in used:
+            raise UserError(f"--max-hours {name}: no row uses that set (used: {_listed(used)})")
+    for trial in trials:
+        registry.check_options(trial.config.data.options)
     return trials
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
 
 
 def make_plan(
     sweep: Sweep,
     options: Options,
     trials: list[Trial],
-    data_root: Path,
+    where: Locations,
     tracking_uri: str,
     results: Path,
 ) -> Plan:
@@ -54,7 +69,8 @@ def make_plan(
         question=sweep.question,
         preset=options.preset,
         data=describe_data(options),
-        data_root=str(data_root),
+        data_root=str(where.root),
+        folders={name: str(folder) for name, folder in where.folders.items()},
         storage=storage_of(options.storage, results),
         tracking_uri=tracking_uri,
         early_stop=options.early_stop,
@@ -67,8 +83,15 @@ def make_plan(
 
 def describe_data(options: Options) -> str:
     if options.data_root is None:
-        return f"embedded world ({EMBEDDED_SIZE})"
-    return f"folder {options.data_root.absolute()}"
+        data = f"embedded world ({world_size(options)})"
+    else:
+        data = f"folder {options.data_root.absolute()}"
+    return "".join([data, *(f", {name} = {folder}" for name, folder in options.folders.items())])
+
+
+def locations(options: Options, root: Path) -> Locations:
+    """Where the data lies: below ``root``, and in folders of the user's own."""
+    return Locations(root.absolute(), options.folders)
 
 
 def storage_of(given: str | None, results: Path) -> str:

@@ -15,17 +15,18 @@ from ssmpe.runner.attempts import check_storage
 from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import (
-    EMBEDDED_SIZE,
     base_of,
     describe_data,
+    locations,
     make_plan,
     plan_trials,
     sweep_params,
     sweep_tags,
     with_data_root,
+    world_size,
 )
 from ssmpe.runner.progress import Progress
-from ssmpe.runner.provision import embedded_root, open_all_sets
+from ssmpe.runner.provision import Prepared, embedded_root, open_all_sets
 from ssmpe.sweep import Sweep
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker, check_server, local_uri
@@ -65,18 +66,22 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
         check_server(tracking_uri)
         plan = None
     cache = cache_dir()
-    data_root = Path(plan.data_root) if plan else options.data_root
-    if data_root is None or (plan and plan.data.startswith("embedded")):
-        data_root = embedded_root(cache, EMBEDDED_SIZE, console)
     if plan:
-        plan = with_data_root(plan, data_root)
-    open_all_sets(plan.trials if plan else trials, data_root.absolute(), cache, console)
+        if plan.world:
+            plan = with_data_root(plan, embedded_root(cache, plan.world, console))
+        trials, where = list(plan.trials), plan.locations
+        own = plan.world is None or bool(plan.folders)
+    else:
+        root = options.data_root or embedded_root(cache, world_size(options), console)
+        where = locations(options, root)
+        own = options.data_root is not None or bool(options.folders)
+    data = open_all_sets(trials, where, cache, console, show=own)
     with engine.cluster(options.address):
         if plan is None:
-            plan = make_plan(sweep, options, trials, data_root.absolute(), tracking_uri, results)
+            plan = make_plan(sweep, options, trials, where, tracking_uri, results)
             check_storage(plan.storage)
             plan.save(results)
-        return _run_plan(plan, results, cache, report, console)
+        return _run_plan(plan, results, data, report, console)
 
 
 def _require_writable(results: Path) -> None:
@@ -96,7 +101,7 @@ def _require_writable(results: Path) -> None:
 def _run_plan(
     plan: Plan,
     results: Path,
-    cache: Path,
+    data: Prepared,
     report: Report | None,
     console: Console,
 ) -> int:
@@ -111,7 +116,7 @@ def _run_plan(
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
         with Progress(console, list(plan.trials), ended) as progress:
             SweepCallback.attach(tracker, progress, sweep_tags(plan))
-            state, failed = _run_trials(plan, ended, tracker, cache)
+            state, failed = _run_trials(plan, ended, tracker, data)
     finally:
         SweepCallback.attach(None, None, {})
         if started:
@@ -126,13 +131,13 @@ def _run_plan(
 
 
 def _run_trials(
-    plan: Plan, ended: Mapping[str, str], tracker: Tracker, cache: Path
+    plan: Plan, ended: Mapping[str, str], tracker: Tracker, data: Prepared
 ) -> tuple[str, dict[str, str]]:
     """Run what has not ended: the sweep's state, and why trials failed."""
     trials = [trial for trial in plan.trials if trial.identity not in ended]
     if not trials:
         return "finished", {}
-    grid = engine.run(plan, trials, cache)
+    grid = engine.run(plan, trials, data)
     failed, unfinished = engine.failures(grid, trials), engine.unfinished(grid, trials)
     for trial in unfinished:
         if trial.identity in SweepCallback.started:

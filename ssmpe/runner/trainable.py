@@ -10,11 +10,12 @@ import torch
 from ray import tune
 
 from ssmpe.config import TrialConfig
+from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.runner import reports
 from ssmpe.runner.memory import keep_freed_memory, return_freed_memory
 from ssmpe.runner.pictures import save_pictures
-from ssmpe.sets import load_sets
+from ssmpe.sets import Ready, Sets, load_sets
 from ssmpe.training import DivergedError, Trainer, Validation
 
 PICTURES = "pictures"
@@ -26,15 +27,25 @@ class Worker:
     """What a trial is run with; nothing of it changes a result (for equal threads and CPU type).
 
     Attributes:
-        data_root, cache: folders.
+        data_root, folders, cache: where the data lies.
+        ready: key of a use of a set -> keys of its store and annotations in the cache.
         threads: CPU threads; the same for every trial of a sweep.
         use_gpu: run on the GPU that Ray assigned.
     """
 
     data_root: str
+    folders: dict[str, str]
     cache: str
+    ready: dict[str, tuple[str, str | None]]
     threads: int
     use_gpu: bool
+
+    def sets(self, config: TrialConfig) -> Sets:
+        """The sets of a trial."""
+        folders = {name: Path(folder) for name, folder in self.folders.items()}
+        where = Locations(Path(self.data_root), folders)
+        ready = {key: Ready(*keys) for key, keys in self.ready.items()}
+        return load_sets(config.data, config.geometry.sample_rate, where, Path(self.cache), ready)
 
     @property
     def device(self) -> str:
@@ -57,10 +68,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
     return_freed_memory()
     if worker.use_gpu:
         torch.cuda.empty_cache()
-    sets = load_sets(
-        config.data, config.geometry.sample_rate, Path(worker.data_root), Path(worker.cache)
-    )
-    trainer = Trainer(config, sets, worker.device)
+    trainer = Trainer(config, worker.sets(config), worker.device)
     curve = _resume(trainer, parameters["trial"]["checkpoints"])
     try:
         for validation in trainer.run():

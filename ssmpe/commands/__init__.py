@@ -1,0 +1,1 @@
+"""What ``python -m ssmpe`` can do: a module for each command."""

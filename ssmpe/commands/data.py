@@ -1,0 +1,139 @@
+"""``python -m ssmpe data``: are the datasets in order, and where are they to be had?"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from ssmpe.config import GeometryConfig
+from ssmpe.console import TaskBar, print_reports
+from ssmpe.data.cache import cache_dir
+from ssmpe.data.check import SetReport, State, check_tracks, duplicates, missing
+from ssmpe.data.dataset import Dataset, Option, Track
+from ssmpe.data.registry import DATASETS, Locations, open_dataset, parse, resolve
+from ssmpe.errors import DataError, UserError
+from ssmpe.options import folders_of
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command and its two parts to the command line."""
+    parser = commands.add_parser("data", help="check datasets, or tell where to get them")
+    parts = parser.add_subparsers(required=True, metavar="check|where")
+    check = parts.add_parser("check", help="what is there, and what is wrong with it")
+    check.add_argument(
+        "sets", nargs="*", metavar="SET", help="as URMP/train or MusicNet (default: all found)"
+    )
+    check.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the datasets")
+    check.add_argument(
+        "--folder",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="folder of your own audio; may be repeated",
+    )
+    check.set_defaults(run=run_check)
+    where = parts.add_parser("where", help="where every dataset is to be had, and its layout")
+    where.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all")
+    where.set_defaults(run=run_where)
+
+
+def run_where(given: argparse.Namespace, console: Console) -> int:
+    """Print source, size, licence and layout of datasets."""
+    for name in given.datasets or DATASETS:
+        if name not in DATASETS:
+            raise UserError(f"unknown dataset {name!r} (known: {', '.join(DATASETS)})")
+        dataset = DATASETS[name]
+        source = dataset.source
+        console.print(f"{name}: {', '.join(dataset.splits)}")
+        for heading, text in (
+            ("from", source.url),
+            ("size", source.size),
+            ("licence", source.licence),
+            ("unpack", source.unpack),
+            ("layout", f"{name}/{dataset.layout}"),
+            *(("option", f"{key}: {o.what} (default: {o.default})") for key, o in _options(name)),
+        ):
+            console.print(f"  {heading:<8} {text}", soft_wrap=True)
+    return 0
+
+
+def run_check(given: argparse.Namespace, console: Console) -> int:
+    """Check datasets or single sets; a set that was asked for and is not whole is an error.
+
+    Raises:
+        UserError: no such set, nothing to check, or something is missing or damaged.
+    """
+    folders = folders_of(given.folder)
+    if given.data_root is None and not folders:
+        raise UserError("nothing to check: give --data-root DIR or --folder NAME=DIR")
+    if given.data_root is not None and not given.data_root.is_dir():
+        raise UserError(f"--data-root {given.data_root}: no such folder")
+    where = Locations((given.data_root or Path()).absolute(), folders)
+    roots = list(DATASETS) if given.data_root is not None else []
+    wanted = given.sets or [*roots, *folders]
+    for name in wanted:
+        if name not in DATASETS and name not in folders:
+            parse(name, folders)
+    cache = cache_dir()
+    with TaskBar(console) as bar:
+        reports = [_report(name, where, cache, bar) for name in wanted]
+    if not given.sets:  # what was not asked for by name need not be there
+        reports = [replace(r, problems=()) if r.state is State.MISSING else r for r in reports]
+    print_reports(console, reports)
+    copies = duplicates(reports)
+    for line in copies:
+        console.print(line, soft_wrap=True)
+    bad = [r for r in reports if not r.whole and (given.sets or r.state is not State.MISSING)]
+    if bad:
+        names = ", ".join(report.name for report in bad)
+        raise UserError(f"{names}: not whole; see above, and python -m ssmpe data where")
+    if not given.sets and all(report.state is State.MISSING for report in reports):
+        raise UserError(f"{where.root}: none of the known datasets is there")
+    return 0
+
+
+def _report(name: str, where: Locations, cache: Path, bar: TaskBar) -> SetReport:
+    """Of a set, or of a dataset: of the tracks of all its splits."""
+    try:
+        dataset, tracks, errors = _listed(name, where)
+    except UserError as error:
+        return missing(name, error)
+    frequencies = GeometryConfig().bin_frequencies
+    f0_range = float(frequencies[0]), float(frequencies[-1])
+    report = check_tracks(
+        name, dataset, tracks, cache, f0_range, annotated=dataset.annotated, progress=bar.show
+    )
+    damaged = [str(error) for error in errors.values() if isinstance(error, DataError)]
+    if damaged:
+        told = (*damaged, *report.problems)
+        report = replace(report, state=State.INCOMPLETE, problems=told)
+    absent = [split for split, error in errors.items() if not isinstance(error, DataError)]
+    if absent:
+        report = replace(report, notes=(f"without {', '.join(absent)}", *report.notes))
+    return report
+
+
+def _listed(
+    name: str, where: Locations
+) -> tuple[Dataset, Sequence[Track], Mapping[str, UserError]]:
+    """Tracks of a set, or of all splits of a dataset; and why splits of it cannot be listed."""
+    if "/" in name:
+        found = resolve(name, where)
+        return found.dataset, found.tracks, {}
+    dataset = open_dataset(name, where, {})
+    tracks: dict[tuple[Path, float], Track] = {}
+    errors: dict[str, UserError] = {}
+    for split in dataset.splits:
+        try:
+            tracks |= {(t.audio, t.start): t for t in dataset.tracks(split)}
+        except UserError as error:
+            errors[split] = error
+    if not tracks:
+        raise next(iter(errors.values()))
+    return dataset, sorted(tracks.values(), key=lambda track: track.name), errors
+
+
+def _options(name: str) -> list[tuple[str, Option]]:
+    return [(f"{name}/{key}", option) for key, option in DATASETS[name].options.items()]

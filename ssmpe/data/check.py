@@ -1,0 +1,193 @@
+"""What is wrong with a set, all of it at once, before anything is computed with it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+
+from ssmpe.data import listing
+from ssmpe.data.annotation import Annotation, FrameAnnotation
+from ssmpe.data.annotations import Annotations
+from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.inspection import Inspection, inspect, same_files
+from ssmpe.errors import DataError, UserError
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, tracks done and tracks in all"""
+
+
+class State(StrEnum):
+    """How much of a set is there."""
+
+    FOUND = "found"
+    INCOMPLETE = "incomplete"
+    """files are missing, unreadable or damaged"""
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class SetReport:
+    """What a check has found.
+
+    Attributes:
+        name: of the set, or of a dataset with all of its sets.
+        state: see ``State``.
+        n_tracks: tracks that can be used.
+        hours: of audio in them.
+        sample_rates: in Hz -> number of files.
+        problems: a line for everything that makes it missing or incomplete.
+        notes: a line for everything else that one should know.
+        inspection: of the audio of ``tracks``.
+        annotations: of ``tracks``, None also for those whose annotation cannot be used.
+    """
+
+    name: str
+    state: State
+    n_tracks: int = 0
+    hours: float = 0.0
+    sample_rates: Mapping[int, int] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    tracks: tuple[Track, ...] = ()
+    inspection: Inspection | None = None
+    annotations: Annotations | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing of it is missing or damaged."""
+        return self.state is State.FOUND
+
+    @property
+    def usable(self) -> bool:
+        """Whether it has any track that can be used."""
+        return self.n_tracks > 0
+
+
+def missing(name: str, error: UserError) -> SetReport:
+    """The report of a set that could not even be listed."""
+    state = State.INCOMPLETE if isinstance(error, DataError) else State.MISSING
+    return SetReport(name, state, problems=(str(error),))
+
+
+def check_tracks(
+    name: str,
+    dataset: Dataset,
+    tracks: Sequence[Track],
+    cache: Path,
+    f0_range: tuple[float, float],
+    *,
+    annotated: bool,
+    annotations: Annotations | None = None,
+    progress: Progress | None = None,
+) -> SetReport:
+    """Check the files of listed tracks: presence, headers, annotations.
+
+    Args:
+        name: what the report is to call the set.
+        f0_range: lowest and highest F0 that a model can give, in Hz.
+        annotated: whether tracks need annotations, as those that are learnt from do.
+        annotations: if they have been read before.
+        progress: called after every track.
+    """
+    files = {i: dataset.files(t) if annotated else [t.audio] for i, t in enumerate(tracks)}
+    absent = listing.missing_files([path for some in files.values() for path in some])
+    problems = [f"{path} is missing" for path in absent]
+    gone = set(absent)
+    # what is missing has been told; what a link leads to is for the inspection
+    shown = None if progress is None else lambda done, n: progress(f"inspecting {name}", done, n)
+    seen = inspect(tracks, dataset.folder, cache, shown)
+    problems += [text for i, text in seen.errors.items() if tracks[i].audio not in gone]
+    bad = set(seen.errors)
+    notes: list[str] = []
+    if annotated and annotations is None:
+        annotations, damaged = _read_annotations(name, dataset, tracks, bad, progress)
+        problems += [t for i, t in damaged.items() if not gone & set(files[i])]
+        bad |= set(damaged)
+    if annotations is not None:
+        notes += _beyond(annotations, seen, f0_range)
+        silent = sum(a is None for i, a in enumerate(annotations) if i not in bad)
+        if silent:
+            notes.append(f"{silent} of {len(tracks)} tracks have no annotation")
+    usable = [i for i in range(len(tracks)) if i not in bad]
+    rates, counts = np.unique(seen.sample_rates[usable], return_counts=True)
+    return SetReport(
+        name=name,
+        state=State.INCOMPLETE if problems else State.FOUND,
+        n_tracks=len(usable),
+        hours=float(seen.seconds[usable].sum() / 3600),
+        sample_rates=dict(zip(rates.tolist(), counts.tolist(), strict=True)),
+        problems=tuple(problems),
+        notes=tuple(notes),
+        tracks=tuple(tracks),
+        inspection=seen,
+        annotations=annotations,
+    )
+
+
+def duplicates(reports: Sequence[SetReport]) -> list[str]:
+    """A line for every recording that is there more than once, within sets or between them."""
+    where: dict[Path, list[str]] = {}
+    fingerprints: dict[Path, int] = {}
+    for report in reports:
+        if report.inspection is None:
+            continue
+        found = report.inspection.fingerprints.tolist()
+        for track, fingerprint in zip(report.tracks, found, strict=True):
+            where.setdefault(track.audio, []).append(report.name)
+            fingerprints[track.audio] = fingerprint
+    lines = []
+    for first, *others in same_files(list(fingerprints), list(fingerprints.values())):
+        copies = ", ".join(f"{path} ({', '.join(where[path])})" for path in others)
+        lines.append(f"{first} ({', '.join(where[first])}) is the same recording as {copies}")
+    return lines
+
+
+def _read_annotations(
+    name: str,
+    dataset: Dataset,
+    tracks: Sequence[Track],
+    unreadable: set[int],
+    progress: Progress | None,
+) -> tuple[Annotations, dict[int, str]]:
+    """Annotations, and what is wrong with those that cannot be used."""
+    annotations: list[Annotation | None] = []
+    damaged: dict[int, str] = {}
+    for i, track in enumerate(tracks):
+        annotation = None
+        if i not in unreadable:
+            try:
+                annotation = dataset.annotation(track)
+            except DataError as error:
+                damaged[i] = str(error)
+        annotations.append(annotation)
+        if progress:
+            progress(f"reading annotations of {name}", i + 1, len(tracks))
+    return tuple(annotations), damaged
+
+
+def _beyond(annotations: Annotations, seen: Inspection, f0_range: tuple[float, float]) -> list[str]:
+    """Notes on F0s that no model of this range can give, and on annotations beyond their audio."""
+    f0s = [_f0s(a) for a in annotations if a is not None]
+    n_f0s = sum(map(len, f0s))
+    low, high = f0_range
+    n_outside = sum(int(np.sum((f < low) | (f > high))) for f in f0s)
+    notes = []
+    if n_outside:
+        share = 100 * n_outside / n_f0s
+        notes.append(
+            f"{share:.2g} % of annotated F0s lie outside {low:.1f} to {high:.1f} Hz and are dropped"
+        )
+    late = [
+        i for i, a in enumerate(annotations) if a is not None and a.span[1] > seen.seconds[i] + 0.05
+    ]
+    if late:
+        notes.append(f"{len(late)} annotations end after their audio, by up to a second")
+    return notes
+
+
+def _f0s(annotation: Annotation) -> np.ndarray:
+    if isinstance(annotation, FrameAnnotation):
+        return np.concatenate(annotation.observed.f0s)
+    return annotation.f0s
