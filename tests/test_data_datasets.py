@@ -9,6 +9,7 @@ import soundfile
 
 from ssmpe.data import urmp
 from ssmpe.data.annotation import FrameAnnotation, NoteAnnotation
+from ssmpe.data.audio import read_audio
 from ssmpe.data.guitarset import GuitarSet
 from ssmpe.data.nsynth import NSynth
 from ssmpe.data.registry import DATASETS, SET_NAMES, Locations, parse, resolve
@@ -27,8 +28,12 @@ def test_tracks_are_those_of_the_split_sorted_and_readable(root: Path, name: str
     assert (found.name, found.dataset.name, found.split) == (name, *name.split("/"))
     assert [track.name for track in found.tracks] == list(LAYOUTS[name].tracks)
     for track in found.tracks:
-        assert soundfile.info(track.audio).duration == pytest.approx(SECONDS)
         assert track.dataset == found.dataset.name
+        samples = read_audio(track.audio, 22_050)
+        assert (samples.dtype, samples.ndim) == (np.float32, 1)
+        # an encoder of MP3 files fills the last frame up
+        assert len(samples) / 22_050 == pytest.approx(SECONDS, abs=0.05)
+        assert np.abs(samples).max() == pytest.approx(1.0)
 
 
 @each_set(*ANNOTATED)

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ssmpe.data.bach10 import read_part_pitches
-from ssmpe.data.guitarset import read_pitch_contours
+from ssmpe.data.guitarset import HOP
+from ssmpe.data.jams import read_pitch_contours
 from ssmpe.data.musicnet import read_labels
 from ssmpe.data.parsing import MAX_F0, read_f0_track
 from ssmpe.errors import DataError
@@ -112,7 +113,7 @@ documents = st.fixed_dictionaries(
 @example(content=b'{"file_metadata": {"duration": %s}, "annotations": []}' % (b"9" * 5000))
 @example(content=b'{"file_metadata": {"duration": 1e300}, "annotations": []}')
 def test_jams_file_of_any_content(tmp_path: Path, content: bytes) -> None:
-    annotation = parsed(read_pitch_contours, tmp_path / "t.jams", content)
+    annotation = parsed(lambda path: read_pitch_contours(path, HOP), tmp_path / "t.jams", content)
     if annotation is not None:
         f0s = np.concatenate(annotation.observed.f0s)
         assert ((f0s > 0) & (f0s <= MAX_F0)).all()

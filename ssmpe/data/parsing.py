@@ -1,6 +1,7 @@
 """Numbers out of annotation files, with errors that name the file and the line."""
 
 import csv
+import io
 import json
 import math
 from collections.abc import Iterator
@@ -38,20 +39,54 @@ class Row(NamedTuple):
             raise self.error(f"{name} is {_shown(text)}, not a finite number")
         return value
 
+    def time_after(self, last: float | None) -> float:
+        """The time in s of the first column, which comes after the ``last`` one."""
+        time = self.number(0, "time")
+        if last is not None and time <= last:
+            raise self.error(f"time {time:g} s does not come after {last:g} s")
+        return time
 
-def read_text(path: Path) -> str:
-    """Text of a UTF-8 file, with or without byte-order mark.
+    def frequency(self, column: int) -> float:
+        """The F0 in Hz of a column, from 0 to ``MAX_F0``."""
+        hz = self.number(column, "frequency")
+        if not 0 <= hz <= MAX_F0:
+            raise self.error(f"frequency {hz:g} Hz, expected 0 to {MAX_F0:g} Hz")
+        return hz
+
+
+def read_bytes(path: Path, at_most: int | None = None) -> bytes:
+    """Content of a file.
 
     Raises:
-        DataError: it is missing, unreadable or not text.
+        DataError: it is missing, unreadable, empty or larger than ``at_most`` bytes.
     """
     try:
-        # universal newlines: CRLF and CR end lines as LF does
-        return path.read_text(encoding="utf-8-sig")
+        with open(path, "rb") as file:
+            content = file.read() if at_most is None else file.read(at_most + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    if not content:
+        raise DataError(f"{path}: the file is empty (0 bytes)")
+    if at_most is not None and len(content) > at_most:
+        raise DataError(f"{path}: larger than {at_most} bytes, no such file is")
+    return content
+
+
+def read_text(path: Path) -> str:
+    """Text of a UTF-8 file, with or without byte-order mark; its lines end in LF alone.
+
+    Raises:
+        DataError: it is missing, unreadable, empty or not text in this encoding.
+    """
+    content = read_bytes(path)
+    try:
+        return _lines_normalised(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not a text file ({error.reason} at {error.start})") from None
+        before = _lines_normalised(error.object[: error.start].decode("utf-8"))
+        raise DataError(
+            f"{path}, line {before.count(chr(10)) + 1}: not UTF-8 text "
+            f"(byte 0x{error.object[error.start]:02x}); save it in that encoding"
+        ) from None
 
 
 def read_json(path: Path) -> Any:
@@ -89,7 +124,8 @@ def read_csv(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
     Raises:
         DataError: the file is unreadable, a column is missing, or a row has too few or too many.
     """
-    reader = csv.reader(read_text(path).splitlines(), strict=True)
+    # not splitlines, which knows further ends of lines that editors and CSV do not
+    reader = csv.reader(io.StringIO(read_text(path)), strict=True)
     try:
         header = [name.strip() for name in next(reader, [])]
         missing = [name for name in columns if name not in header]
@@ -117,16 +153,16 @@ def read_f0_track(path: Path) -> tuple[Floats, Floats]:
     times: list[float] = []
     f0: list[float] = []
     for row in read_columns(path, 2):
-        time, frequency = row.number(0, "time"), row.number(1, "frequency")
-        if times and time <= times[-1]:
-            raise row.error(f"time {time:g} s does not come after {times[-1]:g} s")
-        if not 0 <= frequency <= MAX_F0:
-            raise row.error(f"frequency {frequency:g} Hz, expected 0 to {MAX_F0:g} Hz")
-        times.append(time)
-        f0.append(frequency)
+        times.append(row.time_after(times[-1] if times else None))
+        f0.append(row.frequency(1))
     if not times:
         raise DataError(f"{path}: no annotated frames, the file is empty")
     return np.array(times), np.array(f0)
+
+
+def _lines_normalised(text: str) -> str:
+    """CRLF and CR end lines as LF does."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _shown(text: str) -> str:

@@ -1,0 +1,260 @@
+"""MIDI: notes come back as written, pedal and all; no file whatever gives anything but one line."""
+
+import io
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import mido
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from ssmpe.data.annotation import NoteAnnotation
+from ssmpe.data.midi import MAX_BYTES, read_notes
+from ssmpe.errors import DataError
+from ssmpe.units import hz_to_midi
+
+TICKS = 480
+"""In a quarter note, which lasts half a second unless a file says otherwise"""
+QUARTER = 0.5
+
+any_example = settings(
+    max_examples=150,
+    deadline=None,  # a busy machine is no failure
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+
+
+def on(pitch: int, channel: int = 0, velocity: int = 80) -> mido.Message:
+    return mido.Message("note_on", note=pitch, channel=channel, velocity=velocity)
+
+
+def off(pitch: int, channel: int = 0) -> mido.Message:
+    return mido.Message("note_off", note=pitch, channel=channel)
+
+
+def pedal(value: int, channel: int = 0) -> mido.Message:
+    return mido.Message("control_change", control=64, value=value, channel=channel)
+
+
+def tempo(microseconds: int) -> mido.MetaMessage:
+    return mido.MetaMessage("set_tempo", tempo=microseconds)
+
+
+def track_of(events: list[tuple[int, Any]]) -> mido.MidiTrack:
+    """A track of messages at ticks, which ends with the last of them."""
+    track, now = mido.MidiTrack(), 0
+    for tick, message in events:
+        track.append(message.copy(time=tick - now))
+        now = tick
+    return track
+
+
+def saved(path: Path, *tracks: list[tuple[int, Any]], **header: int) -> Path:
+    settings = {"type": 1, "ticks_per_beat": TICKS, **header}
+    buffer = io.BytesIO()
+    mido.MidiFile(tracks=[track_of(events) for events in tracks], **settings).save(file=buffer)
+    path.write_bytes(buffer.getvalue())
+    return path
+
+
+def quarters(notes: NoteAnnotation) -> list[tuple[float, float, int]]:
+    """Notes as onset and offset in quarters of the usual tempo, and pitch."""
+    times = np.stack([notes.onsets, notes.offsets]) / QUARTER
+    pitches = hz_to_midi(notes.f0s)
+    return [
+        (round(on, 6), round(off, 6), round(pitch))
+        for on, off, pitch in zip(*times, pitches, strict=True)
+    ]
+
+
+Q = TICKS
+PLAYED = {
+    "release": ([(0, on(60)), (Q, off(60)), (2 * Q, off(60))], [(0, 1, 60)]),
+    "onset of velocity 0": ([(0, on(60)), (Q, on(60, velocity=0))], [(0, 1, 60)]),
+    "restrike": (
+        [(0, on(60)), (Q, on(60)), (2 * Q, off(60)), (3 * Q, off(60))],
+        [(0, 1, 60), (1, 2, 60)],
+    ),
+    "restrike before the release in its tick": (
+        [(0, on(60)), (Q, on(60)), (Q, off(60)), (2 * Q, off(60))],
+        [(0, 1, 60), (1, 2, 60)],
+    ),
+    "pedal holds": (
+        [(0, on(60)), (Q, pedal(64)), (2 * Q, off(60)), (3 * Q, pedal(63)), (4 * Q, off(9))],
+        [(0, 3, 60)],
+    ),
+    "pedal holds till the next onset": (
+        [(0, pedal(127)), (0, on(60)), (Q, off(60)), (2 * Q, on(60)), (4 * Q, pedal(0))],
+        [(0, 2, 60), (2, 4, 60)],
+    ),
+    "pedal leaves held keys alone": (
+        [(0, pedal(127)), (0, on(60)), (Q, pedal(0)), (2 * Q, off(60))],
+        [(0, 2, 60)],
+    ),
+    "pedal of another channel": (
+        [(0, pedal(127, 1)), (0, on(60)), (Q, off(60)), (2 * Q, pedal(0, 1))],
+        [(0, 1, 60)],
+    ),
+    "ends with an onset": ([(0, on(60)), (Q, on(62))], [(0, 1, 60)]),
+    "ends with a pedal": ([(0, on(60)), (Q, off(60)), (2 * Q, pedal(127))], [(0, 1, 60)]),
+    "ends while the pedal is down": (
+        [(0, pedal(127)), (0, on(60)), (Q, off(60)), (3 * Q, off(61))],
+        [(0, 3, 60)],
+    ),
+    "never released": ([(0, on(60)), (Q, on(62)), (2 * Q, off(62))], [(0, 2, 60), (1, 2, 62)]),
+    "percussion": ([(0, on(36, 9)), (0, on(60)), (Q, off(60)), (Q, off(36, 9))], [(0, 1, 60)]),
+    "unison of channels": (
+        [(0, on(60, 0)), (0, on(60, 1)), (Q, off(60, 0)), (2 * Q, off(60, 1))],
+        [(0, 1, 60), (0, 2, 60)],
+    ),
+    "no time": ([(0, on(60)), (0, off(60)), (0, on(62)), (Q, off(62))], [(0, 1, 62)]),
+    "tempo": (
+        [(0, on(60)), (Q, tempo(1_000_000)), (2 * Q, off(60)), (2 * Q, on(61)), (3 * Q, off(61))],
+        [(0, 3, 60), (3, 5, 61)],
+    ),
+}
+
+
+@pytest.mark.parametrize("played", PLAYED)
+def test_notes_sound_until(tmp_path: Path, played: str) -> None:
+    events, expected = PLAYED[played]
+    assert quarters(read_notes(saved(tmp_path / "a.mid", events))) == expected
+
+
+def test_tempo_of_one_track_holds_for_all(tmp_path: Path) -> None:
+    notes = [(Q, on(60)), (2 * Q, off(60))]
+    path = saved(tmp_path / "a.mid", [(0, tempo(250_000))], notes)
+    assert quarters(read_notes(path)) == [(0.5, 1, 60)]
+
+
+def test_file_of_one_track_and_another_resolution(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.mid", [(96, on(21)), (192, off(21))], type=0, ticks_per_beat=96)
+    assert quarters(read_notes(path)) == [(1, 2, 21)]
+
+
+@st.composite
+def melodies(draw: st.DrawFn) -> list[tuple[int, int, int, int]]:
+    """Notes (onset, offset, pitch, channel) of which no two of a key overlap."""
+    notes = []
+    keys = st.tuples(st.integers(0, 127), st.sampled_from([0, 1, 8, 10, 15]))
+    for pitch, channel in draw(st.lists(keys, min_size=1, max_size=5, unique=True)):
+        ticks = draw(st.lists(st.integers(0, 100_000), min_size=2, max_size=8, unique=True))
+        edges = sorted(ticks)[: len(ticks) // 2 * 2]
+        notes += [(a, b, pitch, channel) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return notes
+
+
+@any_example
+@given(notes=melodies(), resolution=st.integers(24, 960), microseconds=st.integers(1, 2**24 - 1))
+def test_any_notes_are_read_back(
+    tmp_path: Path, notes: list[tuple[int, int, int, int]], resolution: int, microseconds: int
+) -> None:
+    events = [(a, on(pitch, channel)) for a, _, pitch, channel in notes]
+    events += [(b, off(pitch, channel)) for _, b, pitch, channel in notes]
+    events.sort(key=lambda event: event[0])
+    path = saved(tmp_path / "a.mid", [(0, tempo(microseconds)), *events], ticks_per_beat=resolution)
+    found = read_notes(path)
+    tick = microseconds / 1e6 / resolution
+    expected = sorted((a * tick, b * tick, pitch) for a, b, pitch, _ in notes)
+    assert found.onsets == pytest.approx([a for a, _, _ in expected])
+    assert sorted(found.offsets) == pytest.approx(sorted(b for _, b, _ in expected))
+    assert sorted(hz_to_midi(found.f0s)) == pytest.approx(sorted(p for _, _, p in expected))
+
+
+# --- damage -----------------------------------------------------------------------------------
+
+
+def rejected(path: Path) -> str:
+    with pytest.raises(DataError) as error:
+        read_notes(path)
+    message = str(error.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+def chunks(*parts: tuple[bytes, bytes]) -> bytes:
+    return b"".join(name + struct.pack(">L", len(data)) + data for name, data in parts)
+
+
+def smf(body: bytes, header: bytes = struct.pack(">hhh", 1, 1, TICKS)) -> bytes:
+    return chunks((b"MThd", header), (b"MTrk", body))
+
+
+NOTE = b"\x00\x90\x3c\x50\x60\x3c\x00\x00\xff\x2f\x00"
+DAMAGED = {
+    "empty": (b"", "empty (0 bytes)"),
+    "not MIDI": (b"RIFF....WAVE", "MThd not found"),
+    "truncated": (smf(NOTE)[:-6], "ends too soon"),
+    "track missing": (smf(NOTE, struct.pack(">hhh", 1, 2, TICKS)), "ends too soon"),
+    "other track": (smf(NOTE).replace(b"MTrk", b"XFIH"), "no MTrk header"),
+    "no tracks": (smf(NOTE, struct.pack(">hhh", 1, -1, TICKS)), "no notes"),
+    "format 2": (smf(NOTE, struct.pack(">hhh", 2, 1, TICKS)), "format 2"),
+    "format 77": (smf(NOTE, struct.pack(">hhh", 77, 1, TICKS)), "format 77"),
+    "resolution 0": (smf(NOTE, struct.pack(">hhh", 1, 1, 0)), "not in parts of quarter notes"),
+    "SMPTE frames": (smf(NOTE, b"\0\1\0\1\xe7\x28"), "not in parts of quarter notes"),
+    "tempo 0": (smf(b"\x00\xff\x51\x03\0\0\0" + NOTE), "tempo is 0"),
+    "tempo cut short": (smf(b"\x00\xff\x51\x01\x05" + NOTE), "not a readable MIDI file"),
+    "key of no signature": (smf(b"\x00\xff\x59\x02\x63\x00" + NOTE), "not a readable MIDI file"),
+    "status of no message": (smf(b"\x00\xf4\x00" + NOTE), "not a readable MIDI file"),
+    "data of no message": (smf(b"\x00\x90\x3c\xf0" + NOTE), "not a readable MIDI file"),
+    "running status of nothing": (smf(b"\x00\x3c\x50"), "running status"),
+    "silence": (smf(b"\x00\xff\x2f\x00"), "no notes"),
+    "drums alone": (smf(b"\x00\x99\x24\x50\x60\x24\x00\x00\xff\x2f\x00"), "no notes"),
+    "text of a gigabyte": (smf(b"\x00\xff\x01\x84\x80\x80\x80\x00" + NOTE), "exceeds maximum"),
+    "header of four": (b"MThd\xff\xff\xff\xff" + smf(NOTE)[8:], "ends too soon"),
+    "month of a rest": (smf(b"\xff\xff\xff\x7f\x90\x3c\x50" + NOTE), "lasts more than 86400 s"),
+    "ages of a rest": (smf(b"\xff" * 2000 + b"\x7f\x90\x3c\x50" + NOTE), "lasts more than"),
+    "endless number": (smf(b"\xff" * (MAX_BYTES - 100)), "not a readable MIDI file"),
+    "too large": (smf(NOTE) + bytes(MAX_BYTES), f"larger than {MAX_BYTES} bytes"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_damaged_file_is_one_line_that_names_it(tmp_path: Path, damage: str) -> None:
+    content, expected = DAMAGED[damage]
+    path = tmp_path / "a.mid"
+    path.write_bytes(content)
+    begun = time.monotonic()
+    assert expected in rejected(path)
+    assert time.monotonic() - begun < 5
+
+
+def test_missing_file_is_one_line_that_names_it(tmp_path: Path) -> None:
+    assert "cannot be read (No such file" in rejected(tmp_path / "a.mid")
+    assert "cannot be read (Is a directory" in rejected(tmp_path)
+
+
+messages = st.one_of(
+    st.binary(max_size=6),
+    st.tuples(st.integers(0, 127), st.sampled_from([0x80, 0x90, 0x99, 0xB0]), st.integers(0, 127))
+    .map(lambda m: bytes([m[0], m[1], m[2], 64])),
+    st.just(b"\x00\xff\x51\x03\x07\xa1\x20"),
+)  # fmt: skip
+bodies = st.lists(messages, max_size=12).map(b"".join)
+headers = st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(-9, 999))
+
+
+@any_example
+@given(
+    content=st.one_of(
+        st.binary(max_size=200),
+        bodies.map(smf),
+        st.builds(lambda body, header: smf(body, struct.pack(">hhh", *header)), bodies, headers),
+    )
+)
+@example(content=smf(NOTE))
+def test_any_bytes_are_notes_or_one_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.mid"
+    path.write_bytes(content)
+    try:
+        notes = read_notes(path)
+    except DataError:
+        rejected(path)
+    else:
+        assert (notes.onsets >= 0).all()
+        assert len(notes.onsets) > 0
