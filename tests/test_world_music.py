@@ -8,21 +8,26 @@ import pytest
 
 from ssmpe.errors import DataError, UserError
 from ssmpe.world.arrangement import arrange
+from ssmpe.world.casting import GUITARS
 from ssmpe.world.drums import KICK, PATTERNS, perform_pattern
 from ssmpe.world.instruments import INSTRUMENTS, URMP_CODES
 from ssmpe.world.performance import DAMPING, Touch, damped, perform, record
-from ssmpe.world.pieces import KEPT, Deal, corpus_paths
+from ssmpe.world.pieces import KEPT, Deal, Pool, corpus_paths
 from ssmpe.world.plan import plan
 from ssmpe.world.sampler import PitchCurve
 from ssmpe.world.scores import ScoreNote, corpus_root, read_score
 from ssmpe.world.sizes import SIZES, WorldSize
+from ssmpe.world.task import Task
 from ssmpe.world.tempo import FINAL, PHRASE, Tempo, swaying
+from ssmpe.world.writers.bach10 import PLAYERS as BACH10_PLAYERS
 from ssmpe.world.writers.guitarset import FRETS, OPEN_STRINGS, on_strings
 from ssmpe.world.writers.musicnet import MusicNetTrack
 from ssmpe.world.writers.urmp import UrmpPiece
 
 CHORALE = "bach/bwv269.mxl"
 RAG = "joplin/maple_leaf_rag.mxl"
+POOLS: tuple[Pool, ...] = ("chorale", "madrigal", "quartet", "piano", "tune", "mass")
+CORPUS = {path for pool in POOLS for path in corpus_paths(pool)}
 STRING_QUARTET = [
     (name, slice(i, i + 1)) for i, name in enumerate(("violin", "violin", "viola", "cello"))
 ]
@@ -60,7 +65,7 @@ def test_missing_piece_is_named():
 
 
 def test_catalogue_is_in_the_installed_corpus():
-    for pool in ("chorale", "madrigal", "quartet", "piano", "tune"):
+    for pool in POOLS:
         paths = corpus_paths(pool)
         assert len(set(paths)) == len(paths)
         assert [p for p in paths if not (corpus_root() / p).is_file()] == []
@@ -85,10 +90,29 @@ def test_only_unlabelled_sets_share_pieces():
         deal.draw("piano")
 
 
-def test_no_piece_is_used_twice_in_the_world():
-    sources = [task.source for task in plan(SIZES["tiny"]) if hasattr(task, "source")]
-    assert len(sources) == 44 + 50 + 10 + 12
-    assert len(set(sources)) == len(sources)
+def pieces_of(value):
+    """Pieces of the corpus that a task is about, wherever among its fields they are named."""
+    if dataclasses.is_dataclass(value):
+        return {p for f in dataclasses.fields(value) for p in pieces_of(getattr(value, f.name))}
+    if isinstance(value, tuple):
+        return {piece for item in value for piece in pieces_of(item)}
+    return {value} & CORPUS if isinstance(value, str) else set()
+
+
+def is_unlabelled_training(task):
+    sets = ("FMA", "MedleyDB", "SWD", "MagnaTagATune")
+    return task.label.startswith(sets) or getattr(task, "split", "") == "train"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_only_unlabelled_training_sets_share_pieces_with_each_other(size):
+    used: dict[str, list[Task]] = {}
+    for task in plan(SIZES[size]):
+        for piece in pieces_of(task):
+            used.setdefault(piece, []).append(task)
+    assert len(used) > 110
+    for piece, tasks in used.items():
+        assert len(tasks) == 1 or all(map(is_unlabelled_training, tasks)), piece
 
 
 def recordings(kind):
@@ -103,6 +127,11 @@ def test_unlabelled_instruments_overlap_with_the_labelled_and_go_beyond_them():
     )
     assert len(labelled & train) >= 8
     assert {"harp", "piano"} <= (train & test) - labelled
+
+
+def test_instruments_that_waver_are_kept_from_sets_whose_f0_is_annotated():
+    annotated = {*URMP_CODES.values(), *BACH10_PLAYERS, *GUITARS}
+    assert not any(INSTRUMENTS[name].wavers for name in annotated)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
@@ -263,8 +292,7 @@ def test_drum_pattern_keeps_the_beat():
 
 
 def test_sizes_make_the_world_larger_or_smaller():
-    small = WorldSize(urmp=3, bach10=0, musicnet_train=1, musicnet_test=0, guitarset=0)
-    small = dataclasses.replace(small, guitarset_others=0, drum_loops=1)
-    labels = [task.label for task in plan(small)]
-    assert labels[:4] == ["URMP 01", "URMP 02", "URMP 03", "MusicNet 1727"]
-    assert len(labels) == 4 + 2 + 2  # two splits of NSynth, a drum loop and its index
+    small = WorldSize(urmp=3, musicnet_train=1, musicnet_test=2, bach10=0, drum_loops=1)
+    sets = [task.label.split()[0] for task in plan(small)]
+    assert [sets.count(name) for name in ("URMP", "MusicNet", "Bach10")] == [3, 3, 0]
+    assert sets.count("E-GMD") == 2  # a loop and the table

@@ -10,58 +10,17 @@ from ssmpe.errors import DataError
 from ssmpe.units import midi_to_hz
 from ssmpe.world.casting import DRUM_KITS
 from ssmpe.world.drums import CRASH, HAT, KICK, OPEN_HAT, RIDE, RIM, SNARE, TOM
-from ssmpe.world.instruments import INSTRUMENTS, Instrument
 from ssmpe.world.sampler import RATE, PitchCurve, general_midi_sampler
 from ssmpe.world.soundfont import SoundFont, general_midi
 from ssmpe.world.studio import write_wav
 from ssmpe.world.tuning import pitch_deviation
 from ssmpe.world.wave import tuned_wave
-
-WIDE = np.arange(-14, 14, 0.02)  # semitones around the expected pitch that are searched
-
-
-def comb_pitch(audio, near):
-    """MIDI pitch whose harmonics gather the most of a spectrum, and the gaps between the least."""
-    n = 1 << 17
-    spectrum = np.sqrt(np.abs(np.fft.rfft(audio * np.hanning(len(audio)), n)))
-    candidates = midi_to_hz(near + WIDE)
-
-    def amplitude(hz):
-        return np.interp(hz * n / RATE, np.arange(len(spectrum)), spectrum, right=0.0)
-
-    score = np.zeros(len(candidates))
-    for h in range(1, 25):
-        between = amplitude((h - 0.5) * candidates) + amplitude((h + 0.5) * candidates)
-        score += (amplitude(h * candidates) - between / 2) / np.sqrt(h)
-    return near + WIDE[np.argmax(score)]
-
-
-def tone(midi, seconds=0.6, harmonics=6):
-    time = np.arange(round(seconds * RATE)) / RATE
-    f0 = float(midi_to_hz(midi))
-    return sum(np.sin(2 * np.pi * h * f0 * time) / h for h in range(1, harmonics + 1))
-
-
-def test_comb_pitch_hears_synthetic_tones():
-    for midi in (28.0, 45.3, 69.0, 100.7):
-        assert comb_pitch(tone(midi), round(midi) + 5) == pytest.approx(midi, abs=0.03)
-
-
-@pytest.mark.parametrize("name", INSTRUMENTS)
-def test_instrument_sounds_at_its_pitch_throughout_its_range(name):
-    instrument: Instrument = INSTRUMENTS[name]
-    keys = {instrument.low, (instrument.low + instrument.high) // 2, instrument.high}
-    for key in sorted(keys):
-        note = general_midi_sampler().note(instrument.program, key, 90, PitchCurve(key), 0.7)
-        sound = note.audio[1000 : round(0.65 * RATE)]
-        assert np.abs(sound).max() > 0.01
-        # Pads and string orchestras are several voices that beat, and pianos are stretched.
-        assert comb_pitch(sound, key) == pytest.approx(key, abs=0.2), f"key {key}"
+from tests.combs import comb_track, tone
 
 
 def test_detuning_and_vibrato_are_heard_as_asked():
     detuned = general_midi_sampler().note(71, 70, 90, PitchCurve(70.37), 1.0).audio[2000:20000]
-    assert comb_pitch(detuned, 70) == pytest.approx(70.37, abs=0.03)
+    np.testing.assert_allclose(comb_track(detuned, RATE, [0.2, 0.4, 0.6], 70), 70.37, atol=0.03)
 
     curve = PitchCurve(70, depth=0.5, rate=2.0, phase=0.0, delay=0.0)
     audio = general_midi_sampler().note(71, 70, 90, curve, 2.0).audio
@@ -83,7 +42,9 @@ def test_vibrato_sets_in_gradually():
 
 def test_pitch_deviation_measures_tones_and_refuses_noise():
     for midi, sharp in ((40, 0.13), (69, -0.4), (96, 0.05)):
-        assert pitch_deviation(tone(midi + sharp), RATE, midi) == pytest.approx(sharp, abs=0.01)
+        assert pitch_deviation(tone(midi + sharp, RATE), RATE, midi) == pytest.approx(
+            sharp, abs=0.01
+        )
     noise = np.random.default_rng(0).standard_normal(8000, dtype=np.float32)
     assert np.isnan(pitch_deviation(noise, RATE, 69))
 

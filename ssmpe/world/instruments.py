@@ -13,6 +13,8 @@ class Instrument:
         vibrato: largest depth in cents.
         fixed_pitch: whether a player cannot bend it (keyboards, harp, mallets).
         chords: whether one player sounds several notes at once.
+        wavers: whether its pitch is off by more than 20 cents for more than 2 % of the time, in the
+            attack or because its voices beat: unfit where fundamental frequencies are annotated.
     """
 
     program: int
@@ -21,10 +23,15 @@ class Instrument:
     vibrato: float = 0.0
     fixed_pitch: bool = False
     chords: bool = False
+    wavers: bool = False
 
 
 def _keyboard(program: int, low: int, high: int) -> Instrument:
     return Instrument(program, low, high, fixed_pitch=True, chords=True)
+
+
+def _mallets(program: int, low: int, high: int) -> Instrument:
+    return Instrument(program, low, high, fixed_pitch=True, chords=True, wavers=True)
 
 
 def _plucked(program: int, low: int, high: int) -> Instrument:
@@ -48,15 +55,15 @@ INSTRUMENTS = {
     "recorder": Instrument(74, 60, 98, vibrato=8),
     "pan_flute": Instrument(75, 60, 95, vibrato=10),
     "strings": Instrument(48, 28, 95),
-    "brass": Instrument(61, 34, 84),
-    "pizzicato": Instrument(45, 36, 96),
+    "brass": Instrument(61, 34, 84, wavers=True),
+    "pizzicato": Instrument(45, 36, 96, wavers=True),
     "harp": Instrument(46, 24, 103, fixed_pitch=True, chords=True),
     "piano": _keyboard(0, 24, 104),
     "bright_piano": _keyboard(1, 24, 104),
     "electric_piano": _keyboard(4, 28, 100),
     "harpsichord": _keyboard(6, 29, 89),
-    "vibraphone": _keyboard(11, 53, 89),
-    "marimba": _keyboard(12, 45, 96),
+    "vibraphone": _mallets(11, 53, 89),
+    "marimba": _mallets(12, 45, 96),
     "nylon_guitar": _plucked(24, 40, 84),
     "steel_guitar": _plucked(25, 40, 84),
     "jazz_guitar": _plucked(26, 40, 84),
@@ -68,8 +75,8 @@ INSTRUMENTS = {
     "synth_bass_1": Instrument(38, 24, 60),
     "synth_bass_2": Instrument(39, 24, 60),
     "square_lead": Instrument(80, 36, 100),
-    "warm_pad": Instrument(89, 36, 96),
-    "polysynth_pad": Instrument(90, 36, 96),
+    "warm_pad": Instrument(89, 36, 96, wavers=True),
+    "polysynth_pad": Instrument(90, 36, 96, wavers=True),
 }
 
 # URMP's abbreviations.
