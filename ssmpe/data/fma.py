@@ -141,9 +141,12 @@ def _records(path: Path) -> Iterator[Row]:
                 if fields:
                     yield Row(path, line, fields)
                 line = reader.line_num + 1
+            if line == 1:
+                raise DataError(f"{path}: the file is empty (0 bytes)")
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}, after line {line}: not a text file ({error.reason})") from None
+        where = f"{path}, line {line} or a later one"  # decoded some lines ahead
+        raise DataError(f"{where}: not UTF-8 text ({error.reason})") from None
     except csv.Error as error:
         raise DataError(f"{path}, line {line}: not CSV ({error})") from None
