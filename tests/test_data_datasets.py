@@ -14,11 +14,15 @@ from ssmpe.data.guitarset import GuitarSet
 from ssmpe.data.nsynth import NSynth
 from ssmpe.data.registry import DATASETS, SET_NAMES, Locations, parse, resolve
 from ssmpe.errors import UserError
+from ssmpe.units import hz_to_midi
 from tests.layouts import LAYOUTS, SECONDS, each_set, written_root
 from tests.layouts.guitarset import jams
+from tests.layouts.maestro import VALIDATION
+from tests.layouts.midi import write_midi
 
 root = pytest.fixture(written_root)
 
+TIMES = np.array([0.05, 0.2, 0.42, 0.48])
 ANNOTATED = [name for name, layout in LAYOUTS.items() if layout.annotation]
 
 
@@ -101,6 +105,52 @@ def test_musicnet_counts_samples_at_44100_hz(root: Path, name: str) -> None:
     assert annotation is not None
     f0s = annotation.at(np.array([0.0999, 0.1, 0.2, 0.3, 0.4])).f0s
     assert [len(f) for f in f0s] == [0, 1, 2, 1, 0]
+
+
+@each_set("Su/all")
+def test_su_takes_the_last_column_as_frequency(root: Path, name: str) -> None:
+    found = resolve(name, Locations(root))
+    notes = found.dataset.annotation(found.tracks[1])
+    assert isinstance(notes, NoteAnnotation)
+    assert (notes.onsets, notes.offsets, notes.f0s) == (0.1, 0.3, 440.0)
+
+
+@each_set("TRIOS/all")
+def test_trios_is_the_union_of_pitched_parts_as_long_as_the_pedal_holds(
+    root: Path, name: str
+) -> None:
+    found = resolve(name, Locations(root))
+    trio, with_drums = map(found.dataset.annotation, found.tracks)
+    assert trio is not None
+    assert with_drums is not None
+    sounding = [[round(float(hz_to_midi(hz))) for hz in f0s] for f0s in trio.at(TIMES).f0s]
+    # the piano is held to 0.45 s; the viola's last tone is struck and never released
+    assert [sorted(keys) for keys in sounding] == [[], [45, 60, 72], [45], []]
+    assert [len(f0s) for f0s in with_drums.at(TIMES).f0s] == [0, 2, 0, 0]
+
+
+@each_set("MAESTRO/validation")
+def test_maestro_validates_on_excerpts_unless_told_otherwise(root: Path, name: str) -> None:
+    excerpts = resolve(name, Locations(root)).tracks
+    assert [(t.start, t.seconds) for t in excerpts] == [(0.0, 30.0)] * 10
+    whole = resolve(name, Locations(root), {"MAESTRO/whole": True}).tracks
+    assert [t.name for t in whole] == list(VALIDATION)
+    assert {t.seconds for t in whole} == {None}
+    assert {t.seconds for t in resolve("MAESTRO/test", Locations(root)).tracks} == {None}
+
+
+@each_set("MAESTRO/validation")
+def test_maestro_excerpt_ends_after_half_a_minute(root: Path, name: str) -> None:
+    found = resolve(name, Locations(root))
+    track = found.tracks[0]
+    soundfile.write(track.audio, np.zeros(40 * 8000), 8000)
+    notes = [(1.0, 60), (28.0, 62), (31.0, 64)]
+    events = [(on, "note_on", key, 9) for on, key in notes]
+    write_midi(found.dataset.files(track)[1], [*events, (39.0, "note_off", 0, 0)])
+    annotation = found.dataset.annotation(track)
+    assert isinstance(annotation, NoteAnnotation)
+    assert annotation.onsets.tolist() == [1.0, 28.0]
+    assert annotation.offsets.tolist() == [30.0, 30.0]
 
 
 @each_set("GuitarSet/05")

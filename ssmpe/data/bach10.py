@@ -29,7 +29,7 @@ class Bach10(Dataset):
     layout: ClassVar[str] = "NN-Name/NN-Name.wav, NN-Name-GTF0s.mat"
     source: ClassVar[Source] = Source(
         url="https://labsites.rochester.edu/air/resource.html",
-        size="140 MB",
+        size="0.1 GB",
         licence="for research; ask the authors for other uses",
         unpack="move the folders 01-AchGottundHerr to 10-… of Bach10_v1.1 into Bach10/",
     )

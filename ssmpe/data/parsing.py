@@ -103,8 +103,11 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: not usable JSON ({type(error).__name__})") from None
 
 
-def read_columns(path: Path, n_columns: int) -> Iterator[Row]:
+def read_columns(path: Path, n_columns: int | None = None) -> Iterator[Row]:
     """Lines of a file of whitespace-separated columns; blank lines are skipped.
+
+    Args:
+        n_columns: expected; None for as many as the first line has.
 
     Raises:
         DataError: the file is unreadable or a line has another number of columns.
@@ -113,6 +116,7 @@ def read_columns(path: Path, n_columns: int) -> Iterator[Row]:
         row = Row(path, line, text.split())
         if not row.fields:
             continue
+        n_columns = n_columns or len(row.fields)
         if len(row.fields) != n_columns:
             raise row.error(f"{len(row.fields)} columns where {n_columns} are expected")
         yield row

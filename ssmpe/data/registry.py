@@ -12,19 +12,22 @@ from ssmpe.data.egmd import EGMD
 from ssmpe.data.fma import FMA
 from ssmpe.data.folder import Folder
 from ssmpe.data.guitarset import GuitarSet
+from ssmpe.data.maestro import MAESTRO
 from ssmpe.data.magnatagatune import MagnaTagATune
 from ssmpe.data.medleydb import MedleyDB
 from ssmpe.data.musicnet import MusicNet
 from ssmpe.data.nsynth import NSynth
+from ssmpe.data.su import Su
 from ssmpe.data.swd import SWD
+from ssmpe.data.trios import TRIOS
 from ssmpe.data.urmp import URMP
 from ssmpe.errors import UserError
 
 DATASETS: dict[str, type[Dataset]] = {
     dataset.name: dataset
     for dataset in (
-        *(URMP, Bach10, MusicNet, GuitarSet, NSynth, FMA, EGMD),
-        *(MedleyDB, SWD, MagnaTagATune),
+        *(URMP, Bach10, Su, TRIOS, MusicNet, GuitarSet, NSynth),
+        *(FMA, EGMD, MAESTRO, MedleyDB, SWD, MagnaTagATune),
     )
 }
 

@@ -36,7 +36,8 @@ class URMP(Dataset):
         url="https://doi.org/10.5061/dryad.ng3r749",
         size="12.5 GB with videos",
         licence="CC0 1.0",
-        unpack="move the folders 01_… to 44_… of the archive into URMP/; videos are not needed",
+        unpack="tar xf Dataset.tar.gz, then move the folders 01_… to 44_… of it into URMP/; videos "
+        "are not needed",
     )
     numbers: ClassVar[dict[str, tuple[str, ...]]] = {
         "train": TRAIN,

@@ -9,11 +9,14 @@ from tests.layouts import (
     egmd,
     fma,
     guitarset,
+    maestro,
     magnatagatune,
     medleydb,
     musicnet,
     nsynth,
+    su,
     swd,
+    trios,
     urmp,
 )
 from tests.layouts.layout import SECONDS, Layout, write_tone
@@ -23,8 +26,8 @@ __all__ = ["LAYOUTS", "SECONDS", "Layout", "each_set", "write_tone", "written_ro
 LAYOUTS: dict[str, Layout] = {
     name: layout
     for module in (
-        *(urmp, bach10, musicnet, guitarset, nsynth, fma, egmd),
-        *(medleydb, swd, magnatagatune),
+        *(urmp, bach10, su, trios, musicnet, guitarset, nsynth),
+        *(fma, egmd, maestro, medleydb, swd, magnatagatune),
     )
     for name, layout in module.SETS.items()
 }
