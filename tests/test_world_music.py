@@ -90,13 +90,11 @@ def test_only_unlabelled_sets_share_pieces():
         deal.draw("piano")
 
 
-def pieces_of(value):
-    """Pieces of the corpus that a task is about, wherever among its fields they are named."""
-    if dataclasses.is_dataclass(value):
-        return {p for f in dataclasses.fields(value) for p in pieces_of(getattr(value, f.name))}
-    if isinstance(value, tuple):
-        return {piece for item in value for piece in pieces_of(item)}
-    return {value} & CORPUS if isinstance(value, str) else set()
+def pieces_of(task):
+    """Pieces of the corpus that a task performs, wherever among its fields they are named."""
+    values = [getattr(task, field.name) for field in dataclasses.fields(task)]
+    named = {value for value in values if isinstance(value, str) and value in CORPUS}
+    return named.union(*(pieces_of(v) for v in values if dataclasses.is_dataclass(v)))
 
 
 def is_unlabelled_training(task):
