@@ -1,4 +1,4 @@
-"""The embedded world: a miniature of six datasets, rendered from real scores and sampled sounds.
+"""The embedded world: a miniature of every dataset, rendered from scores and sampled sounds.
 
 It is sampled General MIDI: scores on it are comparable with each other, not with published ones.
 """

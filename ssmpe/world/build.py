@@ -17,8 +17,8 @@ from ssmpe.world.plan import plan
 from ssmpe.world.sizes import SIZES, WorldSize
 from ssmpe.world.workers import write_all
 
-FORMAT_VERSION = 4  # raised whenever a world of the same size comes out different
-LIBRARIES = ("music21", "pretty_midi", "numpy", "scipy", "soxr")
+FORMAT_VERSION = 5  # raised whenever a world of the same size comes out different
+LIBRARIES = ("music21", "pretty_midi", "numpy", "scipy", "soxr", "soundfile", "mido")
 STAMP = "world.json"
 
 Progress = Callable[[int, int, str], None]

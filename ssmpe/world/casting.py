@@ -1,12 +1,12 @@
 """Who plays in each dataset.
 
 The labelled set (URMP) has strings, winds and brass. MusicNet's recordings overlap with these and
-go beyond them: a harp and, in seven of ten, piano.
+go beyond them: a harp and, in seven of ten, piano. The popular music is cast in ``bands``.
 """
 
 from ssmpe.world.arrangement import Player
 from ssmpe.world.pieces import Pool
-from ssmpe.world.studio import WavFormat
+from ssmpe.world.studio import AudioFormat
 
 # Players of URMP's 44 pieces, as abbreviated in its folder names (sextets cut to four players).
 URMP_PLAYERS = """
@@ -18,7 +18,7 @@ vn-va-vc-db vn-va-sax-db fl-ob-cl-bn fl-cl-sax-bn tpt-tpt-tbn-tba tpt-hn-tbn-tba
 """
 URMP_POOLS: tuple[Pool, ...] = ("chorale", "madrigal", "quartet", "madrigal")
 # Recordings as URMP publishes them, where a loader is to meet them.
-URMP_FORMATS = {1: WavFormat(48000, 2), 2: WavFormat(48000, 1)}
+URMP_FORMATS = {1: AudioFormat(48000, 2), 2: AudioFormat(48000, 1)}
 
 ALL = slice(None, 4)
 MUSICNET_TEST_IDS = (1759, 1819, 2106, 2191, 2298, 2303, 2382, 2416, 2556, 2628)
@@ -64,6 +64,22 @@ MUSICNET_KINDS: tuple[tuple[Ensemble, ...], ...] = (
     ),
 )
 
+STRING_QUARTET = one_part_each("violin", "violin", "viola", "cello")
+PIANO_QUINTET = (*STRING_QUARTET, ("piano", slice(1, 5)))
+VIOLIN_SONATA: tuple[Player, ...] = (("violin", slice(0, 1)), ("piano", slice(1, 5)))
+SU_PIECES: dict[str, Ensemble] = {
+    "PQ02": ("mass", PIANO_QUINTET),
+    "PQ03": ("mass", PIANO_QUINTET),
+    "PS01": ("piano", (("piano", ALL),)),
+    "PS02": ("piano", (("bright_piano", ALL),)),
+    "PS03": ("piano", (("piano", ALL),)),
+    "SQ01": ("quartet", STRING_QUARTET),
+    "SQ02": ("quartet", STRING_QUARTET),
+    "SQ03": ("quartet", STRING_QUARTET),
+    "VS01": ("madrigal", VIOLIN_SONATA),
+    "VS04": ("madrigal", VIOLIN_SONATA),
+}
+
 GUITARS = ("steel_guitar", "nylon_guitar", "steel_guitar", "jazz_guitar")
 # The lead sheets, each of which a player accompanies once and plays a solo on once.
 GUITARSET_STYLES = (
@@ -93,3 +109,38 @@ NSYNTH_KINDS = (
 NSYNTH_VELOCITIES = (25, 50, 75, 100, 127)
 
 DRUM_KITS = {0: "Acoustic Kit", 8: "Room Kit", 16: "Power Kit", 24: "808 Simple", 32: "Jazz Kit"}
+
+# The fifth piece is a song for ``bands.SAXOPHONE_TRIO``.
+TRIOS_PIECES: dict[str, Ensemble] = {
+    "brahms": ("mass", (("horn", slice(1, 2)), ("violin", slice(0, 1)), ("piano", slice(1, 4)))),
+    "lussier": (
+        "chorale",
+        (("bassoon", slice(3, 4)), ("trumpet", slice(0, 1)), ("piano", slice(1, 4))),
+    ),
+    "mozart": ("mass", (("clarinet", slice(0, 1)), ("viola", slice(1, 2)), ("piano", ALL))),
+    "schubert": (
+        "chorale",
+        (("cello", slice(3, 4)), ("violin", slice(0, 1)), ("piano", slice(0, 4))),
+    ),
+}
+TRIOS_SONG = "take_five"
+
+MAESTRO_POOLS: tuple[Pool, ...] = ("mass", "chorale")
+MAESTRO_PIANOS = ("piano", "piano", "bright_piano")
+
+# Chamber music of the unlabelled sets, for instruments outside URMP.
+CHAMBER: tuple[Ensemble, ...] = (
+    ("mass", one_part_each("strings", "strings", "strings", "strings")),
+    ("chorale", (("harpsichord", ALL),)),
+    ("mass", one_part_each("brass", "brass", "brass", "tuba")),
+    ("mass", (("recorder", slice(0, 1)), ("nylon_guitar", slice(1, 4)))),
+    ("chorale", (("pan_flute", slice(0, 1)), ("harp", slice(1, 4)))),
+    ("mass", (("vibraphone", slice(0, 2)), ("marimba", slice(2, 4)))),
+)
+
+# Songs with piano; there is no singing among the sampled sounds, so that a wind or a string
+# instrument takes the voice's line.
+LIEDER: tuple[Ensemble, ...] = tuple(
+    ("mass", ((voice, slice(0, 1)), ("piano", slice(1, 4))))
+    for voice in ("horn", "clarinet", "viola", "oboe")
+)

@@ -9,8 +9,11 @@ from ssmpe.world.sampler import RATE, general_midi_sampler
 from ssmpe.world.wave import Audio
 
 KICK, SNARE, RIM, HAT, OPEN_HAT, RIDE, CRASH, TOM = 36, 38, 37, 42, 46, 51, 49, 45
-# Sixteenths of a 4/4 bar on which each drum is struck; what is louder, is struck more surely.
-PATTERNS: dict[str, dict[int, tuple[int, ...]]] = {
+
+Pattern = Mapping[int, Sequence[int]]
+"""Sixteenths of a 4/4 bar on which each drum (its key) is struck."""
+
+PATTERNS: dict[str, Pattern] = {
     "rock": {KICK: (0, 6, 8), SNARE: (4, 12), HAT: tuple(range(0, 16, 2))},
     "funk": {KICK: (0, 3, 10), SNARE: (4, 7, 9, 12), HAT: tuple(range(16)), OPEN_HAT: (14,)},
     "jazz": {RIDE: (0, 4, 7, 8, 12, 15), HAT: (4, 12), KICK: (0, 10), SNARE: (7,)},
@@ -31,7 +34,7 @@ class Strike:
 
 
 def perform_pattern(
-    pattern: Mapping[int, Sequence[int]], bpm: int, seconds: float, rng: np.random.Generator
+    pattern: Pattern, bpm: int, seconds: float, rng: np.random.Generator
 ) -> list[Strike]:
     """Repeat a bar with varied strokes, a fill of toms now and then, and a crash after it."""
     sixteenth = 15 / bpm

@@ -21,4 +21,11 @@ def plan(size: WorldSize) -> list[Task]:
         *labelled.guitarset(size, deal),
         *unlabelled.nsynth(size),
         *unlabelled.egmd(size),
+        *labelled.su(size, deal),
+        *labelled.trios(size, deal),
+        *labelled.maestro(size, deal),
+        *unlabelled.fma(size, deal),
+        *unlabelled.medleydb(size, deal),
+        *unlabelled.swd(size, deal),
+        *unlabelled.magnatagatune(size, deal),
     ]

@@ -6,20 +6,28 @@ from itertools import cycle, islice
 from ssmpe.world.casting import (
     GUITARS,
     GUITARSET_STYLES,
+    MAESTRO_PIANOS,
+    MAESTRO_POOLS,
     MUSICNET_FIRST_ID,
     MUSICNET_KINDS,
     MUSICNET_TEST_IDS,
+    SU_PIECES,
+    TRIOS_PIECES,
+    TRIOS_SONG,
     URMP_FORMATS,
     URMP_PLAYERS,
     URMP_POOLS,
 )
 from ssmpe.world.pieces import Deal
 from ssmpe.world.sizes import WorldSize
-from ssmpe.world.studio import STANDARD
+from ssmpe.world.studio import STANDARD, AudioFormat
 from ssmpe.world.task import Task
 from ssmpe.world.writers.bach10 import Bach10Piece
 from ssmpe.world.writers.guitarset import GuitarSetTrack
+from ssmpe.world.writers.maestro import MaestroTable, MaestroTrack, Split
 from ssmpe.world.writers.musicnet import MusicNetTrack
+from ssmpe.world.writers.su import SuPiece
+from ssmpe.world.writers.trios import TriosPiece
 from ssmpe.world.writers.urmp import UrmpPiece
 
 
@@ -74,3 +82,43 @@ def guitarset(size: WorldSize, deal: Deal) -> Iterator[Task]:
             name = f"{player}_{GUITARSET_STYLES[sheet]}_{version}"
             source = deal.draw("chorale" if version == "comp" else "tune")
             yield GuitarSetTrack(name, source, next(guitars), size.guitarset_seconds, size.rubato)
+
+
+def su(size: WorldSize, deal: Deal) -> Iterator[Task]:
+    """Su's pieces."""
+    for name, (pool, players) in islice(SU_PIECES.items(), size.su):
+        yield SuPiece(name, deal.draw(pool), players, size.su_seconds, size.rubato)
+
+
+def trios(size: WorldSize, deal: Deal) -> Iterator[Task]:
+    """The pieces of TRIOS."""
+    seconds, stems = size.trios_seconds, size.stems
+    for name, (pool, players) in islice(TRIOS_PIECES.items(), size.trios):
+        yield TriosPiece(name, deal.draw(pool), players, seconds, stems, size.rubato)
+    if size.trios > len(TRIOS_PIECES):
+        yield TriosPiece(TRIOS_SONG, None, (), seconds, stems)
+
+
+def maestro(size: WorldSize, deal: Deal) -> Iterator[Task]:
+    """MAESTRO's recordings and their table."""
+    splits: list[Split] = ["validation"] * size.maestro_validation
+    splits += ["test"] * size.maestro_test
+    splits += ["train"] * size.maestro_train
+    tracks = []
+    for i, split in enumerate(splits):
+        draw = deal.draw_shared if split == "train" else deal.draw
+        tracks.append(
+            MaestroTrack(
+                number=i + 1,
+                split=split,
+                source=draw(MAESTRO_POOLS[i % len(MAESTRO_POOLS)]),
+                piano=MAESTRO_PIANOS[i % len(MAESTRO_PIANOS)],
+                seconds=size.maestro_seconds if i else size.maestro_long_seconds,
+                # Recordings as MAESTRO publishes them, where a loader is to meet them.
+                form=AudioFormat(44100, 2) if i == 1 else STANDARD,
+                rubato=size.rubato,
+            )
+        )
+    yield from tracks
+    if tracks:
+        yield MaestroTable(tuple(tracks))

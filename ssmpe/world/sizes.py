@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from ssmpe.world.studio import WavFormat
+from ssmpe.world.studio import AudioFormat
 
-STEMS = WavFormat(rate=11025)
+STEMS = AudioFormat(rate=11025)
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class WorldSize:
     maestro_test: int = 2
     maestro_seconds: float = 10.0
     maestro_long_seconds: float = 35.0
-    fma: int = 20
+    fma: int = 12
     fma_seconds: float = 10.0
     medleydb: int = 3
     medleydb_seconds: float = 10.0
@@ -55,7 +55,7 @@ class WorldSize:
     swd_seconds: float = 10.0
     magnatagatune: int = 6
     magnatagatune_seconds: float = 10.0
-    stems: WavFormat = STEMS
+    stems: AudioFormat = STEMS
     rubato: float = 0.0
 
 

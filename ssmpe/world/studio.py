@@ -20,14 +20,14 @@ NOISE = -80.0, -55.0  # dB below full scale
 
 
 @dataclass(frozen=True)
-class WavFormat:
-    """Sampling rate in Hz and number of channels of a 16-bit file."""
+class AudioFormat:
+    """Sampling rate in Hz and number of channels of a file."""
 
     rate: int = RATE
     channels: int = 1
 
 
-STANDARD = WavFormat()
+STANDARD = AudioFormat()
 
 
 def mix(parts: list[Audio], rng: np.random.Generator) -> Audio:
@@ -51,17 +51,24 @@ def _room(rng: np.random.Generator) -> Audio:
     return np.asarray(tail, dtype=np.float32)
 
 
-def write_wav(path: Path, audio: Audio, form: WavFormat = STANDARD) -> None:
-    """Write audio (N,) at the sampler's rate as a 16-bit WAV file.
+def write_wav(path: Path, audio: Audio, form: AudioFormat = STANDARD) -> None:
+    """Write audio (N,) at the sampler's rate as a 16-bit WAV file."""
+    _write(path, audio, form, "WAV", "PCM_16")
 
-    The file is made in memory first: a full disk is then an OSError, not a short file.
-    """
+
+def write_mp3(path: Path, audio: Audio, form: AudioFormat) -> None:
+    """Write audio (N,) at the sampler's rate as an MP3 file of variable bit rate."""
+    _write(path, audio, form, "MP3", "MPEG_LAYER_III")
+
+
+def _write(path: Path, audio: Audio, form: AudioFormat, container: str, coding: str) -> None:
+    """The file is made in memory first: a full disk is then an OSError, not a short file."""
     if form.rate != RATE:
         audio = soxr.resample(audio, RATE, form.rate)
     if form.channels > 1:
         audio = np.repeat(audio[:, None], form.channels, axis=1)
     buffer = io.BytesIO()
     samples = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
-    soundfile.write(buffer, samples, form.rate, format="WAV", subtype="PCM_16")
+    soundfile.write(buffer, samples, form.rate, format=container, subtype=coding)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(buffer.getvalue())

@@ -12,7 +12,7 @@ from ssmpe.units import Floats, hz_to_midi
 from ssmpe.world.arrangement import arrange
 from ssmpe.world.performance import musical_seconds, perform
 from ssmpe.world.scores import read_score
-from ssmpe.world.studio import STANDARD, WavFormat, mix, write_wav
+from ssmpe.world.studio import STANDARD, AudioFormat, mix, write_wav
 
 PLAYERS = ("violin", "clarinet", "saxophone", "bassoon")
 FILE_NAMES = ("violin", "clarinet", "saxphone", "bassoon")  # the dataset's own spelling
@@ -27,7 +27,7 @@ class Bach10Piece:
     number: int
     source: str
     seconds: float
-    stems: WavFormat = STANDARD
+    stems: AudioFormat = STANDARD
     rubato: float = 0.0
 
     @property

@@ -9,7 +9,7 @@ import numpy as np
 from ssmpe.seeding import numpy_generator
 from ssmpe.world.performance import PIECE_DETUNING
 from ssmpe.world.sampler import RATE, PitchCurve, general_midi_sampler
-from ssmpe.world.studio import WavFormat, write_wav
+from ssmpe.world.studio import AudioFormat, write_wav
 
 FAMILIES = (
     *("bass", "brass", "flute", "guitar", "keyboard", "mallet"),
@@ -17,7 +17,7 @@ FAMILIES = (
 )
 SOURCES = ("acoustic", "electronic", "synthetic")
 SECONDS, HELD = 4.0, 3.0
-FORM = WavFormat(rate=16000)
+FORM = AudioFormat(rate=16000)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from ssmpe.world.arrangement import arrange
 from ssmpe.world.instruments import URMP_CODES
 from ssmpe.world.performance import PartRecording, musical_seconds, perform
 from ssmpe.world.scores import read_score
-from ssmpe.world.studio import STANDARD, WavFormat, mix, write_wav
+from ssmpe.world.studio import STANDARD, AudioFormat, mix, write_wav
 
 HOP = 0.010  # seconds between F0 values
 
@@ -25,8 +25,8 @@ class UrmpPiece:
     source: str
     players: tuple[str, ...]
     seconds: float
-    mixture: WavFormat = STANDARD
-    stems: WavFormat = STANDARD
+    mixture: AudioFormat = STANDARD
+    stems: AudioFormat = STANDARD
     rubato: float = 0.0
 
     @property
