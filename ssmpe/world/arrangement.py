@@ -14,7 +14,7 @@ BAR = 4  # quarter notes between candidate starts of an excerpt
 TEMPO_LIMITS = 40.0, 190.0  # quarter notes per minute
 TRANSPOSITION = 4  # semitones either way
 REST = 2.0  # quarter notes between movements
-SHORTEST_MOVEMENT = 6.0  # seconds for which it is worth playing on
+SHORTEST_MOVEMENT = 3.0  # seconds for which it is worth playing on
 
 Player = tuple[str, slice]
 """Name of an instrument, and which of the chosen parts of a score it plays."""
