@@ -10,13 +10,10 @@ from types import TracebackType
 
 import numpy as np
 import soundfile
-import soxr
-from numpy.typing import NDArray
 
 from ssmpe.data import mpeg
+from ssmpe.data.resampling import Samples, resampled
 from ssmpe.errors import DataError
-
-Samples = NDArray[np.float32]
 
 _BLOCK_FRAMES = 1 << 18
 """Frames decoded at a time, fewer of many channels: one block lies in memory beside the result"""
@@ -44,7 +41,8 @@ class AudioFile:
         frames: number of samples of each channel that the header promises.
 
     Raises:
-        DataError: from every method, if the file is unusable.
+        DataError: from every method, if the file is unreadable, empty, truncated, or has values
+            that are not finite.
     """
 
     def __init__(self, path: Path) -> None:
@@ -76,35 +74,67 @@ class AudioFile:
         return -(-self.frames * sample_rate // self.sample_rate)
 
     def blocks(self, sample_rate: int) -> Iterator[Samples]:
-        """The whole file, mono, at ``sample_rate`` and at the level it was recorded at."""
+        """The file from its begin to its end, mono, resampled, as loud as it was recorded."""
         if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
             raise DataError(f"{self.path}: audio claims a sample rate of {self.sample_rate} Hz")
-        same_rate = self.sample_rate == sample_rate
-        resampler = soxr.ResampleStream(
-            self.sample_rate, sample_rate, 1, dtype="float32", quality="VHQ"
-        )
-        n_read = n_given = 0
-        while len(block := self._read()):
+        self._file.seek(0)
+        n = min(_BLOCK_FRAMES, _BLOCK_VALUES // self._file.channels)
+        single = self._file.frames <= n
+        return resampled(self._mono(n), self.sample_rate, sample_rate, single=single)
+
+    def mono(self, sample_rate: int) -> Samples:
+        """All blocks in one."""
+        samples = np.empty(0, np.float32)
+        for block in self.blocks(sample_rate):
+            n = len(samples)
+            # grown in place, which moves no memory where there is much of it
+            samples.resize(n + len(block), refcheck=False)
+            samples[n:] = block
+        return samples
+
+    def track(self, sample_rate: int, start: float = 0.0, seconds: float | None = None) -> Samples:
+        """As ``read_audio``."""
+        samples = self.mono(sample_rate)
+        peak = peak_of(samples)
+        first, stop = self.stretch(len(samples), sample_rate, start, seconds)
+        if stop - first < len(samples):
+            samples = samples[first:stop].copy()
+        if peak > 0:
+            samples /= peak
+        return samples
+
+    def stretch(
+        self, n_samples: int, sample_rate: int, start: float, seconds: float | None
+    ) -> tuple[int, int]:
+        """First sample of a stretch of the file's ``n_samples``, and the sample behind its last.
+
+        Raises:
+            DataError: the file ends before the stretch begins.
+        """
+        first = round(start * sample_rate)
+        if first >= n_samples:
+            raise DataError(
+                f"{self.path}: audio ends after {n_samples / sample_rate:.2f} s, before the track "
+                f"that begins at {start:g} s"
+            )
+        if seconds is None:
+            return first, n_samples
+        return first, min(first + max(1, round(seconds * sample_rate)), n_samples)
+
+    def _mono(self, n: int) -> Iterator[Samples]:
+        """Blocks of ``n`` frames at the file's own rate."""
+        n_read = 0
+        while n_read < self._file.frames:
+            with _told(self.path):
+                block = self._file.read(n, dtype="float32", always_2d=True)
+            if not len(block):
+                break
+            if not np.isfinite(block).all():
+                raise DataError(f"{self.path}: audio has samples that are NaN or infinite")
             n_read += len(block)
             # channel by channel: NumPy's mean over so short an axis takes ten times as long
-            mono = reduce(np.add, block.T) / np.float32(block.shape[1])
-            piece = mono if same_rate else resampler.resample_chunk(mono)
-            n_given += len(piece)
-            yield piece
+            yield reduce(np.add, block.T) / np.float32(block.shape[1])
         self._check_length(n_read)
-        # the resampler rounds the length; a track shorter than one output sample must not vanish
-        missing = -(-n_read * sample_rate // self.sample_rate) - n_given
-        if missing > 0:
-            rest = resampler.resample_chunk(np.empty(0, np.float32), last=True)[:missing]
-            yield np.pad(rest, (0, missing - len(rest)))
-
-    def _read(self) -> Samples:
-        n = min(_BLOCK_FRAMES, _BLOCK_VALUES // self._file.channels)
-        with _told(self.path):
-            block: Samples = self._file.read(n, dtype="float32", always_2d=True)
-        if not np.isfinite(block).all():
-            raise DataError(f"{self.path}: audio has samples that are NaN or infinite")
-        return block
 
     def _promised_frames(self) -> int:
         frames: int = self._file.frames
@@ -158,50 +188,19 @@ def read_audio(
         DataError: the file is unreadable, empty, truncated, or has values that are not finite; or
             it ends before the stretch begins.
     """
-    samples = read_mono(path, sample_rate)
-    peak = peak_of(samples)
-    first, stop = stretch(path, len(samples), sample_rate, start, seconds)
-    if stop - first < len(samples):
-        samples = samples[first:stop].copy()
-    if peak > 0:
-        samples /= peak
-    return samples
+    with AudioFile(path) as file:
+        return file.track(sample_rate, start, seconds)
 
 
 def read_mono(path: Path, sample_rate: int) -> Samples:
-    """The whole file as ``read_audio``, at the level it was recorded at."""
-    samples = np.empty(0, np.float32)
+    """The whole file as ``read_audio``, but as loud as it was recorded."""
     with AudioFile(path) as file:
-        for block in file.blocks(sample_rate):
-            n = len(samples)
-            # grown in place, which moves no memory where there is much of it
-            samples.resize(n + len(block), refcheck=False)
-            samples[n:] = block
-    return samples
+        return file.mono(sample_rate)
 
 
 def peak_of(samples: Samples) -> np.float32:
     """Largest absolute value; 0 of nothing."""
     return max(samples.max(initial=0), -samples.min(initial=0))
-
-
-def stretch(
-    path: Path, n_samples: int, sample_rate: int, start: float, seconds: float | None
-) -> tuple[int, int]:
-    """First sample of a stretch of a file of ``n_samples``, and the sample behind its last.
-
-    Raises:
-        DataError: the file ends before the stretch begins.
-    """
-    first = round(start * sample_rate)
-    if first >= n_samples:
-        raise DataError(
-            f"{path}: audio ends after {n_samples / sample_rate:.2f} s, before the track that "
-            f"begins at {start:g} s"
-        )
-    if seconds is None:
-        return first, n_samples
-    return first, min(first + max(1, round(seconds * sample_rate)), n_samples)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ssmpe.data.audio import Samples
+from ssmpe.data.resampling import Samples
 from ssmpe.data.store import AudioStore
 from ssmpe.errors import UserError
 from ssmpe.seeding import numpy_generator

@@ -1,6 +1,5 @@
 """Decoded audio of a set in one memory-mapped file, built once and shared by every process."""
 
-import hashlib
 import json
 import mmap
 import os
@@ -12,18 +11,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ssmpe.data.audio import Samples
 from ssmpe.data.cache import writable
 from ssmpe.data.dataset import Track
+from ssmpe.data.filekey import files_key
+from ssmpe.data.resampling import Samples
 from ssmpe.data.store_build import Progress, build, locked
-from ssmpe.data.store_files import FORMATS, INDEX, OFFSETS, SKIPPED, read_tracks, relative
+from ssmpe.data.store_files import FORMATS, INDEX, OFFSETS, SKIPPED, read_tracks
 from ssmpe.errors import DataError
 
 FORMAT = 2
 """To be raised when the same files would be stored otherwise"""
 
-_RESIDENT_BYTES = 256 * 2**20
+_RESIDENT_PAGES = 128
 """Touched before the process lets go of the file's pages; the page cache keeps them"""
+_PAGE_BYTES = 2 << 20
+"""Large pages: what the kernel may map at a touch, however little is read"""
 
 
 class Skipped(NamedTuple):
@@ -170,9 +172,9 @@ class AudioStore:
         """
         first = self._starts[index]
         stored = self._stored[first + start : first + stop]
-        self._touched += stored.nbytes
-        if self._touched > _RESIDENT_BYTES:
-            self._touched = stored.nbytes
+        self._touched += 2 + stored.nbytes // _PAGE_BYTES
+        if self._touched > _RESIDENT_PAGES:
+            self._touched = 0
             self._map.madvise(mmap.MADV_DONTNEED)
         return self._format.decoded(stored)
 
@@ -187,21 +189,9 @@ def _path(key: str, cache: Path) -> Path:
 
 def _key(tracks: Sequence[Track], folder: Path, sample_rate: int, sample_format: str) -> str:
     """Hash of everything the stored samples depend on; the dataset's folder may move."""
-    entries = [
-        (track.name, path, track.start, track.seconds, *_size_and_time(track.audio))
-        for track, path in zip(tracks, relative(tracks, folder), strict=True)
-    ]
-    text = json.dumps((FORMAT, sample_rate, sample_format, entries))
+    parts = FORMAT, sample_rate, sample_format, [(t.name, t.start, t.seconds) for t in tracks]
     dataset = re.sub(r"[^\w.-]", "_", tracks[0].dataset)
-    return f"{dataset}-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return -1, 0  # decoding will tell what is wrong with it
-    return status.st_size, status.st_mtime_ns
+    return f"{dataset}-{files_key(parts, (track.audio for track in tracks), folder)}"
 
 
 def _intact(path: Path) -> bool:

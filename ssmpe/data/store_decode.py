@@ -9,11 +9,12 @@ from threading import Condition
 
 import numpy as np
 
-from ssmpe.data.audio import AudioFile, Samples, peak_of, read_audio, stretch
+from ssmpe.data.audio import AudioFile, peak_of
 from ssmpe.data.dataset import Track
+from ssmpe.data.resampling import Samples
 from ssmpe.errors import DataError
 
-ROOM_BYTES = 384 * 2**20
+ROOM_BYTES = 256 * 2**20
 """Decoded audio that may wait to be written; one track more when it is its turn"""
 LONG_BYTES = 128 * 2**20
 """Tracks of this size decoded (25 minutes at 22,050 Hz) are read twice instead of held whole"""
@@ -60,9 +61,11 @@ class _Room:
             self._free += n_bytes
             self._changed.notify_all()
 
-    def next_turn(self) -> None:
+    def written(self, n_bytes: int) -> None:
+        """Take back the room of the track that was next."""
         with self._changed:
             self._turn += 1
+            self._free += n_bytes
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -103,42 +106,39 @@ def _next(
 ) -> Iterator[Decoded | DataError]:
     result = waiting.popleft().result()
     yield result
-    if isinstance(result, Decoded):
-        room.give_back(result.n_bytes)
-    room.next_turn()
+    room.written(result.n_bytes if isinstance(result, Decoded) else 0)
 
 
 def _decode(track: Track, sample_rate: int, turn: int, room: _Room) -> Decoded | DataError:
+    n_bytes = 0
     try:
         with AudioFile(track.audio) as file:
-            source_rate, n_bytes = file.sample_rate, 4 * file.n_samples(sample_rate)
-            if n_bytes >= LONG_BYTES:
-                return Decoded(streamed(track, sample_rate, file), source_rate)
-    except DataError as error:
-        return error
-    room.take(turn, n_bytes)
-    try:
-        samples = read_audio(track.audio, sample_rate, track.start, track.seconds)
-        return Decoded(iter((samples,)), source_rate, n_bytes)
+            size = 4 * file.n_samples(sample_rate)
+            if size >= LONG_BYTES:
+                return Decoded(streamed(file, track, sample_rate), file.sample_rate)
+            n_bytes = size
+            room.take(turn, n_bytes)
+            samples = file.track(sample_rate, track.start, track.seconds)
+            return Decoded(iter((samples,)), file.sample_rate, n_bytes)
     except DataError as error:
         room.give_back(n_bytes)
         return error
 
 
-def streamed(track: Track, sample_rate: int, file: AudioFile) -> Iterator[Samples]:
-    """What ``read_audio`` returns, in blocks.
+def streamed(file: AudioFile, track: Track, sample_rate: int) -> Iterator[Samples]:
+    """What ``AudioFile.track`` returns, in blocks.
 
     Args:
         file: the track's; it is read at once for peak and length, and anew for the blocks.
 
     Raises:
-        DataError: as ``read_audio``, at once or, if the file is changed meanwhile, later.
+        DataError: as ``AudioFile.track``, at once or, if the file is changed meanwhile, later.
     """
     peak, n_samples = np.float32(0), 0
     for block in file.blocks(sample_rate):
         peak = max(peak, peak_of(block))
         n_samples += len(block)
-    first, stop = stretch(track.audio, n_samples, sample_rate, track.start, track.seconds)
+    first, stop = file.stretch(n_samples, sample_rate, track.start, track.seconds)
 
     def blocks() -> Iterator[Samples]:
         at = 0

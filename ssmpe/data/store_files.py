@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ssmpe.data.audio import Samples
 from ssmpe.data.dataset import Track
+from ssmpe.data.resampling import Samples
 
 OFFSETS = "offsets.npy"
 """Where tracks begin, in samples: (tracks + 1,); skipped ones are empty"""

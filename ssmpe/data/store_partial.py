@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 
-from ssmpe.data.audio import Samples
+from ssmpe.data.resampling import Samples
 from ssmpe.data.store_files import Entry, SampleFormat
 
 JOURNAL = "journal.jsonl"
@@ -73,9 +73,8 @@ class Partial:
         n_bytes = 0
         try:
             for block in blocks:
-                n_bytes += _write_all(
-                    self._audio, memoryview(self._format.encoded(block)).cast("B")
-                )
+                stored = self._format.encoded(block)
+                n_bytes += _write_all(self._audio, memoryview(stored.data).cast("B"))
         except BaseException:
             self._cut()
             raise
