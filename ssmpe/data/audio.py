@@ -1,7 +1,6 @@
 """Audio files to mono samples at one sample rate."""
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import reduce
@@ -11,7 +10,7 @@ from types import TracebackType
 import numpy as np
 import soundfile
 
-from ssmpe.data import mpeg
+from ssmpe.data.audio_length import check_length, promised_frames
 from ssmpe.data.resampling import Samples, resampled
 from ssmpe.errors import DataError
 
@@ -21,15 +20,6 @@ _BLOCK_VALUES = 1 << 21
 
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
 """Hz; outside, the header is damaged, and resampling by such a ratio would exhaust the memory"""
-
-_SLIP, _MPEG_SLIP = 0.01, 0.5
-"""Seconds that may be missing of what a header promises: writers count header bytes as audio"""
-
-_CHUNK = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
-"""What libsndfile's log says of a chunk of samples that is cut short: its size by the header, by
-the file. (It then goes by the file, and says nothing else.)"""
-_UNKNOWN_SIZES = (2**31 - 1, 2**32 - 1)
-"""Bytes, or a little less: what programs write that do not know how much will follow"""
 
 
 class AudioFile:
@@ -51,7 +41,7 @@ class AudioFile:
             # as bytes: names need not be valid in any encoding
             self._file = soundfile.SoundFile(os.fsencode(path))
         self.sample_rate: int = self._file.samplerate
-        self.frames = self._promised_frames()
+        self.frames = promised_frames(self._file)
 
     def __enter__(self) -> "AudioFile":
         return self
@@ -134,31 +124,8 @@ class AudioFile:
             n_read += len(block)
             # channel by channel: NumPy's mean over so short an axis takes ten times as long
             yield reduce(np.add, block.T) / np.float32(block.shape[1])
-        self._check_length(n_read)
-
-    def _promised_frames(self) -> int:
-        frames: int = self._file.frames
-        if cut := _CHUNK.search(self._file.extra_info):
-            by_header, by_file = int(cut[1]), int(cut[2])
-            unknown = any(0 <= size - by_header < 1 << 16 for size in _UNKNOWN_SIZES)
-            if by_file and not unknown:
-                return frames * by_header // by_file
-        return frames
-
-    def _check_length(self, n_read: int) -> None:
-        if not n_read:
-            raise DataError(f"{self.path}: audio is empty (0 samples)")
-        is_mpeg = self._file.format == "MP3"
-        missing = (self.frames - n_read) / self.sample_rate
-        if missing <= (_MPEG_SLIP if is_mpeg else _SLIP):
-            return
         with _told(self.path):
-            if is_mpeg and not mpeg.tells_length(self.path):
-                return  # it was a guess
-        raise DataError(
-            f"{self.path}: audio is truncated: {n_read / self.sample_rate:.2f} of "
-            f"{self.seconds:.2f} s are there"
-        )
+            check_length(self.path, self._file, n_read)
 
 
 def duration(path: Path) -> float:
