@@ -1,6 +1,7 @@
 """Annotations of a whole set: parsed once, then kept as arrays for as long as no file changes."""
 
 import os
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def load_annotations(cache: Path, key: str) -> Annotations | None:
     try:
         with np.load(_path(cache, key), allow_pickle=False) as saved:
             return _unpacked({name: saved[name] for name in saved.files})
-    except (OSError, ValueError, KeyError, EOFError, IndexError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, IndexError):
         return None
 
 

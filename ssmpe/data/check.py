@@ -128,17 +128,20 @@ def check_tracks(
 
 def duplicates(reports: Sequence[SetReport]) -> list[str]:
     """A line for every recording that is there more than once, within sets or between them."""
+    seen = [(r, r.inspection.fingerprints) for r in reports if r.inspection is not None]
+    values, counts = np.unique(
+        np.concatenate([np.empty(0, np.uint64), *(f for _, f in seen)]), return_counts=True
+    )
+    repeated = values[(counts > 1) & (values != 0)]
     where: dict[Path, list[str]] = {}
     fingerprints: dict[Path, int] = {}
-    for report in reports:
-        if report.inspection is None:
-            continue
-        found = report.inspection.fingerprints.tolist()
-        for track, fingerprint in zip(report.tracks, found, strict=True):
-            where.setdefault(track.audio, []).append(report.name)
-            fingerprints[track.audio] = fingerprint
+    for report, found in seen:
+        for i in np.flatnonzero(np.isin(found, repeated)).tolist():
+            path = report.tracks[i].audio
+            where.setdefault(path, []).append(report.name)
+            fingerprints[path] = int(found[i])
     lines = []
-    for first, *others in same_files(list(fingerprints), list(fingerprints.values())):
+    for first, *others in same_files(fingerprints):
         copies = ", ".join(f"{path} ({', '.join(where[path])})" for path in others)
         lines.append(f"{first} ({', '.join(where[first])}) is the same recording as {copies}")
     return lines

@@ -15,12 +15,13 @@ def files_key(parts: object, files: Iterable[Path], folder: Path) -> str:
         folder: that the files lie in; it may move.
     """
     root = os.fspath(folder)
-    entries = [(os.path.relpath(path, root), *_size_and_time(path)) for path in files]
+    # what is below the folder is named from there on, so that the folder may move
+    entries = [(path.removeprefix(root), *_size_and_time(path)) for path in map(os.fspath, files)]
     text = json.dumps((parts, entries))
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
-def _size_and_time(path: Path) -> tuple[int, int]:
+def _size_and_time(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)
     except OSError:

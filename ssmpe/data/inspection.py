@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -68,19 +69,18 @@ def inspect(
     return found
 
 
-def same_files(paths: Sequence[Path], fingerprints: Sequence[int]) -> list[list[Path]]:
+def same_files(fingerprints: Mapping[Path, int]) -> list[list[Path]]:
     """Groups of different files of the same content, each and all sorted.
 
     Args:
-        fingerprints: of the files; only equal ones are read as a whole.
+        fingerprints: of the files; those of equal ones are read as a whole.
     """
     candidates: dict[int, set[Path]] = {}
-    for path, fingerprint in zip(paths, fingerprints, strict=True):
-        if fingerprint:
-            candidates.setdefault(fingerprint, set()).add(path)
+    for path, fingerprint in fingerprints.items():
+        candidates.setdefault(fingerprint, set()).add(path)
     groups: dict[bytes, set[Path]] = {}
     for some in candidates.values():
-        # a file listed twice, or by another way (a link), is one file
+        # a file listed by another way as well (a link) is one file
         real = {os.path.realpath(path): path for path in sorted(some)}
         if len(real) > 1:
             for path in real.values():
@@ -140,7 +140,7 @@ def _load(path: Path) -> Inspection | None:
         with np.load(path, allow_pickle=False) as saved:
             errors = dict(zip(saved["bad"].tolist(), saved["reasons"].tolist(), strict=True))
             return Inspection(saved["seconds"], saved["rates"], saved["fingerprints"], errors)
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None  # not yet, or cut short
 
 
