@@ -1,5 +1,6 @@
 """Bach10: ten chorales for violin, clarinet, saxophone and bassoon (evaluation)."""
 
+import io
 import re
 from pathlib import Path
 from typing import ClassVar
@@ -10,7 +11,7 @@ import scipy.io
 from ssmpe.data import listing
 from ssmpe.data.annotation import Annotation, FrameAnnotation
 from ssmpe.data.dataset import Dataset, Source, Track
-from ssmpe.data.parsing import MAX_F0
+from ssmpe.data.parsing import MAX_F0, read_bytes
 from ssmpe.errors import DataError
 from ssmpe.units import Floats, hz_to_midi, midi_to_hz
 
@@ -36,14 +37,14 @@ class Bach10(Dataset):
 
     def _tracks(self, split: str) -> list[Track]:
         names = [name for name in listing.names_in(self.folder) if _PIECE.fullmatch(name)]
-        return [self._track(name, self.folder / name / f"{name}.wav") for name in names]
+        return [self._track(listing.readable(n), self.folder / n / f"{n}.wav") for n in names]
 
     def files(self, track: Track) -> list[Path]:
         """Mixture and F0s."""
         return [track.audio, self._f0_path(track)]
 
     def _f0_path(self, track: Track) -> Path:
-        return self.folder / track.name / f"{track.name}-GTF0s.mat"
+        return track.audio.with_name(f"{track.audio.stem}-GTF0s.mat")
 
     def _annotation(self, track: Track) -> Annotation:
         midi = read_part_pitches(self._f0_path(track))
@@ -58,7 +59,9 @@ def read_part_pitches(path: Path) -> Floats:
         DataError: it is unreadable, missing, of another shape, or has values that are no pitches.
     """
     try:
-        content = scipy.io.loadmat(path, variable_names=["GTF0s"])
+        content = scipy.io.loadmat(io.BytesIO(read_bytes(path)), variable_names=["GTF0s"])
+    except DataError:
+        raise
     except Exception as error:  # the reader of a damaged file fails in any number of ways
         raise DataError(f"{path}: not a readable MAT-file ({type(error).__name__})") from None
     if "GTF0s" not in content:

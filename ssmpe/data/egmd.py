@@ -23,8 +23,8 @@ class EGMD(Dataset):
     def _tracks(self, split: str) -> list[Track]:
         index = self.folder / "e-gmd-v1.0.0.csv"
         self._require(index)
-        rows = [row.fields for row in read_csv(index, ("split", "audio_filename"))]
-        files = dict.fromkeys(file for row_split, file in rows if row_split == split)
+        rows = read_csv(index, ("split", "audio_filename"))
+        files = dict.fromkeys(row.relative_path(1) for row in rows if row.fields[0] == split)
         return [self._track(file, self.folder / file) for file in files]
 
     def _annotation(self, track: Track) -> None:

@@ -47,17 +47,19 @@ class GuitarSet(Dataset):
         self._require(audio)
         self._require(annotation)
         names = {n.removesuffix("_mic.wav") for n in listing.names_in(audio) if n.endswith(".wav")}
-        names |= {Path(n).stem for n in listing.names_in(annotation) if n.endswith(".jams")}
+        names |= {
+            n.removesuffix(".jams") for n in listing.names_in(annotation) if n.endswith(".jams")
+        }
         players = PLAYERS if split == "all" else (split,)
         names = {name for name in names if name.split("_")[0] in players}
-        return [self._track(name, audio / f"{name}_mic.wav") for name in sorted(names)]
+        return [self._track(listing.readable(n), audio / f"{n}_mic.wav") for n in names]
 
     def files(self, track: Track) -> list[Path]:
         """Recording and annotation."""
         return [track.audio, self._jams_path(track)]
 
     def _jams_path(self, track: Track) -> Path:
-        return self.folder / "annotation" / f"{track.name}.jams"
+        return self.folder / "annotation" / f"{track.audio.name.removesuffix('_mic.wav')}.jams"
 
     def _annotation(self, track: Track) -> Annotation:
         return read_pitch_contours(self._jams_path(track), HOP, self.late_by.get(track.name, 0.0))

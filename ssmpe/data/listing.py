@@ -19,6 +19,11 @@ def names_in(folder: Path) -> list[str]:
         raise UserError(f"{folder}: cannot be listed ({error.strerror})") from None
 
 
+def readable(name: str) -> str:
+    """A file's name such that it can be printed and stored: bytes that are no UTF-8 spelt out."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def require(path: Path, layout: str) -> None:
     """Check that a file or folder is there.
 
@@ -26,26 +31,47 @@ def require(path: Path, layout: str) -> None:
         layout: the expected layout, for the message.
 
     Raises:
-        UserError: it is not.
+        UserError: it is not, is a link that leads nowhere, or lies where it cannot be seen.
     """
-    if not path.exists():
-        raise UserError(f"{path} is missing; expected layout: {layout}")
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise UserError(f"{path} is missing; expected layout: {layout}") from None
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
 def missing_files(paths: Iterable[Path]) -> list[Path]:
-    """Those of ``paths`` that do not exist, in the order given.
+    """Those of ``paths`` that do not exist, in the order given; links that lead nowhere do not.
 
     Lists every folder once instead of asking for every file: sets have up to 300,000 of them.
+
+    Raises:
+        UserError: a folder cannot be listed.
     """
-    listings: dict[Path, frozenset[str]] = {}
+    present: dict[str, frozenset[str]] = {}
     missing = []
     for path in paths:
-        folder = path.parent
-        if folder not in listings:
-            listings[folder] = frozenset(names_in(folder) if folder.is_dir() else ())
-        if path.name not in listings[folder]:
+        folder, name = os.path.split(path)
+        if folder not in present:
+            present[folder] = _present_in(folder)
+        if name not in present[folder]:
             missing.append(path)
     return missing
+
+
+def _present_in(folder: str) -> frozenset[str]:
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(
+                entry.name
+                for entry in entries
+                if not entry.is_symlink() or os.path.exists(entry.path)
+            )
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be listed ({error.strerror})") from None
 
 
 def require_all(paths: Sequence[Path], layout: str) -> None:

@@ -63,10 +63,10 @@ class MAESTRO(Dataset):
 def _listed(index: Path) -> Iterator[tuple[str, str]]:
     """Split and name of each recording in the table."""
     for row in read_csv(index, ("split", "audio_filename", "midi_filename")):
-        split, audio, midi = row.fields
+        split, audio, midi = row.fields[0], row.relative_path(1), row.relative_path(2)
         name = audio.removesuffix(".wav")
         if split not in MAESTRO.splits:
             raise row.error(f"split {split!r:.40}, expected {', '.join(MAESTRO.splits)}")
         if (f"{name}.wav", f"{name}.midi") != (audio, midi):
-            raise row.error(f"files {audio!r:.80} and {midi!r:.80}, expected NAME.wav, NAME.midi")
+            raise row.error(f"files {audio:.80} and {midi:.80}, expected NAME.wav and NAME.midi")
         yield split, name

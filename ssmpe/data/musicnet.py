@@ -9,6 +9,7 @@ from ssmpe.data import listing
 from ssmpe.data.annotation import Annotation, NoteAnnotation
 from ssmpe.data.dataset import Dataset, Source, Track
 from ssmpe.data.parsing import read_csv
+from ssmpe.errors import DataError
 from ssmpe.units import midi_to_hz
 
 _LABEL_RATE = 44_100
@@ -32,10 +33,9 @@ class MusicNet(Dataset):
         data, labels = self.folder / f"{split}_data", self.folder / f"{split}_labels"
         self._require(data)
         self._require(labels)
-        recorded = [Path(name).stem for name in listing.names_in(data) if name.endswith(".wav")]
-        annotated = [Path(name).stem for name in listing.names_in(labels) if name.endswith(".csv")]
-        ids = sorted({*recorded, *annotated})
-        return [self._track(i, data / f"{i}.wav") for i in ids]
+        ids = {n.removesuffix(".wav") for n in listing.names_in(data) if n.endswith(".wav")}
+        ids |= {n.removesuffix(".csv") for n in listing.names_in(labels) if n.endswith(".csv")}
+        return [self._track(listing.readable(i), data / f"{i}.wav") for i in ids]
 
     def files(self, track: Track) -> list[Path]:
         """Recording and labels."""
@@ -43,7 +43,7 @@ class MusicNet(Dataset):
 
     def _label_path(self, track: Track) -> Path:
         split = track.audio.parent.name.removesuffix("_data")
-        return self.folder / f"{split}_labels" / f"{track.name}.csv"
+        return self.folder / f"{split}_labels" / f"{track.audio.stem}.csv"
 
     def _annotation(self, track: Track) -> Annotation:
         return read_labels(self._label_path(track))
@@ -53,7 +53,8 @@ def read_labels(path: Path) -> NoteAnnotation:
     """Notes of a MusicNet label file.
 
     Raises:
-        DataError: it does not parse; a note ends before it begins or is no MIDI note.
+        DataError: it does not parse; a note ends before it begins or is no MIDI note; there are
+            no notes: no recording is silent, but a file may have been cut after its header.
     """
     notes: list[tuple[float, float, float]] = []
     for row in read_csv(path, ("start_time", "end_time", "note")):
@@ -64,5 +65,7 @@ def read_labels(path: Path) -> NoteAnnotation:
         if not 0 <= note <= 127:
             raise row.error(f"note {note:g}, expected a MIDI note number from 0 to 127")
         notes.append((onset / _LABEL_RATE, offset / _LABEL_RATE, note))
-    onsets, offsets, midi = np.array(notes).reshape(-1, 3).T
+    if not notes:
+        raise DataError(f"{path}: no notes below the header; unpack it once more")
+    onsets, offsets, midi = np.array(notes).T
     return NoteAnnotation(onsets, offsets, midi_to_hz(midi))

@@ -7,16 +7,16 @@ from typing import ClassVar
 import numpy as np
 import scipy.ndimage
 import scipy.signal
-import soundfile
 
-from ssmpe.data import audio
 from ssmpe.data.annotation import Annotation, NoteAnnotation
+from ssmpe.data.audio import AudioFile
 from ssmpe.data.dataset import Dataset, Option, Source, Track
 from ssmpe.data.parsing import read_json
+from ssmpe.data.resampling import Samples
 from ssmpe.errors import DataError
 from ssmpe.units import Floats, midi_to_hz
 
-_PITCH = re.compile(r".+-(\d{3})-\d{3}")
+_PITCH = re.compile(r"[A-Za-z0-9_-]+-([0-9]{3})-[0-9]{3}")
 _RMS_WINDOW = 0.1
 """Seconds"""
 _ACTIVE = 0.1
@@ -72,11 +72,13 @@ class NSynth(Dataset):
         names = [name for name in _names(index) if low <= _pitch(name, index) <= high]
         if split == "valid":
             names = names[: self.n_valid]
-        return [self._track(name, folder / "audio" / f"{name}.wav") for name in names]
+        audio = folder / "audio"
+        return [self._track(name, audio / f"{name}.wav") for name in names]
 
     def _annotation(self, track: Track) -> Annotation:
-        rate = soundfile.info(track.audio).samplerate
-        samples = audio.read_mono(track.audio, rate)
+        with AudioFile(track.audio) as file:
+            rate = file.sample_rate
+            samples = file.mono(rate)
         onsets, offsets = sounding(samples, rate, float(midi_to_hz(self.midi_range[0])))
         if not self.keep_last:
             ended = offsets < len(samples) / rate
@@ -85,7 +87,7 @@ class NSynth(Dataset):
         return NoteAnnotation(onsets, offsets, np.full(len(onsets), pitch))
 
 
-def sounding(samples: audio.Samples, sample_rate: int, lowest: float) -> tuple[Floats, Floats]:
+def sounding(samples: Samples, sample_rate: int, lowest: float) -> tuple[Floats, Floats]:
     """When a note sounds: where its RMS reaches a tenth of its maximum.
 
     The RMS is taken over 0.1 s around every sample, after a high-pass that removes what lies below

@@ -39,6 +39,13 @@ class Row(NamedTuple):
             raise self.error(f"{name} is {_shown(text)}, not a finite number")
         return value
 
+    def relative_path(self, column: int) -> str:
+        """The path in a column, which leads to somewhere below the folder it is given for."""
+        text = self.fields[column]
+        if not text or not text.isprintable() or text[0] == "/" or ".." in text.split("/"):
+            raise self.error(f"{_shown(text)} is no path of a file in the dataset's folder")
+        return text
+
     def time_after(self, last: float | None) -> float:
         """The time in s of the first column, which comes after the ``last`` one."""
         time = self.number(0, "time")

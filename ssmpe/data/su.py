@@ -40,14 +40,15 @@ class Su(Dataset):
         self._require(notes)
         names = {n.removesuffix(_AUDIO) for n in listing.names_in(audio) if n.endswith(_AUDIO)}
         names |= {n.removesuffix(_NOTES) for n in listing.names_in(notes) if n.endswith(_NOTES)}
-        return [self._track(n, audio / f"{n}{_AUDIO}") for n in names if n.startswith(PIECES)]
+        names = {name for name in names if name.startswith(PIECES)}
+        return [self._track(listing.readable(n), audio / f"{n}{_AUDIO}") for n in names]
 
     def files(self, track: Track) -> list[Path]:
         """Recording and notes."""
         return [track.audio, self._notes_path(track)]
 
     def _notes_path(self, track: Track) -> Path:
-        return self.folder / "gt_Note" / f"{track.name}{_NOTES}"
+        return self.folder / "gt_Note" / f"{track.audio.name.removesuffix(_AUDIO)}{_NOTES}"
 
     def _annotation(self, track: Track) -> Annotation:
         return read_note_table(self._notes_path(track))

@@ -48,7 +48,11 @@ class URMP(Dataset):
     """pieces of each split"""
 
     def _tracks(self, split: str) -> list[Track]:
-        found = {m[1]: m[0] for n in listing.names_in(self.folder) if (m := _PIECE.fullmatch(n))}
+        found: dict[str, str] = {}
+        for match in filter(None, map(_PIECE.fullmatch, listing.names_in(self.folder))):
+            other = found.setdefault(match[1], match[0])
+            if other != match[0]:
+                raise DataError(f"{self.folder}: {other} and {match[0]} are both piece {match[1]}")
         wanted = self.numbers[split]
         absent = [number for number in wanted if number not in found]
         if absent:
@@ -63,11 +67,11 @@ class URMP(Dataset):
         return [track.audio, *self._f0_paths(track)]
 
     def _piece(self, name: str) -> Track:
-        return self._track(name, self.folder / name / f"AuMix_{name}.wav")
+        return self._track(listing.readable(name), self.folder / name / f"AuMix_{name}.wav")
 
     def _f0_paths(self, track: Track) -> list[Path]:
-        number, title, *instruments = track.name.split("_")
-        folder = self.folder / track.name
+        folder = track.audio.parent
+        number, title, *instruments = folder.name.split("_")
         return [
             folder / f"F0s_{part}_{instrument}_{number}_{title}.txt"
             for part, instrument in enumerate(instruments, start=1)
