@@ -3,10 +3,6 @@
 import json
 import os
 import pickle
-import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +13,7 @@ from ssmpe.data.audio import read_audio
 from ssmpe.data.cache import cache_dir
 from ssmpe.data.dataset import Track
 from ssmpe.data.store import AudioStore
-from ssmpe.errors import DataError, OutOfSpaceError, UserError
+from ssmpe.errors import DataError, UserError
 
 RATE = 22_050
 
@@ -98,58 +94,73 @@ def test_store_is_built_anew_when_anything_it_depends_on_changes(
     assert np.array_equal(store.audio(0), read_audio(path, RATE))
 
 
-OPEN_AND_PRINT = """
-import hashlib, sys, time
-from pathlib import Path
-from ssmpe.data.dataset import Track
-from ssmpe.data.store import AudioStore
-cache, start, *paths = sys.argv[1:]
-tracks = [Track("Music", Path(p).stem, Path(p)) for p in paths]
-built = []
-while time.time() < float(start):
-    pass
-progress = lambda *step: built.append(step)
-store = AudioStore.open(
-    tracks, Path(paths[0]).parent, Path(cache), 22050, skip_bad=False, progress=progress
-)
-samples = b"".join(store.audio(i).tobytes() for i in range(len(store)))
-print(len(built), hashlib.sha256(samples).hexdigest())
-"""
-
-
-def test_of_processes_that_start_at_once_one_builds(
-    tmp_path: Path, tracks: tuple[Track, ...]
-) -> None:
-    start = time.time() + 1.5  # by when all have been imported
-    command = [sys.executable, "-c", OPEN_AND_PRINT, str(tmp_path / "cache"), str(start)]
-    command += [str(track.audio) for track in tracks]
-    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    outputs = [process.communicate(timeout=60)[0].split() for process in processes]
-    assert sorted(int(built) for built, _ in outputs) == [0, 0, 6]
-    assert len({digest for _, digest in outputs}) == 1
-
-
-def test_left_overs_of_a_killed_build_and_damaged_stores_are_replaced(
-    tmp_path: Path, tracks: tuple[Track, ...]
-) -> None:
-    folder = AudioStore.open(
-        tracks, tmp_path / "music", tmp_path / "cache", RATE, skip_bad=False
-    ).folder
-    partial = folder.with_suffix(".partial")
-    partial.mkdir()
-    (partial / "audio.f32").write_bytes(b"half")
-    with open(folder / "audio.f32", "r+b") as file:
-        file.truncate(100)
-    store = AudioStore.open(tracks, tmp_path / "music", tmp_path / "cache", RATE, skip_bad=False)
-    assert not partial.exists()
-    assert np.array_equal(store.audio(1), read_audio(tracks[1].audio, RATE))
-
-
 def test_pickled_store_opens_the_same_file(tmp_path: Path, tracks: tuple[Track, ...]) -> None:
     store = AudioStore.open(tracks, tmp_path / "music", tmp_path / "cache", RATE, skip_bad=False)
+    assert store.tracks == tracks
     pickled = pickle.dumps(store)
-    assert len(pickled) < 4 * len(store.audio(1))
+    assert b"wav" not in pickled
+    assert len(pickled) < 1000
     assert np.array_equal(pickle.loads(pickled).audio(1), store.audio(1))
+
+
+def test_store_is_found_by_its_key_without_a_look_at_the_files(
+    tmp_path: Path, tracks: tuple[Track, ...]
+) -> None:
+    cache = tmp_path / "cache"
+    damage(tracks)
+    built = AudioStore.open(tracks, tmp_path / "music", cache, RATE, skip_bad=True)
+    audio = [built.audio(i).copy() for i in range(len(built))]
+    (tmp_path / "music").rename(tmp_path / "elsewhere")
+    found = AudioStore.find(built.key, tmp_path / "moved", cache)
+    assert found is not None
+    assert (found.dataset, found.hours, found.key) == ("Music", built.hours, built.key)
+    assert all(np.array_equal(found.audio(i), audio[i]) for i in range(4))
+    assert "tracks" not in vars(found)  # read when asked for
+    assert [t.name for t in found.tracks] == ["0", "2", "4", "5"]
+    assert found.tracks[1].audio == tmp_path / "moved" / "2.wav"
+    assert [s.path for s in found.skipped] == [str(tmp_path / "moved" / f"{i}.wav") for i in (1, 3)]
+
+
+def test_store_that_is_missing_unfinished_or_damaged_is_not_found(
+    tmp_path: Path, tracks: tuple[Track, ...]
+) -> None:
+    cache = tmp_path / "cache"
+    store = AudioStore.open(tracks, tmp_path / "music", cache, RATE, skip_bad=False)
+    assert AudioStore.find("Music-0", tmp_path / "music", cache) is None
+    with open(store.folder / "audio.f32", "r+b") as file:
+        file.truncate(100)
+    assert AudioStore.find(store.key, tmp_path / "music", cache) is None
+    again = AudioStore.open(tracks, tmp_path / "music", cache, RATE, skip_bad=False)
+    assert np.array_equal(again.audio(1), read_audio(tracks[1].audio, RATE))
+
+
+def test_store_tells_hours_and_sample_rates(tmp_path: Path, tracks: tuple[Track, ...]) -> None:
+    damage(tracks)
+    store = AudioStore.open(tracks, tmp_path / "music", tmp_path / "cache", RATE, skip_bad=True)
+    assert store.sample_rates == {8_000: 1, 22_050: 1, 48_000: 2}
+    assert store.hours * 3600 == pytest.approx(0.1 + 300 / RATE, abs=0.001)
+    assert [store.n_samples(i) for i in range(4)] == [len(store.audio(i)) for i in range(4)]
+
+
+def test_stretches_of_a_file_are_tracks_of_their_own(
+    tmp_path: Path, tracks: tuple[Track, ...]
+) -> None:
+    path = tracks[1].audio
+    clips = [
+        Track("Music", "whole", path),
+        Track("Music", "begin", path, 0.0, 0.05),
+        Track("Music", "rest", path, 0.05),
+        Track("Music", "behind", path, 30.0, 30.0),
+    ]
+    store = AudioStore.open(clips, tmp_path / "music", tmp_path / "cache", RATE, skip_bad=True)
+    assert store.tracks == tuple(clips[:3])
+    n = round(0.05 * RATE)
+    assert np.array_equal(store.audio(1), store.audio(0)[:n])
+    assert np.array_equal(store.audio(2), store.audio(0)[n:])
+    assert "ends after 0.20 s" in store.skipped[0].reason
+    found = AudioStore.find(store.key, tmp_path / "music", tmp_path / "cache")
+    assert found is not None
+    assert found.tracks == store.tracks
 
 
 def damage(tracks: tuple[Track, ...]) -> None:
@@ -206,75 +217,6 @@ def test_cache_that_cannot_be_written_is_refused(tmp_path: Path, tracks: tuple[T
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match=r"cache .*file/audio is not writable .*SSMPE_CACHE"):
         AudioStore.open(tracks, tmp_path / "music", tmp_path / "file", RATE, skip_bad=False)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path):
-    """A disk of one megabyte."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a file system")
-    yield folder
-    # lazily: a store may still be mapped
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def test_full_disk_is_told_and_what_was_finished_is_kept(
-    tmp_path: Path, tracks: tuple[Track, ...], small_disk: Path
-) -> None:
-    big = Track("Music", "big", tmp_path / "music" / "big.wav")
-    soundfile.write(big.audio, np.random.default_rng(0).normal(size=200_000), RATE)
-    filler = small_disk / "filler"
-
-    def fill(done: int, total: int, name: str) -> None:
-        if done == 2:  # something else comes to need the disk
-            filler.write_bytes(bytes(shutil.disk_usage(small_disk).free - 100_000))
-
-    folder = tmp_path / "music"
-    with pytest.raises(OutOfSpaceError, match="filled up") as error:
-        AudioStore.open((*tracks, big), folder, small_disk, RATE, skip_bad=True, progress=fill)
-    assert "\n" not in str(error.value)
-    filler.unlink()
-    steps: list[int] = []
-    store = AudioStore.open(
-        (*tracks, big),
-        folder,
-        small_disk,
-        RATE,
-        skip_bad=True,
-        progress=lambda done, total, name: steps.append(done),
-    )
-    assert steps == [6, 7]
-    assert np.array_equal(store.audio(6), read_audio(big.audio, RATE))
-
-
-def test_disk_that_is_too_small_is_told_before_anything_is_decoded(
-    tmp_path: Path, tracks: tuple[Track, ...], small_disk: Path
-) -> None:
-    big = Track("Music", "big", tmp_path / "music" / "big.wav")
-    soundfile.write(big.audio, np.zeros(400_000), RATE)
-    steps: list[int] = []
-
-    def opened(sample_format: str) -> AudioStore:
-        return AudioStore.open(
-            (*tracks, big),
-            tmp_path / "music",
-            small_disk,
-            RATE,
-            skip_bad=True,
-            sample_format=sample_format,
-            progress=lambda done, total, name: steps.append(done),
-        )
-
-    with pytest.raises(UserError, match=r"about 1\.6 MB .* has 1\.0 MB free") as error:
-        opened("float32")
-    for help_text in ("--max-hours SET=HOURS", "data.sample_format=int16", "SSMPE_CACHE"):
-        assert help_text in str(error.value)
-    assert "\n" not in str(error.value)
-    assert not steps
-    assert len(opened("int16")) == 7
 
 
 def test_cache_folder_follows_the_environment(

@@ -64,10 +64,9 @@ class AudioFile:
         return -(-self.frames * sample_rate // self.sample_rate)
 
     def blocks(self, sample_rate: int) -> Iterator[Samples]:
-        """The file from its begin to its end, mono, resampled, as loud as it was recorded."""
+        """The whole file, mono, resampled, as loud as it was recorded; to be had once."""
         if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
             raise DataError(f"{self.path}: audio claims a sample rate of {self.sample_rate} Hz")
-        self._file.seek(0)
         n = min(_BLOCK_FRAMES, _BLOCK_VALUES // self._file.channels)
         single = self._file.frames <= n
         return resampled(self._mono(n), self.sample_rate, sample_rate, single=single)
