@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ssmpe.world.instruments import INSTRUMENTS, Instrument
+from ssmpe.world.passage import passage
 from ssmpe.world.scores import Part, Score, ScoreNote
 from ssmpe.world.tempo import Tempo, swaying
 
-CANDIDATE_STARTS = 24
-BAR = 4  # quarter notes between candidate starts of an excerpt
 TEMPO_LIMITS = 40.0, 190.0  # quarter notes per minute
 TRANSPOSITION = 4  # semitones either way
 REST = 2.0  # quarter notes between movements
@@ -84,7 +83,7 @@ def _movement(
     busiest = max(_onsets_per_quarter(part) for part in score.parts)
     tempo = float(np.clip(60 * pace / busiest, *TEMPO_LIMITS))
     length = min(seconds * tempo / 60, score.end)
-    parts = _excerpt(score, length, needed, rng)
+    parts = passage(score, length, needed, rng)
     transposition = int(rng.integers(-TRANSPOSITION, TRANSPOSITION + 1))
     voices = []
     for name, part in players:
@@ -131,41 +130,6 @@ def _onsets_per_quarter(part: Part) -> float:
     onsets = {note.onset for note in part}
     sounding = sum(note.duration for note in part) / max(len(part) / len(onsets), 1)
     return len(onsets) / max(sounding, 1e-3)
-
-
-def _excerpt(score: Score, length: float, needed: int, rng: np.random.Generator) -> list[Part]:
-    """The ``needed`` parts of a window in which all of them have something to play."""
-    starts = np.arange(0, max(score.end - length, BAR / 2), BAR)
-    windows = [
-        _busiest([_window(part, start, length) for part in score.parts], needed, length)
-        for start in rng.permutation(starts)[:CANDIDATE_STARTS]
-    ]
-    return max(windows, key=lambda parts: min(map(_played, parts)) + 0.1 * sum(map(_played, parts)))
-
-
-def _busiest(parts: list[Part], needed: int, length: float) -> list[Part]:
-    """The ``needed`` parts that play the most, in order; among equals, outer parts first."""
-    last = len(parts) - 1
-    # Rounded to quarters of the window, so that parts that play about as much are equals.
-    rank = sorted(
-        range(len(parts)),
-        key=lambda i: (-round(4 * _played(parts[i]) / length), i not in (0, last)),
-    )
-    return [parts[i] for i in sorted(rank[:needed])]
-
-
-def _played(part: Part) -> float:
-    """Quarter notes for which a part plays."""
-    return sum(note.duration for note in part)
-
-
-def _window(part: Part, start: float, length: float) -> Part:
-    """Notes that begin within the window, cut at its end, timed from its start."""
-    return tuple(
-        ScoreNote(n.onset - start, min(n.duration, start + length - n.onset), n.key)
-        for n in part
-        if start <= n.onset < start + length - 0.05
-    )
 
 
 def _in_range(notes: Part, instrument: Instrument, transposition: int) -> Part:
