@@ -165,10 +165,11 @@ def test_damaged_genres_are_one_line(root: Path, content: str, expected: str) ->
     assert f"{metadata(root, 'genres.csv')}{expected}" in message
 
 
-def test_byte_order_mark_and_crlf_change_nothing(root: Path) -> None:
+def test_byte_order_mark_crlf_and_blank_lines_change_nothing(root: Path) -> None:
     before = names(root, "Rock")
     for path in (metadata(root, "tracks.csv"), metadata(root, "genres.csv")):
-        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+        content = path.read_bytes().replace(b"\n", b"\r\n")
+        path.write_bytes(b"\xef\xbb\xbf" + content + b"\r\n\r\n")
     assert names(root, "Rock") == before
 
 

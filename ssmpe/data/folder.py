@@ -9,6 +9,7 @@ from typing import ClassVar
 
 import soundfile
 
+from ssmpe.data import listing
 from ssmpe.data.annotation import Annotation
 from ssmpe.data.dataset import Dataset, Source, Track
 from ssmpe.data.jams import read_jams
@@ -61,8 +62,10 @@ class Folder(Dataset):
         paths = list(self._beside)
         if split == "annotated":
             paths = [path for path in paths if self._annotation_path(path)]
+        names = [path.relative_to(self.folder).as_posix() for path in paths]
         return [
-            self._track(_readable(path.relative_to(self.folder).as_posix()), path) for path in paths
+            self._track(listing.readable(name), path)
+            for name, path in zip(names, paths, strict=True)
         ]
 
     def files(self, track: Track) -> list[Path]:
@@ -134,8 +137,3 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
 def _identity(folder: Path) -> tuple[int, int]:
     status = folder.stat()
     return status.st_dev, status.st_ino
-
-
-def _readable(name: str) -> str:
-    """A name that can be printed and stored: bytes that are no UTF-8 are spelt out."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")

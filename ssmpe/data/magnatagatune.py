@@ -40,7 +40,7 @@ class MagnaTagATune(Dataset):
             if name.endswith(".mp3")
         }
         return [
-            self._track(name.removesuffix(".mp3"), path)
+            self._track(listing.readable(name.removesuffix(".mp3")), path)
             for name, path in paths.items()
             if not _is_empty(path)
         ]

@@ -30,7 +30,9 @@ class MedleyDB(Dataset):
         folder = self.folder / "Audio"
         self._require(folder)
         names = [n for n in listing.names_in(folder) if "Bach10" not in n and (folder / n).is_dir()]
-        return [self._track(name, folder / name / f"{name}_MIX.wav") for name in names]
+        return [
+            self._track(listing.readable(name), folder / name / f"{name}_MIX.wav") for name in names
+        ]
 
     def _annotation(self, track: Track) -> None:
         return None

@@ -29,7 +29,10 @@ class SWD(Dataset):
         folder = self.folder / "01_RawData" / "audio_wav"
         self._require(folder)
         names = [name for name in listing.names_in(folder) if name.endswith(".wav")]
-        return [self._track(name.removesuffix(".wav"), folder / name) for name in names]
+        return [
+            self._track(listing.readable(name.removesuffix(".wav")), folder / name)
+            for name in names
+        ]
 
     def _annotation(self, track: Track) -> None:
         return None
