@@ -20,7 +20,7 @@ class MedleyDB(Dataset):
         url="https://zenodo.org/records/1649325 (access on request), and "
         "https://zenodo.org/records/1715175 for version 2.0",
         size="122 and 74 recordings with all their stems; the mixtures are a small part",
-        licence="CC BY-NC-SA 4.0",
+        licence="CC BY-NC-SA",
         unpack="move the folders of the recordings, those of version 2.0 as well, into "
         "MedleyDB/Audio/",
     )
