@@ -23,7 +23,12 @@ _HOP = 0.010
 
 
 class Bach10(Dataset):
-    """Mixtures; the annotation is the union of the four parts' F0s."""
+    """Mixtures; the annotation is the union of the four parts' F0s.
+
+    The split "all" has those of the ten chorales that are there. The annotation is in fractions of
+    MIDI notes, on frames of 10 ms of which the first is at 23 ms. (The saxophone's own recordings,
+    which are not needed, are misspelt "saxphone".)
+    """
 
     name: str = "Bach10"
     splits: ClassVar[tuple[str, ...]] = ("all",)

@@ -7,7 +7,10 @@ from ssmpe.data.parsing import read_csv
 
 
 class EGMD(Dataset):
-    """Recordings without pitch; the index tells their split."""
+    """Recordings without pitch; the index tells their split. As published, "train" alone is used.
+
+    A track is named by its path, and a file the index lists twice is one track.
+    """
 
     name: str = "E-GMD"
     splits: ClassVar[tuple[str, ...]] = ("train", "validation", "test")

@@ -1,4 +1,10 @@
-"""GuitarSet: acoustic guitar, six players, annotated string by string (evaluation)."""
+"""GuitarSet: acoustic guitar, six players, annotated string by string (evaluation).
+
+Neither this dataset nor MAESTRO nor MedleyDB is read by way of ``mirdata``: it downloads its index
+of a dataset when it is run, knows MAESTRO only up to version 2 and of MedleyDB the subsets with
+melody or pitch, refuses copies that are not complete, so also a user's own recording in a
+dataset's layout, and brings along librosa, pandas, h5py and clients of cloud storage.
+"""
 
 from pathlib import Path
 from typing import ClassVar
@@ -18,7 +24,13 @@ HOP = 256 / 44_100
 
 
 class GuitarSet(Dataset):
-    """Microphone recordings; the annotation is the union of the six strings' pitch contours."""
+    """Microphone recordings; the annotation is the union of the six strings' pitch contours.
+
+    The splits are the six players, of whom "05" is published as the one that validation curves are
+    drawn for, and "all"; they have the tracks that are there. Voiced observations are put at the
+    nearest frame of a grid of 256 samples at 44.1 kHz; the time that JAMS gives an annotation as a
+    whole is ignored. Two tracks are annotated late, see ``options``.
+    """
 
     name: str = "GuitarSet"
     splits: ClassVar[tuple[str, ...]] = (*PLAYERS, "all")

@@ -125,7 +125,9 @@ def _grid_of(contours: list[Any]) -> tuple[float, float]:
     """Hop and first time in s of the grid that the times of contours were taken from."""
     steps = np.concatenate([np.diff(times) for times in contours])
     steps = steps[steps > 0]
-    hop = max(float(np.median(steps)), _SHORTEST_HOP) if len(steps) else _USUAL_HOP
+    hop = _USUAL_HOP
+    if len(steps):  # most of them are one hop, and some of any length
+        hop = max(float(np.quantile(steps, 0.5, method="lower")), _SHORTEST_HOP)
     times = np.concatenate(contours)
     return hop, float(times.min() % hop) if len(times) else 0.0
 

@@ -17,7 +17,11 @@ _LABEL_RATE = 44_100
 
 
 class MusicNet(Dataset):
-    """Recordings; the split is the folder a recording lies in, its number the track's name."""
+    """Recordings; the split is the folder a recording lies in, its number the track's name.
+
+    Labels give times in samples at 44.1 kHz whatever the recording's sample rate. They are
+    known to be imprecise in places; as in the published loader, nothing is corrected.
+    """
 
     name: str = "MusicNet"
     splits: ClassVar[tuple[str, ...]] = ("train", "test")

@@ -27,7 +27,8 @@ class NSynth(Dataset):
     """Notes within the model's range, named instrument-pitch-velocity.
 
     The split "valid" is the published selection for analysis, the first 200 such notes in the
-    order of the JSON file; the other splits are complete.
+    order of the JSON file; the other splits are complete. A note's pitch is that of its name; when
+    it sounds is found in its audio, see ``sounding`` and ``options``.
     """
 
     name: str = "NSynth"
