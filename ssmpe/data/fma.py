@@ -33,8 +33,8 @@ class FMA(Dataset):
     The split "train" is every clip that is on disk and in ``tracks.csv``, but the three that are
     ``EMPTY``; further clips that do not decode are left to whoever decodes them. A root genre's
     split has those of them that have this genre or one below it; a clip of several root genres is
-    in the split of each, and once in "train". A clip's genres are those of the column ``genres``,
-    which is the 41st, counted from 0.
+    in the split of each, and once in "train". A clip's genres are those of the column ``genres``
+    (number 41, counted from 0).
     """
 
     name: str = "FMA"
