@@ -75,7 +75,7 @@ def read_bytes(path: Path, at_most: int | None = None) -> bytes:
     if not content:
         raise DataError(f"{path}: the file is empty (0 bytes)")
     if at_most is not None and len(content) > at_most:
-        raise DataError(f"{path}: larger than {at_most} bytes, no such file is")
+        raise DataError(f"{path}: larger than {at_most} bytes, as no file of its kind is")
     return content
 
 
