@@ -3,8 +3,15 @@
 from ssmpe.config import TrialConfig
 from ssmpe.sweep import Delta
 
-SHORT_NAMES = {"MusicNet/train": "MN", "NSynth/train": "NS"}
-"""of the unlabelled sets, as in the paper"""
+SHORT_NAMES = {
+    "MusicNet/train": "MN",
+    "NSynth/train": "NS",
+    "FMA/train": "FMA",
+    "MedleyDB/all": "MDB",
+    "SWD/all": "SWD",
+    "MagnaTagATune/all": "MTAT",
+}
+"""of the unlabelled sets; the first three as in the paper"""
 
 REFERENCE = Delta("Ref.")
 """all self-supervised objectives under closed conditions: nothing added"""

@@ -1,22 +1,23 @@
 """Does the output on unlabelled data degenerate to blank, the more of it is added to a batch?
 
-Paper section 4.1, the rows +MN-2 to +MN-16 (likewise NSynth): excerpts without labels, seen by
-the self-supervised objectives alone, join the labelled ones in every batch. Counts keep the
-paper's ratios to the labelled excerpts: a quarter, a half, one and two times as many.
+Paper section 4.1, the rows +MN-2 to +MN-16 (likewise NSynth and FMA): excerpts without labels,
+seen by the self-supervised objectives alone, join the labelled ones in every batch. Counts keep
+the paper's ratios to the labelled excerpts: a quarter, a half, one and two times as many.
 """
 
 from analysis import degeneration
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import REFERENCE, SHORT_NAMES, added, supervised_only
+from ssmpe.deltas import REFERENCE, added, supervised_only
 from ssmpe.sweep import Row, Sweep, row
 
+SETS = ("MusicNet/train", "NSynth/train", "FMA/train")
 RATIOS = (0.25, 0.5, 1.0, 2.0)
 
 
 def rows(base: TrialConfig) -> list[Row]:
     """The supervised reference line, the closed condition, and every set at every count."""
-    counts = [row(added(base, name, ratio)) for name in SHORT_NAMES for ratio in RATIOS]
+    counts = [row(added(base, name, ratio)) for name in SETS for ratio in RATIOS]
     return [row(supervised_only(base)), row(REFERENCE), *counts]
 
 

@@ -28,6 +28,9 @@ def test_every_setting_is_part_of_the_identity():
         "objectives.stop_gradient": True,
         "data.added.MusicNet/train": 4,
         "data.evaluation": [],
+        "data.max_hours.URMP/train": 0.5,
+        "data.options.GuitarSet/correct_late": True,
+        "data.sample_format": "int16",
         "training.seed": 1,
         "training.learning_rate": 1e-4,
     }
@@ -39,6 +42,7 @@ def test_what_means_the_same_has_one_identity():
     base = TrialConfig()
     assert base.replace({"data.added.MusicNet/train": 0}) == base
     assert base.replace({"objectives.weights.energy": 0}) == base
+    assert base.replace({"data.max_hours.FMA/train": 3.0}) == base, "not used, so not capped"
     shuffled = ObjectivesConfig(weights=dict(reversed(list(base.objectives.weights.items()))))
     assert list(shuffled.weights) == list(base.objectives.weights)
     assert base.replace({"training.clip_norm": 1}).identity == base.identity
@@ -63,6 +67,10 @@ def test_frozen():
         ("objectives.content_on", "some", "'some'"),
         ("data.labelled_excerpts", 0, "0"),
         ("data.added.MusicNet/train", 1.5, "1.5"),
+        ("data.max_hours.URMP/train", 0, "0"),
+        ("data.max_hours.URMP/train", "all", "'all'"),
+        ("data.options.GuitarSet/correct_late", 1, "true or false"),
+        ("data.sample_format", "float16", "'float16'"),
         ("training.learning_rate", 2.0, "2.0"),
         ("training.n_batches", 2.5, "2.5"),
         ("training.n_batches", "many", "'many'"),

@@ -75,6 +75,11 @@ def damaged(world, tmp_path):
         (("--gpus-per-trial", "inf"), "inf"),
         (("--storage", "nowhere://x/y"), "nowhere://x/y"),
         (("--resume", "x", "--rows", "Ref."), "--rows"),
+        (("--folder", "URMP=/tmp"), "'URMP'"),
+        (("--folder", "mine=/no/such"), "/no/such"),
+        (("--folder", "mine=/tmp", "--set", "data.added.mime/all=1"), "did you mean 'mine'"),
+        (("--max-hours", "FMA/train=1", "--rows", "Ref."), "no row uses that set"),
+        (("--set", "data.options.GuitarSet/late=true"), "GuitarSet/correct_late"),
     ],
 )
 def test_options(world, refused, arguments, said):

@@ -25,7 +25,7 @@ def test_sample_counts_keep_the_paper_s_ratios(make, counts):
     rows = [r.name for r in SWEEP.select(make())]
     assert rows == ["supervised", "Ref.", *(f"+MN-{n}" for n in counts)]
     everything = [r.name for r in SWEEP.select(make(), ["*"])]
-    assert set(everything) - set(rows) == {f"+NS-{n}" for n in counts}
+    assert set(everything) - set(rows) == {f"+{x}-{n}" for x in ("NS", "FMA") for n in counts}
 
 
 def test_rows_change_what_they_say_and_nothing_else():
@@ -115,6 +115,12 @@ class TestOptions:
     def test_overrides(self, text, path, value):
         assert parse("--set", text).overrides == {path: value}
 
+    def test_data(self, tmp_path):
+        given = parse("--folder", f"mine={tmp_path}", "--max-hours", "FMA/train=20")
+        assert given.folders == {"mine": tmp_path}
+        assert given.max_hours == {"FMA/train": 20.0}
+        assert parse("--world", "full").world == "full"
+
     def test_rows_by_commas_or_repetition(self):
         assert parse("--rows", "a, b", "--rows", "c").rows == ("a", "b", "c")
 
@@ -132,6 +138,12 @@ class TestOptions:
             ("--gpus-per-trial", "-1"),
             ("--gpus-per-trial", "1.5"),
             ("--gpus-per-trial", "nan"),
+            ("--folder", "mine"),
+            ("--folder", "mine=/a", "--folder", "mine=/b"),
+            ("--max-hours", "FMA/train"),
+            ("--max-hours", "FMA/train=0"),
+            ("--max-hours", "FMA/train=inf"),
+            ("--world", "full", "--data-root", "/data"),
         ],
     )
     def test_mistakes_name_the_option_and_the_value(self, arguments):

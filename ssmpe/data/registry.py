@@ -48,12 +48,7 @@ class Locations:
     folders: Mapping[str, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in self.folders:
-            if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name in DATASETS:
-                raise UserError(
-                    f"folder {name!r}: expected a name of letters, digits, - and _ that no "
-                    "published dataset has"
-                )
+        check_folder_names(self.folders)
 
 
 @dataclass(frozen=True)
@@ -70,6 +65,16 @@ class ResolvedSet:
     dataset: Dataset
     split: str
     tracks: tuple[Track, ...]
+
+
+def check_folder_names(names: Iterable[str]) -> None:
+    """Check that the user's own folders have names that sets can be made of (else UserError)."""
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name) or name in DATASETS:
+            raise UserError(
+                f"folder {name!r}: expected a name of letters, digits, - and _ that no published "
+                "dataset has"
+            )
 
 
 def parse(set_name: str, folders: Iterable[str] = ()) -> tuple[type[Dataset], str]:

@@ -33,6 +33,7 @@ def base_of(options: Options) -> TrialConfig:
 def plan_trials(sweep: Sweep, options: Options) -> list[Trial]:
     """The trials that the options ask for."""
     base = base_of(options)
+    registry.check_folder_names(options.folders)
     caps = {f"data.max_hours.{name}": hours for name, hours in options.max_hours.items()}
     trials = sweep.trials(base, options.seeds, options.rows, {**options.overrides, **caps})
     used = {name for trial in trials for name in trial.config.data.names}
