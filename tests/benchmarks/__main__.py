@@ -1,6 +1,7 @@
 """Prints measured medians and ratios, each ratio from one run: ``python -m tests.benchmarks``.
 
-``--json FILE`` writes them as JSON, too; ``--quick`` measures less often.
+``--json FILE`` writes them as JSON, too; ``--quick`` measures less often; ``--store`` adds what
+``python -m tests.benchmarks.store`` measures, which takes minutes and 9 GB of disk.
 """
 
 import argparse
@@ -8,9 +9,8 @@ import json
 import os
 import platform
 import resource
-import statistics
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,19 +25,9 @@ from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
 from ssmpe.presets import paper
 from ssmpe.seeding import torch_generator
+from tests.benchmarks import store
+from tests.benchmarks.timing import alternately
 from tests.benchmarks.yardstick import DenseHCQT, PlainStep
-
-
-def alternately(first: Callable[[], Any], second: Callable[[], Any], n: int) -> tuple[float, float]:
-    """Median seconds of both, measured in turns so that other load hits them alike."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for repetition in range(n + 1):
-        for function, own in zip((first, second), times, strict=True):
-            started = time.perf_counter()
-            function()
-            if repetition:  # the first is a warm-up
-                own.append(time.perf_counter() - started)
-    return statistics.median(times[0]), statistics.median(times[1])
 
 
 class FastStep:
@@ -89,6 +79,8 @@ def measure_training(n: int) -> dict[str, float]:
 MEASURES: dict[str, tuple[Callable[[int], dict[str, float]], int]] = {
     "HCQT, paper geometry, 8 clips of 4 s": (measure_hcqt, 5),
     "training batch, paper geometry, m = 3, 2 excerpts, closed": (measure_training, 3),
+    "decoding 30 s of stereo WAV at 44.1 kHz": (partial(store.measure_decoding, "wav"), 15),
+    "decoding 30 s of stereo MP3 at 44.1 kHz": (partial(store.measure_decoding, "mp3"), 15),
 }
 
 
@@ -111,9 +103,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--store", action="store_true")
     given = parser.parse_args()
     torch.manual_seed(0)
-    results = {}
+    results: dict[str, dict[str, float]] = {}
     table = Table("what", "median", "yardstick", "ratio", box=None)
     for name, (measure, repetitions) in MEASURES.items():
         found = measure(1 if given.quick else repetitions)
@@ -122,6 +115,9 @@ def main() -> None:
         table.add_row(name, *numbers, f"{results[name]['ratio']:.1f}×")
     console = Console()
     console.print(table)
+    if given.store:
+        results["audio store"] = store.measure()
+        console.print(store.shown(results["audio store"]))
     facts = hardware()
     console.print(", ".join(f"{k}: {v}" for k, v in facts.items()), highlight=False)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

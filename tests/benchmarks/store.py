@@ -207,15 +207,19 @@ def measure_decoding(suffix: str, n: int) -> dict[str, float]:
     return {"seconds": seconds, "yardstick": yardstick}
 
 
+def shown(measured: dict[str, float]) -> Table:
+    table = Table("what", "measured", box=None)
+    for name, value in measured.items():
+        table.add_row(name, f"{value:,.3g}" if value < 100 else f"{value:,.0f}")
+    return table
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tracks", type=int, default=100_000)
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
-    table = Table("what", "measured", box=None)
-    for name, value in measure(given.tracks, given.folder).items():
-        table.add_row(name, f"{value:,.3g}" if value < 100 else f"{value:,.0f}")
-    Console().print(table)
+    Console().print(shown(measure(given.tracks, given.folder)))
 
 
 if __name__ == "__main__":
