@@ -72,6 +72,17 @@ def test_pitches_that_no_model_can_give_are_noted(root: Path, name: str) -> None
     assert report.notes == ("50 % of annotated F0s lie outside 27.5 to 4400.0 Hz and are dropped",)
 
 
+@pytest.mark.parametrize("name", ["Su/all", "TRIOS/all", "Bach10/all"])
+def test_pieces_that_are_not_there_are_noted(world: Path, tmp_path: Path, name: str) -> None:
+    whole = resolve(name, Locations(world))
+    assert whole.dataset.absent(whole.tracks) == []
+    cache, first, rest = tmp_path / "cache", whole.tracks[0], whole.tracks[1:]
+    report = check_tracks(name, whole.dataset, rest, cache, F0_RANGE, annotated=True)
+    assert report.whole
+    (note,) = (n for n in report.notes if "without" in n)
+    assert note.removeprefix("without ").split(":")[0] in first.name
+
+
 @each_set("MusicNet/train")
 def test_copies_are_told_and_links_are_not(root: Path, name: str) -> None:
     folder = root / "MusicNet" / "train_data"

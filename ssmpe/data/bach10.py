@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +15,8 @@ from ssmpe.data.dataset import Dataset, Source, Track
 from ssmpe.data.parsing import MAX_F0, read_bytes
 from ssmpe.errors import DataError
 from ssmpe.units import Floats, hz_to_midi, midi_to_hz
+
+NUMBERS = tuple(f"{i:02d}" for i in range(1, 11))
 
 _PIECE = re.compile(r"\d\d-[^-]+")
 _N_PARTS = 4
@@ -47,6 +50,11 @@ class Bach10(Dataset):
     def files(self, track: Track) -> list[Path]:
         """Mixture and F0s."""
         return [track.audio, self._f0_path(track)]
+
+    def absent(self, tracks: Sequence[Track]) -> list[str]:
+        """Numbers of those of the ten chorales that are not there."""
+        there = {track.name[:2] for track in tracks}
+        return [number for number in NUMBERS if number not in there]
 
     def _f0_path(self, track: Track) -> Path:
         return track.audio.with_name(f"{track.audio.stem}-GTF0s.mat")

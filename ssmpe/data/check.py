@@ -101,6 +101,9 @@ def check_tracks(
     problems += [text for i, text in seen.errors.items() if tracks[i].audio not in gone]
     bad = set(seen.errors)
     notes: list[str] = []
+    if absent_pieces := dataset.absent(tracks):
+        # a choice of the user's, but scores on fewer pieces are other scores
+        notes.append(f"without {', '.join(absent_pieces)}: scores are of the others alone")
     if annotated and annotations is None:
         annotations, damaged = _read_annotations(name, dataset, tracks, bad, progress)
         problems += [t for i, t in damaged.items() if not gone & set(files[i])]

@@ -103,6 +103,10 @@ class Dataset(ABC):
         """Every file that belongs to a track, its audio first."""
         return [track.audio]
 
+    def absent(self, tracks: Sequence[Track]) -> list[str]:
+        """Published recordings that are not among the tracks of a split, where that is known."""
+        return []
+
     def require_files(self, tracks: Sequence[Track]) -> None:
         """Check that every file of the tracks is there.
 

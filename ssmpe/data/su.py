@@ -1,5 +1,6 @@
 """Su: ten pieces of piano and chamber music, annotated note by note (evaluation)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,6 +47,10 @@ class Su(Dataset):
     def files(self, track: Track) -> list[Path]:
         """Recording and notes."""
         return [track.audio, self._notes_path(track)]
+
+    def absent(self, tracks: Sequence[Track]) -> list[str]:
+        """Those of the ten pieces that are not there."""
+        return [piece for piece in PIECES if not any(t.name.startswith(piece) for t in tracks)]
 
     def _notes_path(self, track: Track) -> Path:
         return self.folder / "gt_Note" / f"{track.audio.name.removesuffix(_AUDIO)}{_NOTES}"

@@ -1,5 +1,6 @@
 """TRIOS: five trios of which every player was recorded alone (evaluation)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -46,6 +47,11 @@ class TRIOS(Dataset):
     def files(self, track: Track) -> list[Path]:
         """Mixture and notes of the pitched instruments."""
         return [track.audio, *self._midi_paths(track)]
+
+    def absent(self, tracks: Sequence[Track]) -> list[str]:
+        """Those of the five pieces that are not there."""
+        there = {track.name for track in tracks}
+        return [piece for piece in PARTS if piece not in there]
 
     def _midi_paths(self, track: Track) -> list[Path]:
         return [track.audio.with_name(f"{part}.mid") for part in PARTS[track.name]]
