@@ -90,6 +90,12 @@ def test_mp3_is_read(tmp_path: Path) -> None:
     assert duration(path) == pytest.approx(1.0, abs=0.1)
 
 
+def test_copies_that_macos_leaves_beside_files_are_no_part_of_them(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "song.mp3", np.zeros(44_100), 44_100)
+    (tmp_path / "._song.mp3").write_bytes(b"\0\5\x16\7" + bytes(100))
+    assert len(read_audio(tmp_path / "song.mp3", 22_050)) == 22_050
+
+
 def test_duration_is_that_of_the_file_not_of_its_resampling(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     soundfile.write(path, np.zeros((4801, 2)), 48_000)

@@ -38,8 +38,9 @@ class AudioFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with _told(path):
-            # as bytes: names need not be valid in any encoding
-            self._file = soundfile.SoundFile(os.fsencode(path))
+            # by descriptor: names need not be valid in any encoding, and a copy ``._X`` that macOS
+            # leaves beside X would be taken for a part of it
+            self._file = soundfile.SoundFile(os.open(path, os.O_RDONLY))
         self.sample_rate: int = self._file.samplerate
         self.frames = promised_frames(self._file)
 
