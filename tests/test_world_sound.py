@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+import soxr
 
 from ssmpe.errors import DataError
 from ssmpe.units import midi_to_hz
@@ -12,7 +14,7 @@ from ssmpe.world.casting import DRUM_KITS
 from ssmpe.world.drums import CRASH, HAT, KICK, OPEN_HAT, RIDE, RIM, SNARE, TOM
 from ssmpe.world.sampler import RATE, PitchCurve, general_midi_sampler
 from ssmpe.world.soundfont import SoundFont, general_midi
-from ssmpe.world.studio import write_wav
+from ssmpe.world.studio import AudioFormat, write_mp3, write_wav
 from ssmpe.world.tuning import pitch_deviation
 from ssmpe.world.wave import tuned_wave
 from tests.combs import comb_track, tone
@@ -104,3 +106,17 @@ def test_full_disk_is_an_error_while_writing_audio():
     with pytest.raises(OSError) as raised:  # noqa: PT011 (the number is checked below)
         write_wav(Path("/dev/full"), np.zeros(1000, np.float32))
     assert raised.value.errno == errno.ENOSPC
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_compressed_audio_is_what_was_written(tmp_path: Path, channels: int):
+    audio = (0.2 * tone(60, RATE, seconds=2.0)).astype(np.float32)
+    files = [tmp_path / f"{i}.mp3" for i in range(3)]
+    for path in files:
+        write_mp3(path, audio, AudioFormat(44100, channels))
+    assert len({path.read_bytes() for path in files}) == 1
+    heard, _ = soundfile.read(files[0], always_2d=True)
+    assert heard.shape[1] == channels
+    expected = soxr.resample(audio, RATE, 44100)
+    for channel in heard[: len(expected)].T:
+        assert np.std(channel - expected) < 0.05 * np.std(expected)

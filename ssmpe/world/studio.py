@@ -3,10 +3,12 @@
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 import soxr
+from numpy.typing import NDArray
 from scipy.signal import lfilter, oaconvolve
 
 from ssmpe.world.sampler import RATE
@@ -53,22 +55,27 @@ def _room(rng: np.random.Generator) -> Audio:
 
 def write_wav(path: Path, audio: Audio, form: AudioFormat = STANDARD) -> None:
     """Write audio (N,) at the sampler's rate as a 16-bit WAV file."""
-    _write(path, audio, form, "WAV", "PCM_16")
+    samples = np.round(_as_asked(audio, form) * 32767).astype(np.int16)
+    _write(path, samples, form.rate, "WAV", "PCM_16")
 
 
 def write_mp3(path: Path, audio: Audio, form: AudioFormat) -> None:
     """Write audio (N,) at the sampler's rate as an MP3 file of variable bit rate."""
-    _write(path, audio, form, "MP3", "MPEG_LAYER_III")
+    # As floating-point numbers: libsndfile 1.2.2 garbles 16-bit stereo, each time in another way.
+    _write(path, _as_asked(audio, form), form.rate, "MP3", "MPEG_LAYER_III")
 
 
-def _write(path: Path, audio: Audio, form: AudioFormat, container: str, coding: str) -> None:
-    """The file is made in memory first: a full disk is then an OSError, not a short file."""
+def _as_asked(audio: Audio, form: AudioFormat) -> Audio:
+    """Audio (N,) at another rate, in [-1, 1], and (N, C) of several channels that are alike."""
     if form.rate != RATE:
         audio = soxr.resample(audio, RATE, form.rate)
-    if form.channels > 1:
-        audio = np.repeat(audio[:, None], form.channels, axis=1)
+    audio = np.clip(audio, -1, 1)
+    return np.repeat(audio[:, None], form.channels, axis=1) if form.channels > 1 else audio
+
+
+def _write(path: Path, samples: NDArray[Any], rate: int, container: str, coding: str) -> None:
+    """The file is made in memory first: a full disk is then an OSError, not a short file."""
     buffer = io.BytesIO()
-    samples = np.round(np.clip(audio, -1, 1) * 32767).astype(np.int16)
-    soundfile.write(buffer, samples, form.rate, format=container, subtype=coding)
+    soundfile.write(buffer, samples, rate, format=container, subtype=coding)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(buffer.getvalue())
