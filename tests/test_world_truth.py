@@ -12,7 +12,7 @@ from ssmpe.world.performance import perform
 from ssmpe.world.sampler import RATE, PitchCurve, general_midi_sampler
 from ssmpe.world.scores import read_score
 from tests.combs import comb_track, half_frame, tone
-from tests.test_world import stems_of
+from tests.micro_world import stems_of
 
 WITHIN, SHARE, MEDIAN = 20, 0.98, 5  # cents, share of frames, cents
 WAVERING = 0.9  # share for instruments that waver

@@ -54,7 +54,8 @@ def nsynth(size: WorldSize) -> Iterator[Task]:
         while len(notes) < count:
             note = _nsynth_note(split, len(notes), first + len(notes), rng)
             notes.setdefault(note.name, note)
-        yield NSynthSplit(split, tuple(notes.values()))
+        if notes:
+            yield NSynthSplit(split, tuple(notes.values()))
         first += count
 
 

@@ -128,7 +128,7 @@ def _chords(
     comping: Sequence[Comping], harmony: _Harmony, instrument: Instrument, rng: np.random.Generator
 ) -> Iterator[Voice]:
     manner = comping[int(rng.integers(len(comping)))]
-    centre = int(rng.integers(*CHORD_CENTRE))
+    centre = max(int(rng.integers(*CHORD_CENTRE)), instrument.low + 6)
     voices: list[list[ScoreNote]] = [[] for _ in range(harmony.notes)]
     for bar in range(len(harmony.degrees)):
         chord = sorted(_near(key, centre) for key in harmony.chord(bar))
