@@ -38,9 +38,7 @@ class AudioFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with _told(path):
-            # by descriptor: names need not be valid in any encoding, and a copy ``._X`` that macOS
-            # leaves beside X would be taken for a part of it
-            self._file = soundfile.SoundFile(os.open(path, os.O_RDONLY))
+            self._file = _opened(path)
         self.sample_rate: int = self._file.samplerate
         self.frames = promised_frames(self._file)
 
@@ -168,6 +166,15 @@ def read_mono(path: Path, sample_rate: int) -> Samples:
 def peak_of(samples: Samples) -> np.float32:
     """Largest absolute value; 0 of nothing."""
     return max(samples.max(initial=0), -samples.min(initial=0))
+
+
+def _opened(path: Path) -> soundfile.SoundFile:
+    try:
+        # as bytes: names need not be valid in any encoding
+        return soundfile.SoundFile(os.fsencode(path))
+    except soundfile.LibsndfileError:
+        # without its name: a copy ``._X`` that macOS left beside X is taken for a part of X
+        return soundfile.SoundFile(os.open(path, os.O_RDONLY))
 
 
 @contextmanager
