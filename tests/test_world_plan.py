@@ -129,6 +129,14 @@ def test_names_are_given_once_in_the_full_world():
     assert len(set(labels)) == len(labels)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_no_note_is_in_two_splits_of_nsynth(size):
+    splits = [task for task in plan(SIZES[size]) if isinstance(task, NSynthSplit)]
+    names = [note.name for split in splits for note in split.notes]
+    assert len(splits) == 3
+    assert len(set(names)) == len(names)
+
+
 def test_sizes_make_the_world_larger_or_smaller():
     small = WorldSize(urmp=3, musicnet_train=1, musicnet_test=2, bach10=0, drum_loops=1)
     sets = [task.label.split()[0] for task in plan(small)]

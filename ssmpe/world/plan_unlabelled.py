@@ -43,6 +43,7 @@ MAGNATUNE_EMPTY = "6/norine_braun-now_and_zen-08-gently-117-146"  # as in the da
 def nsynth(size: WorldSize) -> Iterator[Task]:
     """NSynth's splits."""
     first = 0
+    taken: set[str] = set()  # no note is in two splits, although valid and test share instruments
     counts = {
         "train": size.nsynth_train,
         "valid": size.nsynth_valid,
@@ -53,7 +54,9 @@ def nsynth(size: WorldSize) -> Iterator[Task]:
         notes: dict[str, NSynthNote] = {}
         while len(notes) < count:
             note = _nsynth_note(split, len(notes), first + len(notes), rng)
-            notes.setdefault(note.name, note)
+            if note.name not in taken:
+                notes[note.name] = note
+                taken.add(note.name)
         if notes:
             yield NSynthSplit(split, tuple(notes.values()))
         first += count
