@@ -1,7 +1,6 @@
 """From options to a plan, and what is recorded of it."""
 
 import platform
-from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -37,17 +36,28 @@ def plan_trials(sweep: Sweep, options: Options) -> list[Trial]:
     caps = {f"data.max_hours.{name}": hours for name, hours in options.max_hours.items()}
     trials = sweep.trials(base, options.seeds, options.rows, {**options.overrides, **caps})
     used = {name for trial in trials for name in trial.config.data.names}
-    for name in [*used, *options.max_hours]:
+    for name in used:
         registry.parse(name, options.folders)
-        if name not in used:
-            raise UserError(f"--max-hours {name}: no row uses that set (used: {_listed(used)})")
+    _require_used(options, used)
     for trial in trials:
         registry.check_options(trial.config.data.options)
     return trials
 
 
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))
+def _require_used(options: Options, used: set[str]) -> None:
+    """Refuse caps and folders that would be without effect."""
+    for name in options.max_hours:
+        registry.parse(name, options.folders)
+        if name not in used:
+            known = ", ".join(sorted(used))
+            raise UserError(f"--max-hours {name}: no row uses that set (used: {known})")
+    for name, folder in options.folders.items():
+        if not folder.is_dir():
+            raise UserError(f"--folder {name}={folder}: no such folder")
+        if not any(one.startswith(f"{name}/") for one in used):
+            raise UserError(
+                f"--folder {name}: no row uses it; add it, as --set data.added.{name}/all=8"
+            )
 
 
 def make_plan(
