@@ -17,14 +17,17 @@ SOUNDING_RMS = 0.01
 """frame RMS of a peak-normalised track from which a frame counts as sounding"""
 
 
-def scaled_decibels(hcqt: Tensor) -> Tensor:
+def scaled_decibels(hcqt: Tensor, largest: Tensor | None = None) -> Tensor:
     """Complex HCQT (B, H, F, T), or its distinct bins (B, K, T), to features in [0, 1].
 
     Decibels relative to the clip's largest magnitude over all harmonics, clamped at -80 dB;
     0 is the floor, 1 the maximum. A silent clip is all 0.
+
+    Args:
+        largest: (B,) magnitudes that decibels are relative to, of a clip of which this is a part.
     """
     magnitude = hcqt.abs()
-    return _rescale(magnitude, AMPLITUDE_FLOOR, 20.0)
+    return _rescale(magnitude, AMPLITUDE_FLOOR, 20.0, largest)
 
 
 def energy_estimate(features: Tensor, harmonics: tuple[float, ...]) -> Tensor:
@@ -60,9 +63,13 @@ def frame_rms(audio: Tensor, hop_length: int) -> Tensor:
     return mean[..., :n_frames].clamp(min=0).sqrt()
 
 
-def _rescale(values: Tensor, floor: float, per_decade: float) -> Tensor:
+def _rescale(
+    values: Tensor, floor: float, per_decade: float, largest: Tensor | None = None
+) -> Tensor:
     """Values (B, ...) to decibels relative to each clip's largest, rescaled to [0, 1]."""
-    largest = values.flatten(1).amax(dim=1).view(-1, *[1] * (values.ndim - 1))
+    if largest is None:
+        largest = values.flatten(1).amax(dim=1)
+    largest = largest.view(-1, *[1] * (values.ndim - 1))
     decibels = per_decade * torch.log10(values.clamp(min=floor) / largest.clamp(min=floor))
     scaled = 1.0 + decibels.clamp(min=-DYNAMIC_RANGE) / DYNAMIC_RANGE
     return torch.where(largest > floor, scaled, 0.0)

@@ -51,6 +51,8 @@ class HCQT(nn.Module):
         frames = block_frames or geometry.excerpt_frames
         self.block = next_fast_len(frames + self.margin, real=False)
         """frames of one transform, spoilt ones included"""
+        self.step = self.block - 2 * self.margin
+        """frames that one transform adds to long audio"""
         index = np.where(kernels.index < 0, len(kernels.taps), kernels.index)
         self.register_buffer("index", torch.from_numpy(index), persistent=False)
         self.groups = _Groups(kernels, half, geometry.hop_length, self.block)
@@ -69,27 +71,34 @@ class HCQT(nn.Module):
         with torch.autocast(audio.device.type, enabled=False):
             samples = audio[:, 0].float()
             n_frames = units.n_frames(samples.shape[-1], self.geometry.hop_length)
-            if n_frames + self.margin <= self.block:
-                return self._transform(samples)[..., :n_frames]
-            return self._transform_long(samples, n_frames)
+            if self.takes_at_once(n_frames):
+                return self.piece(samples)[..., :n_frames]
+            return self._long(samples, n_frames)
 
-    def _transform(self, samples: Tensor) -> Tensor:
-        """Samples (B, at most block * hop) to bins (B, K, block), circular in time."""
+    def takes_at_once(self, n_frames: int) -> bool:
+        """Whether audio of so many frames is short enough for one transform."""
+        return n_frames + self.margin <= self.block
+
+    def piece(self, samples: Tensor) -> Tensor:
+        """Samples (B, at most block * hop) to bins (B, K, block), circular in time.
+
+        Of longer audio, the first and last ``margin`` frames of a piece are spoilt.
+        """
         hop = self.geometry.hop_length
         spectrum = torch.fft.fft(samples, n=self.block * hop)
         folded = self.groups(spectrum.view(-1, hop, self.block))
         return torch.fft.ifft(folded, dim=0).permute(1, 2, 0)
 
-    def _transform_long(self, samples: Tensor, n_frames: int) -> Tensor:
-        hop, step = self.geometry.hop_length, self.block - 2 * self.margin
-        n_blocks = math.ceil(n_frames / step)
+    def _long(self, samples: Tensor, n_frames: int) -> Tensor:
+        hop = self.geometry.hop_length
+        n_pieces = math.ceil(n_frames / self.step)
         before = self.margin * hop
-        after = max(0, (n_blocks - 1) * step * hop + self.block * hop - before - samples.shape[-1])
+        after = max(0, ((n_pieces - 1) * self.step + self.block) * hop - before - samples.shape[-1])
         padded = nn.functional.pad(samples, (before, after))
         out = []
-        for start in range(0, n_blocks * step, step):
-            piece = padded[:, start * hop : (start + self.block) * hop]
-            out.append(self._transform(piece)[..., self.margin : self.margin + step])
+        for start in range(0, n_pieces * self.step, self.step):
+            piece = self.piece(padded[:, start * hop : (start + self.block) * hop])
+            out.append(piece[..., self.margin : self.margin + self.step])
         return torch.cat(out, dim=-1)[..., :n_frames]
 
 

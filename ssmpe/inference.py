@@ -1,5 +1,8 @@
 """Features and salience of whole tracks, in pieces of bounded size."""
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -18,19 +21,39 @@ def track_features(audio: Tensor, hcqt: HCQT) -> Tensor:
     return hcqt.gather(scaled_decibels(hcqt.distinct(audio)))
 
 
+class Chunk(NamedTuple):
+    """Frames ``start`` to ``stop`` of a track, and what they are computed from: left to right."""
+
+    left: int
+    start: int
+    stop: int
+    right: int
+
+
+def chunks(n_frames: int) -> Iterator[Chunk]:
+    """A track in chunks, with as much context as the receptive field reaches."""
+    for start in range(0, n_frames, CHUNK_FRAMES):
+        stop = min(start + CHUNK_FRAMES, n_frames)
+        yield Chunk(
+            max(0, start - CONTEXT_FRAMES), start, stop, min(n_frames, stop + CONTEXT_FRAMES)
+        )
+
+
 @torch.no_grad()
+def chunk_salience(network: Autoencoder, features: Tensor, chunk: Chunk) -> Tensor:
+    """Features (1, H, F, right - left) of a chunk to its salience (F, stop - start), float32."""
+    # in full precision: rounded, neighbouring bins tie, and a tie is no peak
+    logits = network(features)
+    return torch.sigmoid(logits[0, :, chunk.start - chunk.left : chunk.stop - chunk.left])
+
+
 def salience(network: Autoencoder, features: Tensor) -> Tensor:
     """Features (1, H, F, T) of a track to its salience (F, T), float32.
 
-    Long tracks run through the network in chunks with as much context as the receptive field
-    reaches, so that the result is that of the whole.
+    Long tracks run through the network in chunks; the result is that of the whole.
     """
-    n_frames = features.shape[-1]
-    pieces = []
-    for start in range(0, n_frames, CHUNK_FRAMES):
-        stop = min(start + CHUNK_FRAMES, n_frames)
-        left, right = max(0, start - CONTEXT_FRAMES), min(n_frames, stop + CONTEXT_FRAMES)
-        # in full precision: rounded, neighbouring bins tie, and a tie is no peak
-        logits = network(features[..., left:right])
-        pieces.append(torch.sigmoid(logits[0, :, start - left : stop - left]))
+    pieces = [
+        chunk_salience(network, features[..., chunk.left : chunk.right], chunk)
+        for chunk in chunks(features.shape[-1])
+    ]
     return torch.cat(pieces, dim=-1)
