@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ssmpe.commands import data
+from ssmpe.commands import data, evaluate, transcribe
 from ssmpe.console import exit_code, make_console
 
 
@@ -15,6 +15,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     data.add_to(commands)
+    transcribe.add_to(commands)
+    evaluate.add_to(commands)
     given = parser.parse_args(arguments)
     return exit_code(lambda: int(given.run(given, make_console())))
 

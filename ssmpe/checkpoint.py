@@ -39,9 +39,9 @@ def save(folder: Path, tensors: Mapping[str, Any], plain: Mapping[str, Mapping[s
         raise
 
 
-def load_plain(folder: Path) -> dict[str, Any]:
-    """Plain data of a checkpoint; UserError if there is none that can be read."""
-    path = folder / f"{PLAIN}.json"
+def load_plain(folder: Path, name: str = PLAIN) -> dict[str, Any]:
+    """Plain data of one file of a checkpoint; UserError if there is none that can be read."""
+    path = folder / f"{name}.json"
     try:
         plain: dict[str, Any] = json.loads(path.read_text())
         if plain.get("format") != FORMAT:

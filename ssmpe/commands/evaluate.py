@@ -1,0 +1,200 @@
+"""``python -m ssmpe evaluate``: scores of a trained network on any sets."""
+
+import argparse
+import csv
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from ssmpe.commands import weights
+from ssmpe.commands.outputs import make_folder
+from ssmpe.console import TaskBar, printable
+from ssmpe.data.cache import cache_dir
+from ssmpe.data.registry import Locations, parse
+from ssmpe.errors import UserError
+from ssmpe.evaluation import (
+    MEASURES,
+    EvaluationSet,
+    SetScores,
+    TrackScores,
+    mean_scores,
+    score_track,
+)
+from ssmpe.options import folders_of
+from ssmpe.runner.provision import embedded_root
+from ssmpe.sets import LoadedSet, load_use, use_of
+from ssmpe.trained import Trained
+
+EMBEDDED = "embedded-"
+"""before the size, in ``DataConfig.source``"""
+EMBEDDED_WORLD = "embedded world"
+"""before the size, for people"""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Where sets are looked for.
+
+    Attributes:
+        world: size of the embedded world if the published sets are of that, else None.
+    """
+
+    where: Locations
+    world: str | None
+
+    def of(self, name: str) -> str:
+        """What a set consists of, in words."""
+        dataset = name.split("/")[0]
+        if dataset in self.where.folders:
+            return str(self.where.folders[dataset])
+        return f"{EMBEDDED_WORLD} ({self.world})" if self.world else str(self.where.root)
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser("evaluate", help="score a trained network on any sets")
+    parser.add_argument(
+        "sets", nargs="*", metavar="SET", help="as Bach10/all (default: those the trial scored)"
+    )
+    weights.add_options(parser)
+    parser.add_argument(
+        "--data-root",
+        type=Path,
+        metavar="DIR",
+        help="folder of the datasets (default: the embedded world, if the trial was trained on it)",
+    )
+    parser.add_argument(
+        "--folder",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="folder of your own audio, then to be scored as NAME/annotated; may be repeated",
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row per track")
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Score sets, print a table of means, and write the scores of all tracks.
+
+    Raises:
+        UserError: no such set, network or folder, or data that cannot be used.
+    """
+    folders = folders_of(given.folder)
+    for name in given.sets:
+        parse(name, folders)
+    if given.csv is not None:
+        make_folder("--csv", given.csv.parent)
+        if given.csv.is_dir():
+            raise UserError(f"--csv {given.csv}: is a folder")
+    trained = weights.load(given)
+    names = tuple(dict.fromkeys(given.sets)) or trained.config.data.evaluated_sets
+    data = _data(given.data_root, folders, names, trained, console)
+    with TaskBar(console) as bar:
+        # a mistake shows before anything is scored
+        loaded = [_loaded(name, data, trained, bar) for name in names]
+        scores = [_scored(one, trained, bar) for one in loaded]
+    _print(console, scores, data)
+    if given.csv is not None:
+        _write(given.csv, scores, data)
+    return 0
+
+
+def accuracy(scores: TrackScores) -> float:
+    """mir_eval's accuracy TP / (TP + FP + FN) of a track, which follows from the other two."""
+    p, r = scores.precision, scores.recall
+    if math.isnan(p + r):
+        return math.nan
+    return 1 / (1 / p + 1 / r - 1) if p > 0 and r > 0 else 0.0
+
+
+def _data(
+    root: Path | None,
+    folders: dict[str, Path],
+    names: Sequence[str],
+    trained: Trained,
+    console: Console,
+) -> Data:
+    """Where the sets are: the embedded world is rendered only if one of them is of it."""
+    if root is not None:
+        if not root.is_dir():
+            raise UserError(f"--data-root {root}: no such folder")
+        return Data(Locations(root.absolute(), folders), None)
+    published = [name for name in names if name.split("/")[0] not in folders]
+    if not published:
+        return Data(Locations(Path(), folders), None)
+    source = trained.config.data.source
+    if not source.startswith(EMBEDDED):
+        raise UserError(f"{published[0]}: the trial was trained on datasets: give --data-root DIR")
+    size = source.removeprefix(EMBEDDED)
+    return Data(Locations(embedded_root(cache_dir(), size, console), folders), size)
+
+
+def _loaded(name: str, data: Data, trained: Trained, bar: TaskBar) -> LoadedSet:
+    config = trained.config
+    use = use_of(name, config.data, config.geometry.sample_rate, annotated=True)
+
+    def show(of: str, done: int, total: int) -> None:
+        bar.show(f"decoding {of}", done, total)
+
+    return load_use(use, data.where, cache_dir(), progress=show)
+
+
+def _scored(loaded: LoadedSet, trained: Trained, bar: TaskBar) -> SetScores:
+    evaluated = EvaluationSet(loaded, trained.hcqt, trained.device, cache_bytes=0)
+    tracks = {}
+    for i, estimate in enumerate(evaluated.saliences(trained.network)):
+        scores = score_track(estimate.cpu(), evaluated.reference(i), trained.config.geometry)
+        tracks[evaluated.track_name(i)] = scores
+        bar.show(f"scoring {loaded.name}", i + 1, len(evaluated))
+    return SetScores(loaded.name, mean_scores(list(tracks.values())), tracks)
+
+
+def _print(console: Console, scores: Sequence[SetScores], data: Data) -> None:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("set", no_wrap=True)
+    for heading in ("tracks", "P", "R", "F1", "accuracy", "blank rate", "pitches/frame"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for one in scores:
+        m = one.means
+        accuracies = [a for t in one.tracks.values() if not math.isnan(a := accuracy(t))]
+        mean = sum(accuracies) / len(accuracies) if accuracies else math.nan
+        values = (m.precision, m.recall, m.f1, mean, m.blank_rate, m.pitches_per_frame)
+        texts = ("–" if math.isnan(value) else f"{value:.3f}" for value in values)
+        table.add_row(one.name, str(len(one.tracks)), *texts)
+    console.print(table)
+    for kind, names in _by_kind(scores, data).items():
+        console.print(f"{', '.join(names)}: {printable(kind)}", soft_wrap=True)
+
+
+def _by_kind(scores: Iterable[SetScores], data: Data) -> dict[str, list[str]]:
+    """What the sets consist of, in words -> their names."""
+    kinds: dict[str, list[str]] = {}
+    for one in scores:
+        kind = data.of(one.name)
+        if kind.startswith(EMBEDDED_WORLD):
+            kind += "; its scores compare with each other, not with published ones"
+        kinds.setdefault(kind, []).append(one.name)
+    return kinds
+
+
+def _write(path: Path, scores: Iterable[SetScores], data: Data) -> None:
+    """Write a row per track; what is undefined is left empty."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerow(["set", "track", "data", *MEASURES, "accuracy"])
+            for one in scores:
+                for track, measures in one.tracks.items():
+                    values = (*asdict(measures).values(), accuracy(measures))
+                    texts = ("" if math.isnan(v) else f"{v:.6f}" for v in values)
+                    table.writerow([one.name, track, data.of(one.name), *texts])
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)

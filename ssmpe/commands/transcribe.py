@@ -1,0 +1,87 @@
+"""``python -m ssmpe transcribe``: pitches of one's own recordings."""
+
+import argparse
+import errno
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from ssmpe.commands import weights
+from ssmpe.commands.outputs import make_folder
+from ssmpe.console import TaskBar, printable
+from ssmpe.errors import UserError
+from ssmpe.trained import Trained
+from ssmpe.transcription import Transcription, transcribe
+
+OUT = Path("transcriptions")
+"""default folder of the outputs: beside the recordings may lie annotations of the same names"""
+
+
+def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the command to the command line."""
+    parser = commands.add_parser(
+        "transcribe", help="multi-pitch, MIDI and a picture of audio files of any length"
+    )
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="audio")
+    weights.add_options(parser)
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=OUT,
+        metavar="DIR",
+        help=f"folder of NAME.csv, NAME.mid and NAME.png (default: ./{OUT})",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(given: argparse.Namespace, console: Console) -> int:
+    """Transcribe files; those that cannot be are a line each at the end.
+
+    Raises:
+        UserError: nothing can be transcribed as it was asked for.
+    """
+    _check_names(given.files)
+    trained = weights.load(given)
+    make_folder("--out", given.out)
+    failures = []
+    with TaskBar(console) as bar:
+        for path in given.files:
+            try:
+                done = _transcribed(path, given.out, trained, bar)
+            except UserError as error:
+                failures.append(str(error))
+            else:
+                told = f"{done.seconds:.1f} s, pitches in {done.pitched:.0%} of frames"
+                target = given.out / f"{path.stem}.{{csv,mid,png}}"
+                line = f"{path}: {told}, {done.n_notes} notes: {target}"
+                console.print(printable(line), soft_wrap=True)
+    for failure in failures:
+        print(f"error: {printable(failure)}", file=sys.stderr)
+    return 2 if failures else 0
+
+
+def _transcribed(path: Path, out: Path, trained: Trained, bar: TaskBar) -> Transcription:
+    def show(name: str, what: str, done: int, total: int) -> None:
+        bar.show(f"{what} {name} (s)", done, total)
+
+    try:
+        return transcribe(path, out, trained, partial(show, printable(path.name)))
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise UserError(f"{path}: cannot be written to {out} ({error.strerror})") from None
+
+
+def _check_names(paths: Sequence[Path]) -> None:
+    """Files of one name in different folders would overwrite each other."""
+    by_name: dict[str, Path] = {}
+    for path in paths:
+        if path.stem in by_name:
+            raise UserError(
+                f"{by_name[path.stem]} and {path} would both become {path.stem}.csv: transcribe "
+                "them one after the other, with an --out of their own"
+            )
+        by_name[path.stem] = path

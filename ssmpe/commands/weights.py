@@ -1,0 +1,51 @@
+"""The options by which commands are told which trained network to use, and where to run it."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import torch
+
+from ssmpe.errors import UserError
+from ssmpe.options import RESULTS
+from ssmpe.tracking.artifacts import fetch_best
+from ssmpe.tracking.tracker import local_uri
+from ssmpe.trained import Trained, load_trained
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--run``, ``--checkpoint``, ``--tracking-uri`` and ``--device``."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", dest="run_id", metavar="RUN_ID", help="MLflow run of a trial")
+    which.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="checkpoint of a trial")
+    parser.add_argument(
+        "--tracking-uri", metavar="URI", help="MLflow store of --run (default: below ./results)"
+    )
+    parser.add_argument("--device", metavar="DEVICE", help="as cpu or cuda (default: a GPU if any)")
+
+
+def load(given: argparse.Namespace) -> Trained:
+    """The network that was asked for.
+
+    Raises:
+        UserError: there is none, it is damaged, or there is no such device.
+    """
+    device = _device(given.device)
+    if given.checkpoint is not None:
+        if given.tracking_uri is not None:
+            raise UserError("--tracking-uri goes with --run, not with --checkpoint")
+        return load_trained(given.checkpoint, device)
+    uri = given.tracking_uri or local_uri(RESULTS)
+    with tempfile.TemporaryDirectory() as scratch:
+        return load_trained(fetch_best(uri, given.run_id, Path(scratch)), device)
+
+
+def _device(name: str | None) -> str:
+    if name is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:  # the latter of builds without CUDA
+        reason = str(error).splitlines()[0]
+        raise UserError(f"--device {name}: cannot be used ({reason})") from None
+    return name
