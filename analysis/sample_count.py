@@ -12,6 +12,8 @@ from analysis.statistics import (
 from analysis.sweep import REFERENCE_ROW, Sweep, Trial, dataset_of
 from ssmpe.errors import UserError
 
+_ADDED, _MAX_HOURS = "data.added.", "data.max_hours."
+
 SEVERITY = "blank_rate"
 """the measure of degeneration that is correlated with the count"""
 
@@ -84,12 +86,13 @@ class SampleCount:
 
 
 def _held(trial: Trial) -> frozenset[tuple[str, str]]:
-    """The part of a configuration that a comparison of counts holds fixed."""
-    return frozenset(
-        (path, value)
-        for path, value in trial.params.items()
-        if path != "training.seed" and not path.startswith("data.added.")
-    )
+    """The part of a configuration that a comparison of counts holds fixed.
+
+    How much there is of an added set to draw from goes with the set.
+    """
+    added = {path for path in trial.params if path.startswith(_ADDED)}
+    free = {"training.seed", *added, *(path.replace(_ADDED, _MAX_HOURS) for path in added)}
+    return frozenset((path, value) for path, value in trial.params.items() if path not in free)
 
 
 def _held_configuration(trials: tuple[Trial, ...]) -> frozenset[tuple[str, str]]:

@@ -138,13 +138,15 @@ def test_rows_that_differ_in_more_than_the_count_are_left_out():
     trials = [
         trial("Ref."),
         trial("+X-1", 0, "X/x", 1),
-        trial("+X-2", 0, "X/x", 2),
+        # how much there is of the added set goes with it
+        trial("+X-2", 0, "X/x", 2, params={"data.added.X/x": "2", "data.max_hours.X/x": "0.5"}),
         trial("+X-2+EG", 0, "X/x", 2, objectives=(*ALL, "energy")),
         trial("+X-4-FT", 0, "X/x", 4, params={"training.learning_rate": "1e-4"}),
+        trial("+X-4-half", 0, "X/x", 4, params={"data.max_hours.URMP/train": "1.0"}),
     ]
     comparison = SampleCount.of(sweep(*trials))
     assert [t.row for t in comparison.series("X/x")] == ["Ref.", "+X-1", "+X-2"]
-    assert comparison.left_out == ("+X-2+EG", "+X-4-FT")
+    assert comparison.left_out == ("+X-2+EG", "+X-4-FT", "+X-4-half")
     assert comparison.counts == (0, 1, 2)
 
 
