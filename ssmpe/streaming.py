@@ -138,4 +138,4 @@ class Recording:
     def _tell(self, what: str, n_done: int, n_samples: int) -> None:
         rate = self._geometry.sample_rate
         total = math.ceil(n_samples / rate)
-        self._progress(what, min(n_done // rate, total), total)
+        self._progress(what, min(math.ceil(n_done / rate), total), total)

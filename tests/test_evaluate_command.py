@@ -37,7 +37,7 @@ def table_of(output: str) -> dict[str, list[str]]:
 def test_scores_are_those_of_training(tmp_path, world, checkpoint, command):
     """The best weights have the F1 that the trial reported, and every other number, too."""
     path = tmp_path / "not there yet" / "scores.csv"
-    names = ("URMP/validation", "NSynth/valid")
+    names = ("NSynth/valid", "TRIOS/all")
     code, output, error = command("evaluate", *names, "--checkpoint", checkpoint, "--csv", path)
     assert (code, error) == (0, "")
     trained = load_trained(checkpoint, "cpu")
@@ -45,8 +45,8 @@ def test_scores_are_those_of_training(tmp_path, world, checkpoint, command):
     uses = [use_of(n, config.data, config.geometry.sample_rate, annotated=True) for n in names]
     loaded = tuple(load_use(use, Locations(world), cache_dir()) for use in uses)
     expected = {s.name: evaluate(trained.network, s) for s in prepare(loaded, trained.hcqt, "cpu")}
-    assert expected["URMP/validation"].means.f1 == trained.best_f1
-    assert expected["URMP/validation"].means.pitches_per_frame > 0
+    assert expected["NSynth/valid"].means.f1 == trained.best_f1
+    assert expected["NSynth/valid"].means.pitches_per_frame > 0
 
     rows = rows_of(path)
     assert len(rows) == sum(len(s.tracks) for s in expected.values())
@@ -67,7 +67,7 @@ def test_scores_are_those_of_training(tmp_path, world, checkpoint, command):
 def test_the_trial_s_own_sets_are_the_default(checkpoint, command):
     code, output, _ = command("evaluate", "--checkpoint", checkpoint)
     assert code == 0
-    assert list(table_of(output)) == ["URMP/validation", "NSynth/valid"]
+    assert list(table_of(output)) == ["NSynth/valid", "TRIOS/all"]
 
 
 def test_its_own_transcription_is_perfect(tmp_path, checkpoint, command):

@@ -1,5 +1,7 @@
 """``python -m ssmpe transcribe`` with a trained network: what is written, and every mistake."""
 
+import argparse
+import io
 import pickle
 import shutil
 import socket
@@ -12,8 +14,10 @@ import pytest
 import soundfile
 import torch
 from matplotlib.image import imread
+from rich.console import Console
 
 from ssmpe import units
+from ssmpe.commands import transcribe
 from ssmpe.config import TrialConfig
 from ssmpe.data.audio import read_audio
 from ssmpe.data.ragged import read_ragged
@@ -84,6 +88,23 @@ def test_a_bad_file_among_others(tmp_path, checkpoint, command):
     assert {p.name for p in out.iterdir()} == made | {"b.csv"}
     assert (out / "b.csv").read_text() == "to be kept"
     assert (out / "a.csv").read_text() != "old"
+
+
+def test_a_terminal_shows_progress_of_any_name(tmp_path, checkpoint):
+    """In a terminal there is a bar; names of files are no markup."""
+    path = write_tones(tmp_path / "[bold] a.wav", 60_000)
+    screen = io.StringIO()
+    console = Console(markup=False, force_terminal=True, file=screen, width=100)
+    given = argparse.Namespace(
+        files=[path],
+        out=tmp_path / "out",
+        checkpoint=checkpoint,
+        tracking_uri=None,
+        device=None,
+    )
+    assert transcribe.run(given, console) == 0
+    assert "transcribing [bold] a.wav (s)" in screen.getvalue()
+    assert "3/3" in screen.getvalue()
 
 
 def test_the_default_folder_is_not_that_of_the_recording(

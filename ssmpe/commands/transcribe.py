@@ -47,20 +47,24 @@ def run(given: argparse.Namespace, console: Console) -> int:
     trained = weights.load(given)
     make_folder("--out", given.out)
     failures = []
-    with TaskBar(console) as bar:
-        for path in given.files:
-            try:
-                done = _transcribed(path, given.out, trained, bar)
-            except UserError as error:
-                failures.append(str(error))
-            else:
-                told = f"{done.seconds:.1f} s, pitches in {done.pitched:.0%} of frames"
-                target = given.out / f"{path.stem}.{{csv,mid,png}}"
-                line = f"{path}: {told}, {done.n_notes} notes: {target}"
-                console.print(printable(line), soft_wrap=True)
-    for failure in failures:
-        print(f"error: {printable(failure)}", file=sys.stderr)
+    try:
+        with TaskBar(console) as bar:
+            for path in given.files:
+                try:
+                    done = _transcribed(path, given.out, trained, bar)
+                except UserError as error:
+                    failures.append(str(error))
+                else:
+                    console.print(_told(path, done, given.out), soft_wrap=True)
+    finally:
+        for failure in failures:
+            print(f"error: {printable(failure)}", file=sys.stderr)
     return 2 if failures else 0
+
+
+def _told(path: Path, done: Transcription, out: Path) -> str:
+    found = f"{done.seconds:.1f} s, pitches in {done.pitched:.0%} of frames, {done.n_notes} notes"
+    return printable(f"{path}: {found}: {out / path.stem}.{{csv,mid,png}}")
 
 
 def _transcribed(path: Path, out: Path, trained: Trained, bar: TaskBar) -> Transcription:
