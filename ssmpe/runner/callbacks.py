@@ -14,7 +14,7 @@ from ssmpe.config import TrialConfig
 from ssmpe.runner import reports
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.space import tells_of_full_disk
-from ssmpe.runner.trainable import PICTURES
+from ssmpe.runner.trainable import PICTURES, SCORES
 from ssmpe.sweep import Trial
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
@@ -86,7 +86,7 @@ class SweepCallback(Callback):
         planned, result = trial_of(trial), trial.last_result or {}
         reason = reports.end_reason(result, planned.config.training.n_batches, errored)
         if self._tracker:
-            self._log_best(planned.identity, trial.checkpoint)
+            self._log_last(planned.identity, trial.checkpoint)
             tags = end_tags(reason, result)
             if errored:
                 tags[schema.FAILURE] = str(trial.get_error()).strip().splitlines()[-1]
@@ -108,13 +108,16 @@ class SweepCallback(Callback):
             target = f"{schema.SALIENCE_ARTIFACTS}/{file.parent.name}"
             self._tracker.log_file(trial, file, target)
 
-    def _log_best(self, trial: str, checkpoint: Any) -> None:
+    def _log_last(self, trial: str, checkpoint: Any) -> None:
+        """Log what a trial's last checkpoint holds: the best weights, the last scores by track."""
         assert self._tracker
         if checkpoint is None:
             return
         with checkpoint.as_directory() as folder:
             for name in (f"{BEST}.pt", f"{BEST}.json"):
                 self._tracker.log_file(trial, Path(folder) / name, schema.BEST_CHECKPOINT_ARTIFACT)
+            for file in sorted((Path(folder) / SCORES).glob("*.csv")):
+                self._tracker.log_file(trial, file, schema.SCORES_ARTIFACTS)
 
 
 def _end_if_disk_is_full(trial: Any) -> None:

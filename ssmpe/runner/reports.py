@@ -1,7 +1,9 @@
 """What a trial reports at every validation, and what its end is called."""
 
+import csv
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from ssmpe import collapse
@@ -67,6 +69,17 @@ def metrics_of(validation: Validation) -> dict[str, float]:
     metrics[schema.TRAIN_SECONDS] = validation.train_seconds
     metrics[schema.EVALUATION_SECONDS] = validation.evaluation_seconds
     return metrics
+
+
+def save_track_scores(validation: Validation, folder: Path) -> None:
+    """Write every track's scores, one CSV per set: track, batch, measures (nan if undefined)."""
+    folder.mkdir()
+    for name, scores in validation.scores.items():
+        with (folder / schema.scores_file(name)).open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, ["track", "batch", *MEASURES], lineterminator="\n")
+            table.writeheader()
+            for track, measures in scores.tracks.items():
+                table.writerow({"track": track, "batch": validation.batch, **asdict(measures)})
 
 
 def end_reason(result: dict[str, Any], n_batches: int, errored: bool) -> EndReason:

@@ -20,6 +20,8 @@ from ssmpe.training import DivergedError, Trainer, Validation
 
 PICTURES = "pictures"
 """folder of a checkpoint: <set with - for />/<batch>.png"""
+SCORES = "scores"
+"""folder of a checkpoint: every track's scores at its validation, a table per set"""
 
 
 @dataclass(frozen=True)
@@ -111,4 +113,5 @@ def _report(trainer: Trainer, validation: Validation, curve: reports.Curve) -> N
         folder = Path(scratch) / "checkpoint"
         trainer.save(folder, curve=curve.to_dict(), report=result)
         save_pictures(trainer, folder / PICTURES)
+        reports.save_track_scores(validation, folder / SCORES)
         tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))

@@ -42,6 +42,8 @@ CONFIG_ARTIFACT = "config.json"
 BEST_CHECKPOINT_ARTIFACT = "checkpoint/best"
 SALIENCE_ARTIFACTS = "salience"
 """folder of pictures: salience/<set with - for />/<batch, 6 digits>.png"""
+SCORES_ARTIFACTS = "scores"
+"""folder of tables of the last validation: scores/<set with - for />.csv, a line per track"""
 FIGURES_ARTIFACTS = "figures"
 """folder of the parent's figures and tables"""
 
@@ -64,6 +66,11 @@ class EndReason(StrEnum):
 def set_metric(set_name: str, measure: str) -> str:
     """Metric key of a measure (``ssmpe.evaluation.MEASURES``) on a set: "URMP/validation/f1"."""
     return f"{set_name}/{measure}"
+
+
+def scores_file(set_name: str) -> str:
+    """Name of a set's table among the ``SCORES_ARTIFACTS``."""
+    return f"{set_name.replace('/', '-')}.csv"
 
 
 def loss_metric(objective: str) -> str:
