@@ -2,9 +2,9 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 
@@ -24,18 +24,33 @@ class Drawn(Protocol):
     def show(self, console: Console) -> None: ...
 
 
-Render = Callable[[str, str, Path, bool], Drawn]
-"""tracking URI, sweep, folder, whether an unfinished sweep will do"""
+Render = Callable[..., Drawn]
+"""tracking URI, sweep, folder, whether an unfinished sweep will do; a command's own options by
+name"""
+NONE: Mapping[str, Mapping[str, Any]] = {}
 
 
-def run(module: str, description: str, render: Render, arguments: Sequence[str] | None) -> int:
-    """Exit code of the command ``python -m analysis.MODULE``: 0, or 2 for a mistake of the user."""
-    options = _parser(module, description).parse_args(arguments)
+def run(
+    module: str,
+    description: str,
+    render: Render,
+    arguments: Sequence[str] | None,
+    own: Mapping[str, Mapping[str, Any]] = NONE,
+) -> int:
+    """Exit code of the command ``python -m analysis.MODULE``: 0, or 2 for a mistake of the user.
+
+    Args:
+        own: name of an option that this command alone has -> how argparse is to take it.
+    """
+    parser = _parser(module, description)
+    for option, how in own.items():
+        parser.add_argument(f"--{option}", **how)
+    options = parser.parse_args(arguments)
     uri = options.tracking_uri
     try:
         name = options.sweep or store.sweep_names(uri)[0]
         out = options.out or Path("results") / "figures" / name
-        drawn = render(uri, name, out, options.partial)
+        drawn = render(uri, name, out, options.partial, **{o: getattr(options, o) for o in own})
         if options.log:
             store.log_files(uri, drawn.run_id, drawn.files)
     except UserError as error:

@@ -31,6 +31,7 @@ def connect(uri: str) -> "MlflowClient":
     elif scheme in ("", "file") and not Path(unquote(urlparse(uri).path)).is_dir():
         raise UserError(f"{uri}: no MLflow store there")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before MLflow is imported
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     with one_line_errors(uri):
         from mlflow import MlflowClient
 

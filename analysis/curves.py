@@ -64,7 +64,7 @@ def draw(sweep: Sweep) -> Figure:
         subtitle=labels.subtitle(sweep),
         x_label="batches",
         legend=_legend(sweep),
-        legend_columns=4,
+        legend_columns=page.legend_columns(sweep.rows),
         note=NOTE,
     )
     figure, axes = page.panels(len(MEASURES), len(sweep.sets), text)
@@ -118,21 +118,31 @@ def _mark_end(ax: Axes, trial: Trial, curve: Curve, colour: style.Colour) -> Non
 
 
 def _look(sweep: Sweep, row: str) -> tuple[style.Colour, style.LineStyle]:
-    """Every added set has a colour and a line, darker the more is added; a closed row its own."""
+    """Every added set has a colour and a line, darker the more is added; a closed row its own.
+
+    Where rows differ in more than the set and the count, each has its own.
+    """
     trial = sweep.of_row(row)[0]
     if trial.supervised_only:
         return style.REFERENCE_COLOUR, style.REFERENCE_LINE
     if row == REFERENCE_ROW:
         return "black", "-"
-    if not trial.added_set:
-        closed = [r for r in sweep.rows if not sweep.of_row(r)[0].added_set]
-        turn, index = divmod(closed.index(row), len(style.OKABE_ITO))
+    named = [r for r in sweep.rows if _has_own_look(sweep, r)]
+    if row in named:
+        turn, index = divmod(named.index(row), len(style.OKABE_ITO))
         return style.colour(index), style.LINES[turn % len(style.LINES)]
     index = sweep.added_sets.index(trial.added_set)
     counts = sorted({t.added_excerpts for t in sweep.trials if t.added_set == trial.added_set})
     last = len(counts) - 1
     position = counts.index(trial.added_excerpts) / last if last else 0.5
     return style.shade(style.colour(index), position), style.LINES[index % len(style.LINES)]
+
+
+def _has_own_look(sweep: Sweep, row: str) -> bool:
+    """Whether a row's look is not told by what it adds."""
+    firsts = [sweep.of_row(r)[0] for r in sweep.rows]
+    added = [(t.added_set, t.added_excerpts) for t in firsts if t.added_set]
+    return not sweep.of_row(row)[0].added_set or len(set(added)) < len(added)
 
 
 def _legend(sweep: Sweep) -> list[Artist]:

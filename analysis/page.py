@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 _PANEL = (1.95, 1.4)
-"""width and height of a panel"""
 _LEFT, _RIGHT, _GAP = 0.62, 0.22, (0.18, 0.3)
 """margins, and gaps between panels across and down"""
 _MIN_WIDTH = 7.0
@@ -32,6 +31,7 @@ class Page:
         legend: handles with labels.
         legend_columns: entries beside each other.
         note: how to read the figure, wrapped at its foot.
+        panel: width and height of a panel.
     """
 
     title: str
@@ -40,6 +40,12 @@ class Page:
     legend: Sequence[Artist]
     legend_columns: int
     note: str
+    panel: tuple[float, float] = _PANEL
+
+
+def legend_columns(texts: Sequence[str]) -> int:
+    """How many entries with such texts fit beside each other in the narrowest figure."""
+    return 4 if max(map(len, texts)) <= 16 else 3
 
 
 def panels(n_rows: int, n_columns: int, page: Page) -> tuple[Figure, list[list[Axes]]]:
@@ -48,10 +54,10 @@ def panels(n_rows: int, n_columns: int, page: Page) -> tuple[Figure, list[list[A
     Heights are added up in inches, so that text never meets text whatever the number of panels.
     """
     gaps = ((n_columns - 1) * _GAP[0], (n_rows - 1) * _GAP[1])
-    width = max(_MIN_WIDTH, _LEFT + _RIGHT + n_columns * _PANEL[0] + gaps[0])
+    width = max(_MIN_WIDTH, _LEFT + _RIGHT + n_columns * page.panel[0] + gaps[0])
     top = 0.86 + _LINE * len(_wrap(page.subtitle, width, _SUBTITLE))
     bottom = _foot_height(page, width)
-    height = top + bottom + n_rows * _PANEL[1] + gaps[1]
+    height = top + bottom + n_rows * page.panel[1] + gaps[1]
     panel_width = (width - _LEFT - _RIGHT - gaps[0]) / n_columns
     figure = Figure(figsize=(width, height))
     grid = figure.add_gridspec(
@@ -62,7 +68,7 @@ def panels(n_rows: int, n_columns: int, page: Page) -> tuple[Figure, list[list[A
         top=1 - top / height,
         bottom=bottom / height,
         wspace=_GAP[0] / panel_width,
-        hspace=_GAP[1] / _PANEL[1],
+        hspace=_GAP[1] / page.panel[1],
     )
     axes = grid.subplots(sharex=True, sharey=True, squeeze=False)
     _write(figure, page, width, height)

@@ -7,6 +7,9 @@ import numpy as np
 
 from analysis.sweep import Sweep, Trial
 
+RESAMPLES = 10_000
+"""of a bootstrap"""
+
 
 @dataclass(frozen=True)
 class Spread:
@@ -29,10 +32,12 @@ class Spread:
 
     def text(self, decimals: int = 3, signed: bool = False) -> str:
         """ "0.812 ± 0.020", "0.812" of a single value, "–" of none."""
-        if not self.n:
-            return "–"
-        mean = f"{self.mean:{'+' if signed else ''}.{decimals}f}"
+        mean = self.mean_text(decimals, signed)
         return mean if np.isnan(self.std) else f"{mean} ± {self.std:.{decimals}f}"
+
+    def mean_text(self, decimals: int = 3, signed: bool = False) -> str:
+        """The mean alone."""
+        return f"{self.mean:{'+' if signed else ''}.{decimals}f}" if self.n else "–"
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,35 @@ def paired_difference(
             batches[trial.seed] = batch
             differences[trial.seed] = pair[0].at(batch) - pair[1].at(batch)
     return PairedDifference(batches, differences)
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A confidence interval of a mean over n items."""
+
+    low: float
+    high: float
+    n: int
+
+    def text(self, decimals: int = 3) -> str:
+        """ "[-0.012, +0.034]"."""
+        return f"[{self.low:+.{decimals}f}, {self.high:+.{decimals}f}]"
+
+
+def paired_bootstrap(differences: Sequence[float], level: float = 0.95) -> Interval | None:
+    """Percentile interval of the mean of paired differences, resampled with replacement.
+
+    The same differences give the same interval. NaNs are left out; None of fewer than two items,
+    which say nothing about their spread.
+    """
+    known = np.array([d for d in differences if not np.isnan(d)], dtype=np.float64)
+    if len(known) < 2:
+        return None
+    rng = np.random.default_rng(0)
+    means = known[rng.integers(len(known), size=(RESAMPLES, len(known)))].mean(axis=1)
+    tail = (1 - level) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return Interval(float(low), float(high), len(known))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,135 @@
+"""At what precision does a row keep its recall? Precision over recall, a point per row and set.
+
+python -m analysis.precision_recall --sweep NAME
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from rich.console import Console
+
+from analysis import command, curves, labels, page, results, style
+from analysis.statistics import Spread
+from analysis.store import read_sweep
+from analysis.sweep import REFERENCE_ROW, Sweep
+
+LEVELS = (0.2, 0.4, 0.6, 0.8)
+"""of F1, along which a line is drawn"""
+NOTE = (
+    "Every value is that of a trial's last validation, not of its best checkpoint; runs stopped as "
+    "collapsed count with the state in which they were stopped. Large: mean over seeds; small: "
+    "single runs. Grey lines join equal F1 (0.2, 0.4, 0.6, 0.8)."
+)
+
+
+@dataclass(frozen=True)
+class RenderedScatter:
+    """What was written."""
+
+    run_id: str
+    files: tuple[Path, ...]
+
+    def show(self, console: Console) -> None:
+        """Nothing: the numbers are those of the table."""
+
+
+def render(uri: str, name: str, out: Path, partial: bool = False) -> RenderedScatter:
+    """Draw a sweep's precision over recall; arguments and errors as ``results.render``."""
+    sweep = read_sweep(uri, name, partial)
+    out = style.output_folder(out)
+    with style.look():
+        files = style.save(draw(sweep), out, "precision_recall")
+    return RenderedScatter(sweep.run_id, files)
+
+
+def report(uri: str, name: str, out: Path) -> list[str]:
+    """The table, the curves and this figure; as ``results.report``."""
+    return results.report_of(uri, name, out, [results.render, curves.render, render])
+
+
+def draw(sweep: Sweep) -> Figure:
+    """One panel per set."""
+    text = page.Page(
+        title="Precision against recall",
+        subtitle=labels.subtitle(sweep),
+        x_label="recall",
+        legend=_legend(sweep),
+        legend_columns=page.legend_columns(sweep.rows),
+        note=NOTE,
+        panel=(1.95, 1.95),
+    )
+    figure, (axes,) = page.panels(1, len(sweep.sets), text)
+    axes[0].set_ylabel("precision")
+    for set_name, ax in zip(sweep.sets, axes, strict=True):
+        ax.set_title(f"{set_name}\n{labels.kind(sweep, set_name)}", linespacing=1.3)
+        style.unit_axis(ax)
+        ax.set_xlim(ax.get_ylim())
+        ax.set_xticks(ax.get_yticks(), ["0", "", "0.5", "", "1"])
+        _draw_levels(ax)
+        drawn = [_draw_row(ax, sweep, row, set_name) for row in sweep.rows]
+        if not any(drawn):
+            style.say_unannotated(ax)
+    return figure
+
+
+def _draw_levels(ax: Axes) -> None:
+    for level in LEVELS:
+        recall = np.linspace(level / (2 - level), 1, 100)
+        ax.plot(recall, level * recall / (2 * recall - level), color="#cccccc", lw=0.7, zorder=1)
+
+
+def _draw_row(ax: Axes, sweep: Sweep, row: str, set_name: str) -> bool:
+    """Points of a row, if it has any on the set."""
+    colour, marker = _look(sweep, row)
+    trials = [t for t in sweep.of_row(row) if t.has_result]
+    points = [(t.final(set_name, "recall"), t.final(set_name, "precision")) for t in trials]
+    recall, precision = (Spread.of(values) for values in zip(*points, strict=True))
+    if not recall.n:
+        return False
+    if len(trials) > 1:
+        for trial, (x, y) in zip(trials, points, strict=True):
+            shape = style.STOPPED_MARKER if trial.stopped else marker
+            ax.plot(x, y, marker=shape, color=colour, ms=3, mew=0, alpha=0.6, clip_on=False)
+    # of a single run, the large point is the run
+    shape = style.STOPPED_MARKER if all(t.stopped for t in trials) else marker
+    large: Any = {"ms": 6.5, "mec": "black", "mew": 0.6, "clip_on": False, "zorder": 4}
+    ax.plot(recall.mean, precision.mean, marker=shape, color=colour, **large)
+    return True
+
+
+def _look(sweep: Sweep, row: str) -> tuple[style.Colour, str]:
+    """Colour and marker of a row."""
+    if row == REFERENCE_ROW:
+        return "black", "*"
+    index = [r for r in sweep.rows if r != REFERENCE_ROW].index(row)
+    turn, place = divmod(index, len(style.OKABE_ITO))
+    return style.colour(place), style.MARKERS[(place + turn) % len(style.MARKERS)]
+
+
+def _legend(sweep: Sweep) -> list[Artist]:
+    handles: list[Artist] = []
+    for row in sweep.rows:
+        colour, marker = _look(sweep, row)
+        look: Any = {"marker": marker, "ms": 6, "mec": "black", "mew": 0.6, "ls": "none"}
+        handles.append(Line2D([], [], color=colour, label=row, **look))
+    if any(t.stopped for t in sweep.trials):
+        handles.append(style.stopped_handle())
+    return handles
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit code."""
+    assert __doc__
+    return command.run("precision_recall", __doc__.partition("\n")[0], render, arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
