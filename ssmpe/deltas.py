@@ -1,5 +1,7 @@
 """Named deltas that rows are composed of (row names of the published figures)."""
 
+from statistics import mean
+
 from ssmpe.config import TrialConfig
 from ssmpe.sweep import Delta
 
@@ -13,6 +15,9 @@ SHORT_NAMES = {
 }
 """of the unlabelled sets; the first three as in the paper"""
 
+SELF_SUPERVISED = ("timbre", "percussion", "geometric")
+"""objectives of the closed condition beside the supervised one"""
+
 REFERENCE = Delta("Ref.")
 """all self-supervised objectives under closed conditions: nothing added"""
 
@@ -23,7 +28,44 @@ def supervised_only(base: TrialConfig) -> Delta:
     return Delta("supervised", {"objectives.weights": {"supervised": weight}})
 
 
+def with_objective(base: TrialConfig, name: str) -> Delta:
+    """One of the base's objectives, at the weight it has there: "+timbre"."""
+    return Delta(f"+{name}", {f"objectives.weights.{name}": base.objectives.weights[name]})
+
+
 def added(base: TrialConfig, set_name: str, ratio: float) -> Delta:
     """Unlabelled excerpts of a set, ``ratio`` times as many as labelled ones: "+MN-16"."""
     count = round(ratio * base.data.labelled_excerpts)
     return Delta(f"+{SHORT_NAMES[set_name]}-{count}", {"data.added": {set_name: count}})
+
+
+def self_supervised_scaled(base: TrialConfig, factor: float) -> Delta:
+    """All self-supervised weights times a factor: "SSx0.5"; the reference row at 1."""
+    if factor == 1:
+        return REFERENCE
+    weights = base.objectives.weights
+    changes = {f"objectives.weights.{n}": factor * weights[n] for n in SELF_SUPERVISED}
+    return Delta(f"SSx{factor:g}", changes)
+
+
+def energy(base: TrialConfig, factor: float = 1.0) -> Delta:
+    """The energy objective on the added excerpts: "+energy", "+energyx0.3"."""
+    return _content(base, "energy", ("energy",), factor)
+
+
+def sparsity(base: TrialConfig, factor: float = 1.0) -> Delta:
+    """The sparsity objective on the added excerpts: "+sparsity", "+sparsityx0.3"."""
+    return _content(base, "sparsity", ("sparsity",), factor)
+
+
+def energy_and_sparsity(base: TrialConfig, factor: float = 1.0) -> Delta:
+    """Both on the added excerpts, the paper's remedy: "+EG", "+EGx0.3"."""
+    return _content(base, "EG", ("energy", "sparsity"), factor)
+
+
+def _content(base: TrialConfig, label: str, names: tuple[str, ...], factor: float) -> Delta:
+    # the paper weights them like the self-supervised objectives; a preset that scales those down
+    # scales these with them
+    weight = factor * mean(base.objectives.weights[name] for name in SELF_SUPERVISED)
+    suffix = "" if factor == 1 else f"x{factor:g}"
+    return Delta(f"+{label}{suffix}", {f"objectives.weights.{name}": weight for name in names})

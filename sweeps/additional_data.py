@@ -1,0 +1,32 @@
+"""Does joint training with unlabelled music of another kind help the network, or blank it?
+
+Paper section 4.1, the rows +NS-16, +MN-16 and +FMA-16: twice as many unlabelled excerpts as
+labelled ones join every batch, of single notes, of chamber music and piano, or of anything. Other
+sets of the kind, and the user's own, are rows or a ``--set data.added.NAME/all=N`` away.
+"""
+
+from analysis import results
+from ssmpe.cli import main
+from ssmpe.config import TrialConfig
+from ssmpe.deltas import REFERENCE, SHORT_NAMES, added
+from ssmpe.sweep import Row, Sweep, row
+
+RATIO = 2.0
+
+
+def rows(base: TrialConfig) -> list[Row]:
+    """The closed condition, and every unlabelled set."""
+    return [row(REFERENCE), *(row(added(base, name, RATIO)) for name in SHORT_NAMES)]
+
+
+assert __doc__
+SWEEP = Sweep(
+    name="additional_data",
+    question=__doc__.splitlines()[0],
+    rows=rows,
+    default_rows=("Ref.", "+NS-*", "+MN-*", "+FMA-*"),
+    scientific=("data.added",),
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(SWEEP, results.report))

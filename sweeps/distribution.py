@@ -1,0 +1,35 @@
+"""Does output degenerate even when the unlabelled music is of the labelled kind?
+
+The paper's rows T1, T1/T2 and T1/T2+EG: URMP's training pieces divided in two. 25 are labelled
+(T1); the other 10 join without labels, 10 excerpts for 8 labelled ones (T1/T2); with energy and
+sparsity objectives on these (+EG).
+"""
+
+from analysis import results
+from ssmpe.cli import main
+from ssmpe.config import TrialConfig
+from ssmpe.deltas import energy_and_sparsity
+from ssmpe.sweep import Delta, Row, Sweep, row
+
+RATIO = 10 / 8
+
+
+def rows(base: TrialConfig) -> list[Row]:
+    """Three rows; the first is what the others are compared with."""
+    count = round(RATIO * base.data.labelled_excerpts)
+    labelled = Delta("T1", {"data.labelled": "URMP/T1"})
+    unlabelled = Delta("/T2", {"data.added": {"URMP/T2": count}})
+    both = (labelled, unlabelled)
+    return [row(labelled), row(*both), row(*both, energy_and_sparsity(base))]
+
+
+assert __doc__
+SWEEP = Sweep(
+    name="distribution",
+    question=__doc__.splitlines()[0],
+    rows=rows,
+    scientific=("data.labelled", "data.added", "objectives.weights"),
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(SWEEP, results.report))

@@ -1,0 +1,42 @@
+"""Do energy and sparsity objectives keep added music from going blank, and at what precision?
+
+The paper's rows +NS-16+EG, +MN-16+EG and +FMA-16+EG: on the added excerpts, salience is
+to be where there is energy, and sparse. Besides, with MusicNet: either objective without the
+other, both with weights times a factor (+EGx0.3), and less sparsity than energy.
+"""
+
+from analysis import precision_recall
+from ssmpe.cli import main
+from ssmpe.config import TrialConfig
+from ssmpe.deltas import REFERENCE, added, energy, energy_and_sparsity, sparsity
+from ssmpe.sweep import Row, Sweep, row
+
+SETS = ("MusicNet/train", "NSynth/train", "FMA/train")
+RATIO = 2.0
+FACTORS = (0.1, 0.3, 3.0)
+
+
+def rows(base: TrialConfig) -> list[Row]:
+    """The closed condition; every set with and without both objectives; MusicNet with variants."""
+    table = [row(REFERENCE)]
+    for name in SETS:
+        more = added(base, name, RATIO)
+        table += [row(more), row(more, energy_and_sparsity(base))]
+    more = added(base, "MusicNet/train", RATIO)
+    variants = [energy(base), sparsity(base)]
+    variants += [energy_and_sparsity(base, factor) for factor in FACTORS]
+    weaker = row(more, energy(base), sparsity(base, 0.3))
+    return [*table, *(row(more, variant) for variant in variants), weaker]
+
+
+assert __doc__
+SWEEP = Sweep(
+    name="energy",
+    question=__doc__.splitlines()[0],
+    rows=rows,
+    default_rows=("Ref.", "+MN-*"),
+    scientific=("data.added", "objectives.weights"),
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(SWEEP, precision_recall.report))

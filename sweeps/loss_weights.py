@@ -1,0 +1,40 @@
+"""Where lies the border of the collapse between self-supervised weights and added excerpts?
+
+The weights of timbre, percussion and geometric times a common factor (rows SSx0.3; 1 is that of
+the preset), against the number of MusicNet excerpts added to a batch: none, and a half to twice as
+many as labelled ones.
+"""
+
+from analysis import results
+from ssmpe.cli import main
+from ssmpe.config import TrialConfig
+from ssmpe.deltas import added, self_supervised_scaled
+from ssmpe.sweep import Row, Sweep, row
+
+FACTORS = (0.1, 0.3, 1.0, 2.0)
+RATIOS = (0.5, 1.0, 2.0)
+
+
+def rows(base: TrialConfig) -> list[Row]:
+    """Every factor in the closed condition and with every count."""
+    counts = [added(base, "MusicNet/train", ratio) for ratio in RATIOS]
+    table = []
+    for factor in FACTORS:
+        scaled = self_supervised_scaled(base, factor)
+        # with the preset's own weights, rows are named as in other sweeps: Ref., +MN-16
+        first = () if factor == 1 else (scaled,)
+        table.append(row(scaled))
+        table += [row(*first, count) for count in counts]
+    return table
+
+
+assert __doc__
+SWEEP = Sweep(
+    name="loss_weights",
+    question=__doc__.splitlines()[0],
+    rows=rows,
+    scientific=("data.added", "objectives.weights"),
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(SWEEP, results.report))

@@ -1,0 +1,36 @@
+"""What does each self-supervised objective bring under closed conditions, alone and with others?
+
+Paper section 3.3: the supervised objective alone, with each of timbre, percussion (invariance) and
+geometric (equivariance), with each pair of them, and with all three (Ref.). Nothing is added.
+"""
+
+from itertools import combinations
+
+from analysis import results
+from ssmpe.cli import main
+from ssmpe.config import TrialConfig
+from ssmpe.deltas import REFERENCE, SELF_SUPERVISED, supervised_only, with_objective
+from ssmpe.sweep import Row, Sweep, row
+
+
+def rows(base: TrialConfig) -> list[Row]:
+    """Eight rows: every subset of the three objectives, named after what is in it."""
+    alone = supervised_only(base)
+    table = [row(alone)]
+    for count in (1, 2):
+        for names in combinations(SELF_SUPERVISED, count):
+            deltas = [with_objective(base, name) for name in names]
+            table.append(Row(row(*deltas).name, (alone, *deltas)))
+    return [*table, row(REFERENCE)]
+
+
+assert __doc__
+SWEEP = Sweep(
+    name="objectives",
+    question=__doc__.splitlines()[0],
+    rows=rows,
+    scientific=("objectives.weights",),
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(SWEEP, results.report))

@@ -1,0 +1,216 @@
+"""The experiments under sweeps/: their rows at every scale, and all of them really run."""
+
+import csv
+import importlib
+from pathlib import Path
+
+import pytest
+from mlflow.artifacts import download_artifacts
+
+from ssmpe.cli import main
+from ssmpe.config import TrialConfig
+from ssmpe.presets import PRESETS, paper, tiny
+from ssmpe.sweep import Sweep, differences
+from ssmpe.tracking import schema
+from tests import sweeping
+
+NAMES = ("objectives", "additional_data", "energy", "distribution", "loss_weights")
+SWEEPS: dict[str, Sweep] = {name: importlib.import_module(f"sweeps.{name}").SWEEP for name in NAMES}
+FACTORS = {"supervised": 1.0, "timbre": 0.25, "percussion": 0.25, "geometric": 0.25}
+"""weights of the preset tiny relative to the paper's, which are 1"""
+
+# all rows of all sweeps as one sweep, of batches small enough for one core
+EVERYTHING = f'''
+"""Does every row run?"""
+import importlib
+from analysis import precision_recall
+from ssmpe.cli import main
+from ssmpe.sweep import Row, Sweep
+
+def rows(base):
+    small = base.replace({{"data.labelled_excerpts": 2}})
+    sweeps = [importlib.import_module("sweeps." + name).SWEEP for name in {NAMES}]
+    return list({{r.name: r for sweep in sweeps for r in sweep.rows(small)}}.values())
+
+SWEEP = Sweep("everything", __doc__.strip(), rows)
+if __name__ == "__main__":
+    raise SystemExit(main(SWEEP, precision_recall.report))
+'''
+SCORED = "GuitarSet/00"
+"""a set of two tracks"""
+BRIEF = (
+    *("--set", "data.labelled_excerpts=2"),
+    *("--set", "data.evaluation=[]"),
+    *("--set", f"data.validation={SCORED}"),
+    *("--set", "geometry.excerpt_seconds=0.4"),
+    *("--set", "training.n_batches=20"),
+    *("--set", "training.validate_every=20"),
+    *("--set", "training.warmup_batches=5"),
+)
+TELLING = (
+    *("+timbre+geometric", "Ref.", "+NS-4", "+FMA-4", "+MN-4+energy", "+MN-4+sparsity"),
+    *("T1", "T1/T2", "T1/T2+EG", "SSx0.3+MN-2"),
+)
+"""rows that differ in more than a number"""
+
+
+def configs(name: str, base: TrialConfig) -> dict[str, TrialConfig]:
+    return {r.name: r.apply(base) for r in SWEEPS[name].select(base, ["*"])}
+
+
+@pytest.mark.parametrize("preset", ["tiny", "paper"])
+@pytest.mark.parametrize("name", NAMES)
+def test_dry_run(name, preset, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(SWEEPS[name], None, ["--preset", preset, "--rows", "*", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert SWEEPS[name].question.split()[0] in said
+    rows = configs(name, PRESETS[preset]())
+    assert f"{len(rows)} trials (seeds 0)" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_vary_what_the_sweep_calls_scientific(name):
+    sweep = SWEEPS[name]
+    assert sweep.name == name
+    assert sweep.select(tiny())
+    varied = {path for c in configs(name, tiny()).values() for path in differences(c, tiny())}
+    assert all(path.startswith(sweep.scientific) for path in varied)
+    for scientific in sweep.scientific:
+        assert any(path.startswith(scientific) for path in varied), scientific
+
+
+def test_a_row_s_name_means_the_same_trial_in_every_sweep():
+    known = configs("objectives", tiny())
+    for name in NAMES[1:]:
+        for row, config in configs(name, tiny()).items():
+            assert known.setdefault(row, config) == config
+    sample_count = importlib.import_module("sweeps.sample_count").SWEEP
+    shared = {r.name: r.apply(tiny()) for r in sample_count.select(tiny(), ["*"])}
+    assert known.keys() & shared.keys() >= {"supervised", "Ref.", "+MN-8", "+NS-8", "+FMA-8"}
+    assert all(known[row] == shared[row] for row in known.keys() & shared.keys())
+
+
+def test_objectives_are_all_subsets_of_the_three():
+    rows = configs("objectives", tiny())
+    assert len(rows) == 8
+    assert set(rows) >= {"supervised", "+timbre", "+timbre+geometric", "Ref."}
+    for row, config in rows.items():
+        wanted = {"Ref.": "timbre+percussion+geometric", "supervised": ""}.get(row, row)
+        names = ["supervised", *filter(None, wanted.split("+"))]
+        assert config.objectives.weights == {n: FACTORS[n] for n in names}
+
+
+def test_additional_data_adds_twice_the_labelled_excerpts():
+    rows = configs("additional_data", paper())
+    assert rows["+MN-16"].data.added == {"MusicNet/train": 16}
+    assert rows["+NS-16"].data.added == {"NSynth/train": 16}
+    assert rows["+FMA-16"].data.added == {"FMA/train": 16}
+    assert [r.name for r in SWEEPS["additional_data"].select(tiny())] == [
+        *("Ref.", "+MN-8", "+NS-8", "+FMA-8")
+    ]
+
+
+@pytest.mark.parametrize(("base", "unit"), [(paper(), 1.0), (tiny(), 0.25)], ids=["paper", "tiny"])
+def test_energy_is_weighted_like_the_self_supervised_objectives(base, unit):
+    rows = configs("energy", base)
+    plain = f"+MN-{2 * base.data.labelled_excerpts}"
+    for suffix, energy, sparsity in (
+        *(("", 0, 0), ("+EG", 1, 1), ("+energy", 1, 0), ("+sparsity", 0, 1)),
+        *(("+EGx0.1", 0.1, 0.1), ("+EGx3", 3, 3), ("+energy+sparsityx0.3", 1, 0.3)),
+    ):
+        config = rows[plain + suffix]
+        assert config.data.added == {"MusicNet/train": 2 * base.data.labelled_excerpts}
+        assert config.objectives.content_on == "unlabelled"
+        weights = config.objectives.weights
+        assert weights.get("energy", 0.0) == pytest.approx(energy * unit)
+        assert weights.get("sparsity", 0.0) == pytest.approx(sparsity * unit)
+        assert weights["timbre"] == unit
+
+
+@pytest.mark.parametrize(("base", "count"), [(paper(), 10), (tiny(), 5)], ids=["paper", "tiny"])
+def test_distribution_divides_the_training_pieces(base, count):
+    rows = configs("distribution", base)
+    assert list(rows) == ["T1", "T1/T2", "T1/T2+EG"]
+    assert {c.data.labelled for c in rows.values()} == {"URMP/T1"}
+    assert [c.data.added for c in rows.values()] == [{}, *[{"URMP/T2": count}] * 2]
+    assert "energy" in rows["T1/T2+EG"].objectives.weights
+
+
+def test_loss_weights_are_a_grid():
+    rows = configs("loss_weights", paper())
+    grid = {
+        (c.objectives.weights["timbre"], sum(c.data.added.values())): row for row, c in rows.items()
+    }
+    assert sorted(grid) == [(w, n) for w in (0.1, 0.3, 1.0, 2.0) for n in (0, 4, 8, 16)]
+    assert (grid[0.3, 16], grid[1.0, 0], grid[1.0, 4]) == ("SSx0.3+MN-16", "Ref.", "+MN-4")
+    for c in rows.values():
+        weights = c.objectives.weights
+        assert weights["supervised"] == 1.0
+        assert weights["timbre"] == weights["percussion"] == weights["geometric"]
+
+
+def run_rows(folder: Path, *patterns: str) -> str:
+    """Output of a real sweep of such rows of all sweeps together."""
+    script = folder / "everything.py"
+    script.write_text(EVERYTHING)
+    code, output = sweeping.run(folder, script, *BRIEF, "--rows", ",".join(patterns))
+    assert code == 0, output
+    return output
+
+
+@pytest.fixture(scope="module")
+def telling(world, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("telling")
+    return folder, run_rows(folder, *TELLING)
+
+
+def check_trials(folder: Path, rows: set[str]) -> None:
+    trials = sweeping.runs(folder, "trial")
+    assert {t.data.tags[schema.ROW] for t in trials} == rows
+    for trial in trials:
+        assert trial.data.tags[schema.END_REASON] == "completed"
+        weights = {p for p in trial.data.params if p.startswith("objectives.weights.")}
+        logged = {m for m in trial.data.metrics if m.startswith("loss/")} - {schema.TOTAL_LOSS}
+        assert {f"objectives.weights.{m.removeprefix('loss/')}" for m in logged} == weights
+
+
+def test_telling_rows_run(telling):
+    check_trials(telling[0], set(TELLING))
+
+
+@pytest.mark.long
+def test_every_row_runs(world, tmp_path):
+    run_rows(tmp_path, "*")
+    base = tiny().replace({"data.labelled_excerpts": 2})
+    check_trials(tmp_path, {row for name in NAMES for row in configs(name, base)})
+
+
+def test_the_figures_and_tables_are_drawn_and_logged(telling):
+    folder, output = telling
+    (parent,) = sweeping.runs(folder, "sweep")
+    logged = sweeping.client(folder).list_artifacts(parent.info.run_id, schema.FIGURES_ARTIFACTS)
+    names = {Path(file.path).name for file in logged}
+    assert names >= {"results.md", "results.tex", "results.csv", "curves.png"}
+    assert "precision_recall.svg" in names
+    for name in names:
+        assert f"/{sweeping.sweep_name(output)}/{name}" in output
+
+
+def test_every_track_s_scores_are_logged_and_average_to_the_metrics(telling, tmp_path):
+    folder, _ = telling
+    trial = next(t for t in sweeping.runs(folder, "trial") if t.data.tags[schema.ROW] == "T1/T2")
+    path = download_artifacts(
+        run_id=trial.info.run_id,
+        artifact_path=f"{schema.SCORES_ARTIFACTS}/GuitarSet-00.csv",
+        dst_path=str(tmp_path),
+        tracking_uri=f"sqlite:///{folder / 'results' / 'mlflow.db'}",
+    )
+    with open(path, newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert len(lines) == len({line["track"] for line in lines}) == 2
+    assert {line["batch"] for line in lines} == {"20"}
+    for measure in ("f1", "precision", "recall", "blank_rate", "mean_peak"):
+        mean = sum(float(line[measure]) for line in lines) / 2
+        assert mean == pytest.approx(trial.data.metrics[f"{SCORED}/{measure}"])
