@@ -139,7 +139,9 @@ def _look(sweep: Sweep, row: str) -> tuple[style.Colour, style.LineStyle]:
 
 
 def _has_own_look(sweep: Sweep, row: str) -> bool:
-    """Whether a row's look is not told by what it adds."""
+    """Whether a row's look is told neither by what it adds nor by its standing as a reference."""
+    if row == REFERENCE_ROW or sweep.of_row(row)[0].supervised_only:
+        return False
     firsts = [sweep.of_row(r)[0] for r in sweep.rows]
     added = [(t.added_set, t.added_excerpts) for t in firsts if t.added_set]
     return not sweep.of_row(row)[0].added_set or len(set(added)) < len(added)

@@ -109,8 +109,11 @@ def _look(sweep: Sweep, row: str) -> tuple[style.Colour, str]:
     """Colour and marker of a row."""
     if row == REFERENCE_ROW:
         return "black", "*"
-    index = [r for r in sweep.rows if r != REFERENCE_ROW].index(row)
-    turn, place = divmod(index, len(style.OKABE_ITO))
+    supervised = [r for r in sweep.rows if sweep.of_row(r)[0].supervised_only]
+    if row in supervised:
+        return style.REFERENCE_COLOUR, "p"
+    named = [r for r in sweep.rows if r != REFERENCE_ROW and r not in supervised]
+    turn, place = divmod(named.index(row), len(style.OKABE_ITO))
     return style.colour(place), style.MARKERS[(place + turn) % len(style.MARKERS)]
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from rich import box
@@ -83,14 +84,14 @@ def markdown(comparison: Comparison) -> str:
 
 
 def latex(comparison: Comparison) -> str:
-    """A table for LaTeX with the package booktabs; its caption says what the data are."""
+    """A table for LaTeX, as wide as the text; its caption says what the data are."""
     head = headings(comparison)
     about = [comparison.sweep.question, *labels.subtitle(comparison.sweep), *reading(comparison)]
     lines = [
-        "% needs \\usepackage{booktabs}",
+        "% needs \\usepackage{booktabs,graphicx}",
         "\\begin{table}",
-        "\\centering\\small",
-        f"\\caption{{{_tex('. '.join(s.rstrip('.') for s in about))}.}}",
+        f"\\caption{{{_tex(' '.join(map(_sentence, about)))}}}",
+        "\\resizebox{\\textwidth}{!}{%",
         f"\\begin{{tabular}}{{l{'r' * (len(head) - 2)}l}}",
         "\\toprule",
         _tex_row(head),
@@ -100,7 +101,7 @@ def latex(comparison: Comparison) -> str:
         title = f"\\textbf{{{_tex(set_name)}}} ({_tex(kind)})"
         lines += ["\\midrule", f"\\multicolumn{{{len(head)}}}{{l}}{{{title}}} \\\\"]
         lines += [_tex_row(cells(r)) for r in comparison.on(set_name)]
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table}", ""])
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}}", "\\end{table}", ""])
 
 
 def comma_separated(comparison: Comparison) -> str:
@@ -168,4 +169,10 @@ def _tex_row(row: Sequence[str]) -> str:
 
 
 def _tex(text: str) -> str:
+    # before a digit at the beginning of a number, a hyphen is a minus
+    text = re.sub(r"(?<![\w.])-(?=\d)", "−", text)
     return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _sentence(text: str) -> str:
+    return text if text[-1] in ".?!" else f"{text}."

@@ -209,6 +209,7 @@ def test_latex_is_a_whole_table(rendered):
     assert len(rows) == 1 + 4 * len(SETS) + 1  # head, rows, what follows the last
     assert {len(re.findall(r"(?<!\\)&", row)) for row in rows[:-1]} == {7}
     assert r"energy \& co" in latex
+    assert re.search(r"& \$-\$0\.\d{3} \[\$-\$0\.\d{3}, ", latex)
     assert r"+MN-8 $^\dagger$" in latex
     assert not set("†±–−·") & set(latex)
     assert latex.count("{") == latex.count("}")
