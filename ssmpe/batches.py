@@ -47,8 +47,10 @@ class BatchMaker:
     def __call__(self, index: int) -> Batch:
         labelled = self._labelled.batch(index, self.config.data.labelled_excerpts)
         drawn = [excerpt for _, excerpt in labelled]
-        for sampler, count in self._added:
+        names = [self.sets.labelled.name] * len(drawn)
+        for source, (sampler, count) in zip(self.sets.added, self._added, strict=True):
             drawn += [excerpt for _, excerpt in sampler.batch(index, count)]
+            names += [source.name] * count
         audio = self._stack(drawn)
         bins = self.hcqt.distinct(audio)
         percussive = None
@@ -59,6 +61,7 @@ class BatchMaker:
             target=self._target(labelled),
             percussive=percussive,
             rms=frame_rms(audio, self.hcqt.geometry.hop_length) if "rms" in self.needs else None,
+            sets=tuple(names),
         )
 
     def _sampler(self, source: LoadedSet, drop_incomplete: bool, use: str = "") -> ExcerptSampler:

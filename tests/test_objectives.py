@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 
@@ -19,6 +21,7 @@ def batch(geometry):
         target=(torch.rand(N_LABELLED, *size, generator=rng) > 0.95).float(),
         percussive=torch.rand(n, geometry.n_harmonics, *size, generator=rng),
         rms=torch.ones(n, N_FRAMES),
+        sets=("labelled",) * N_LABELLED + ("added",) * N_UNLABELLED,
     )
 
 
@@ -62,6 +65,21 @@ class TestContract:
         total.backward()
         assert network.weights.grad is not None
         assert network.weights.grad.abs().sum() > 0
+
+    def test_a_loss_for_every_frame_it_sees(self, name, geometry, batch):
+        seen = []
+
+        def loss(*given):
+            seen.append(REGISTRY[name].loss(*given))
+            return seen[-1]
+
+        config = ObjectivesConfig(weights={name: 1.0})
+        registry = {name: dataclasses.replace(REGISTRY[name], loss=loss)}
+        total, _ = TotalLoss(config, geometry, registry)(Network(), batch, generator)
+        n = {"supervised": N_LABELLED}.get(name, N_LABELLED + N_UNLABELLED)
+        n -= N_LABELLED if REGISTRY[name].on_content else 0
+        assert seen[0].shape == (n, N_FRAMES)
+        torch.testing.assert_close(total, seen[0].mean())
 
     def test_the_weight_scales_it(self, name, geometry, batch):
         config = ObjectivesConfig(weights={name: 2.5})

@@ -181,6 +181,10 @@ def test_the_percussive_view_is_that_of_the_mixed_audio(brief, sets):
     assert batch.percussive.shape == batch.features.shape
 
 
+def test_every_excerpt_is_named_by_its_set(brief, sets):
+    assert make_batch(brief, sets).sets == ("URMP/train", "URMP/train", "NSynth/train")
+
+
 def test_targets_line_up_with_features(brief, sets):
     """Where the truth has a pitch, the first harmonic has more energy than elsewhere."""
     batch = make_batch(brief.replace({"data.labelled_excerpts": 8}), sets)

@@ -1,7 +1,8 @@
 """Objectives in modules named after the property they enforce, and their registry.
 
 The total loss is the sum of ``weight * objective`` over the configured weights. All losses are
-summed over frequency and averaged over time and excerpts (paper section 2.3).
+summed over frequency, which leaves one number per frame, and averaged over time and excerpts
+(paper section 2.3).
 """
 
 from ssmpe.config import OBJECTIVES

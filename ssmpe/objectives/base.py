@@ -19,12 +19,14 @@ class Batch:
         target: (L, F, T) blurred truth of the first L excerpts.
         percussive: (B, H, F, T) features of the excerpts mixed with drums, or None if unused.
         rms: (B, T) frame RMS of the audio, or None if unused.
+        sets: name of the set of each excerpt (B names), or () if unused.
     """
 
     features: Tensor
     target: Tensor
     percussive: Tensor | None = None
     rms: Tensor | None = None
+    sets: tuple[str, ...] = ()
 
     @property
     def n_labelled(self) -> int:
@@ -66,6 +68,7 @@ class Outputs:
 
 MakeView = Callable[[Batch, GeometryConfig, torch.Generator], View]
 Loss = Callable[[Batch, Outputs, GeometryConfig], Tensor]
+"""losses (n, T) of the frames of the n excerpts that the term sees, summed over frequency"""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Objective:
     """A named term of the loss.
 
     Attributes:
-        loss: scalar from the batch and the outputs.
+        loss: of every frame, from the batch and the outputs; the term is its mean.
         make_view: how to make the view it needs, or None.
         on_content: it sees the excerpts that ``content_on`` names; skipped if there are none.
         needs: fields of the batch, made only if an active objective needs them.
@@ -87,16 +90,16 @@ class Objective:
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:
-    """Binary cross-entropy (B, F, T), summed over frequency, averaged over excerpts and time."""
+    """Binary cross-entropy of (B, F, T), summed over frequency: (B, T)."""
     terms = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    return terms.sum(dim=-2).mean()
+    return terms.sum(dim=-2)
 
 
 def bce_positive(logits: Tensor, target: Tensor) -> Tensor:
     """The half of the cross-entropy that asks for salience: -target * log(salience)."""
-    return (target * F.softplus(-logits)).sum(dim=-2).mean()
+    return (target * F.softplus(-logits)).sum(dim=-2)
 
 
 def bce_negative(logits: Tensor, target: Tensor) -> Tensor:
     """The half that punishes salience: -(1 - target) * log(1 - salience)."""
-    return ((1.0 - target) * F.softplus(logits)).sum(dim=-2).mean()
+    return ((1.0 - target) * F.softplus(logits)).sum(dim=-2)

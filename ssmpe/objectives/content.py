@@ -16,12 +16,12 @@ TEMPERATURE = 0.1
 
 
 def entropy(salience: Tensor) -> Tensor:
-    """Salience (B, F, T) to the mean over frames of the sum over bins of -p log p."""
-    return torch.special.entr(salience).sum(dim=-2).mean()
+    """Salience (B, F, T) to the sum over bins of -p log p, (B, T)."""
+    return torch.special.entr(salience).sum(dim=-2)
 
 
 def content(logits: Tensor, g: GeometryConfig, sounding: Tensor | None = None) -> Tensor:
-    """Asks for the strongest peak of every frame, drawn as a Gaussian of height 1.
+    """Loss (B, T) that asks for the strongest peak of every frame, drawn as a Gaussian of height 1.
 
     Args:
         logits: (B, F, T).
@@ -37,12 +37,13 @@ def content(logits: Tensor, g: GeometryConfig, sounding: Tensor | None = None) -
 
 
 def contrastive(salience: Tensor) -> Tensor:
-    """Tells every excerpt's frames (B, F, T) from the same frames of the other excerpts."""
+    """Loss (B, T) that tells an excerpt's frames (B, F, T) from the same frames of the others."""
     frames = F.normalize(salience.permute(2, 0, 1), dim=-1)
     similarities = frames @ frames.transpose(1, 2) / TEMPERATURE
     identity = torch.arange(salience.shape[0], device=salience.device)
     labels = identity.expand(similarities.shape[0], -1)
-    return F.cross_entropy(similarities.flatten(0, 1), labels.flatten())
+    # (T, B, B): the classes of a frame are the excerpts, which cross_entropy wants in the middle
+    return F.cross_entropy(similarities.transpose(1, 2), labels, reduction="none").T
 
 
 def _entropy(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:

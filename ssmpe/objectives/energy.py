@@ -12,7 +12,7 @@ def _energy(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:
 
 
 def _sparsity(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:
-    return out.salience[out.rows].sum(dim=-2).mean()
+    return out.salience[out.rows].sum(dim=-2)
 
 
 def _support(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:

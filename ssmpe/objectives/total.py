@@ -67,7 +67,7 @@ class TotalLoss:
                 continue
             name = objective.name
             out = Outputs(logits, salience, targets, rows, views.get(name), view_logits.get(name))
-            value = objective.loss(batch, out, self.geometry)
+            value = objective.loss(batch, out, self.geometry).mean()
             total = total + weight * value
             values[name] = value.detach()
         return total, values

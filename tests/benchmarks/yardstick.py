@@ -120,10 +120,10 @@ class PlainStep:
         geometric = GeometricTransform.draw(len(audio), features.shape[-1], g, rng)
         equalized = random_equalization(features, g, rng)
         losses = {
-            "supervised": bce(logits, target),
-            "timbre": bce(self.network(equalized), salience),
-            "percussion": bce(self.network(percussive), salience),
-            "geometric": bce(self.network(geometric(features)), geometric(salience)),
+            "supervised": bce(logits, target).mean(),
+            "timbre": bce(self.network(equalized), salience).mean(),
+            "percussion": bce(self.network(percussive), salience).mean(),
+            "geometric": bce(self.network(geometric(features)), geometric(salience)).mean(),
         }
         total = torch.stack(list(losses.values())).sum()
         self.optimizer.zero_grad()
