@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -34,6 +35,10 @@ OBJECTIVES = (
 
 OPEN = ("objectives.weights", "data.added", "data.max_hours", "data.options")
 """Mappings that take new keys"""
+
+LATER: Mapping[str, Any] = {"training.parent": ""}
+"""Settings that have been added since trials are stored -> the value under which a trial is what it
+was before: with that they are no part of its identity, so that earlier runs are found again"""
 
 
 @dataclass(frozen=True)
@@ -234,6 +239,8 @@ class TrainingConfig:
     weight_decay: float = 0.01
     mixed_precision: bool = True
     """autocast on a GPU; without effect on a CPU"""
+    parent: str = ""
+    """identity of the trial whose best weights this one starts from; "": random weights"""
 
     def __post_init__(self) -> None:
         require(self.n_batches >= 1, "training.n_batches", self.n_batches, "at least 1")
@@ -246,6 +253,8 @@ class TrainingConfig:
         require(self.warmup_batches >= 0, "training.warmup_batches", self.warmup_batches, "from 0")
         require(self.clip_norm > 0, "training.clip_norm", self.clip_norm, "above 0")
         require(self.weight_decay >= 0, "training.weight_decay", self.weight_decay, "from 0")
+        ok = re.fullmatch(r"([0-9a-f]{12})?", self.parent) is not None
+        require(ok, "training.parent", self.parent, "a trial's identity, 12 hexadecimal digits")
 
 
 @dataclass(frozen=True)
@@ -280,7 +289,12 @@ class TrialConfig:
     @property
     def identity(self) -> str:
         """12 hexadecimal digits that depend on the configuration alone."""
-        text = json.dumps(self.to_dict(), sort_keys=True)
+        values = self.to_dict()
+        for path, before in LATER.items():
+            group, name = path.split(".")
+            if values[group][name] == before:
+                del values[group][name]
+        text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def flat(self) -> dict[str, Any]:

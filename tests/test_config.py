@@ -2,9 +2,16 @@ import dataclasses
 
 import pytest
 
-from ssmpe.config import OBJECTIVES, DataConfig, GeometryConfig, ObjectivesConfig, TrialConfig
+from ssmpe.config import (
+    LATER,
+    OBJECTIVES,
+    DataConfig,
+    GeometryConfig,
+    ObjectivesConfig,
+    TrialConfig,
+)
 from ssmpe.errors import UserError
-from ssmpe.presets import PRESETS, preset
+from ssmpe.presets import PRESETS, preset, tiny
 
 
 def test_plain_data_and_back():
@@ -14,9 +21,22 @@ def test_plain_data_and_back():
 
 
 def test_identity_is_stable():
-    """A change of this value orphans every stored run: it must be meant."""
-    assert TrialConfig().identity == TrialConfig.from_dict(TrialConfig().to_dict()).identity
-    assert len({make().identity for make in PRESETS.values()}) == len(PRESETS)
+    """A change of a value orphans every stored run: it must be meant (see ``LATER``)."""
+    assert {name: make().identity for name, make in PRESETS.items()} == {
+        "tiny": "3ecceb99d5ee",
+        "small": "07c9d1c79810",
+        "paper": "eca6c46ffc37",
+    }
+    assert TrialConfig.from_dict(tiny().to_dict()).identity == tiny().identity
+
+
+def test_what_was_stored_before_a_setting_was_added_is_the_same_trial():
+    for path, before in LATER.items():
+        group, name = path.split(".")
+        stored = tiny().to_dict()
+        assert stored[group].pop(name) == before, path
+        assert TrialConfig.from_dict(stored) == tiny()
+        assert TrialConfig.from_dict(stored).identity == tiny().identity
 
 
 def test_every_setting_is_part_of_the_identity():
@@ -33,6 +53,7 @@ def test_every_setting_is_part_of_the_identity():
         "data.sample_format": "int16",
         "training.seed": 1,
         "training.learning_rate": 1e-4,
+        "training.parent": "0123456789ab",
     }
     identities = {base.replace({path: value}).identity for path, value in changes.items()}
     assert len(identities | {base.identity}) == len(changes) + 1
@@ -75,6 +96,7 @@ def test_frozen():
         ("training.n_batches", 2.5, "2.5"),
         ("training.n_batches", "many", "'many'"),
         ("training.mixed_precision", 1, "1"),
+        ("training.parent", "Ref.", "'Ref.'"),
         ("training", 3, "3"),
         ("training.epochs", 3, "epochs"),
         ("trainings.seed", 3, "trainings"),
