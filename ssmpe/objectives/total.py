@@ -1,6 +1,7 @@
 """The weighted sum of the active objectives, and the passes of the network that it takes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,6 +12,33 @@ from ssmpe.objectives.base import Batch, Objective, Outputs, View
 FUSED_NUMBERS = 1_000_000
 """of a batch's features, up to which one pass for all views is faster on CPUs: small passes waste
 time between operations, large ones overflow the caches"""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term of the loss of a batch.
+
+    Attributes:
+        frames: losses (n, T) of the n excerpts that it sees, unweighted.
+        value: their mean.
+        first: the excerpt of the batch that is the first of those n.
+        out: the outputs that it was computed from.
+    """
+
+    name: str
+    weight: float
+    frames: Tensor
+    value: Tensor
+    first: int
+    out: Outputs
+
+
+def total_of(terms: Sequence[Term]) -> Tensor:
+    """The weighted sum."""
+    total = torch.zeros(())
+    for term in terms:
+        total = total + term.weight * term.value
+    return total
 
 
 class TotalLoss:
@@ -43,7 +71,17 @@ class TotalLoss:
         batch: Batch,
         generator: Callable[[str], torch.Generator],
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The total, and every term unweighted and detached.
+        """The total, and every term unweighted and detached; arguments as ``terms_of``."""
+        terms = self.terms_of(network, batch, generator)
+        return total_of(terms), {term.name: term.value.detach() for term in terms}
+
+    def terms_of(
+        self,
+        network: Callable[[Tensor], Tensor],
+        batch: Batch,
+        generator: Callable[[str], torch.Generator],
+    ) -> list[Term]:
+        """The terms that are active on a batch.
 
         Args:
             network: features (N, H, F, T) to logits (N, F, T).
@@ -60,17 +98,16 @@ class TotalLoss:
         targets = salience.detach() if self.config.stop_gradient else salience
         first = 0 if self.config.content_on == "all" else batch.n_labelled
         rows = slice(first, batch.features.shape[0])
-        total = logits.new_zeros(())
-        values = {}
+        terms = []
         for objective, weight in self.terms:
             if objective.on_content and rows.start >= rows.stop:
                 continue
             name = objective.name
             out = Outputs(logits, salience, targets, rows, views.get(name), view_logits.get(name))
-            value = objective.loss(batch, out, self.geometry).mean()
-            total = total + weight * value
-            values[name] = value.detach()
-        return total, values
+            frames = objective.loss(batch, out, self.geometry)
+            first = rows.start if objective.on_content else 0
+            terms.append(Term(name, weight, frames, frames.mean(), first, out))
+        return terms
 
     def _forward(
         self, network: Callable[[Tensor], Tensor], batch: Batch, views: Mapping[str, View]
