@@ -1,7 +1,9 @@
 """Reads sweeps from an MLflow store by the names of the tracking schema."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 """runs asked for at a time"""
+_kept: ContextVar[dict[tuple[str, str], Sweep] | None] = ContextVar("kept", default=None)
+"""sweeps read so far by URI and name, within ``read_once``"""
 _TRIAL_TAGS = (schema.ROW, schema.SEED, schema.ADDED_SET, schema.ADDED_EXCERPTS)
 _TRIAL_PARAMS = (
     "data.labelled",
@@ -32,6 +36,16 @@ def default_uri() -> str:
     return f"sqlite:///{Path('results').resolve() / 'mlflow.db'}"
 
 
+@contextmanager
+def read_once() -> Iterator[None]:
+    """While it lasts, no sweep is read twice: the figures of a report show one state of it."""
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
     """A sweep with all its curves.
 
@@ -44,6 +58,17 @@ def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
         UserError: there is no store at the URI, it holds no such sweep, the sweep has not finished
             (unless ``partial``), or none of its trials has.
     """
+    kept = _kept.get()
+    sweep = kept.get((uri, name)) if kept else None
+    if sweep is None:
+        sweep = _read(uri, name)
+        if kept is not None:
+            kept[uri, name] = sweep
+    _check_finished(sweep, partial)
+    return sweep
+
+
+def _read(uri: str, name: str) -> Sweep:
     client = connect(uri)
     with one_line_errors(uri):
         parents = _parents(client, uri)
@@ -52,7 +77,7 @@ def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
         parent = parents[_names(parents).index(name)]
         trials = in_table_order(_trial(client, child) for child in _children(client, parent))
     tags = parent.data.tags
-    sweep = Sweep(
+    return Sweep(
         name=name,
         script=tags.get(schema.SCRIPT, ""),
         question=tags.get(schema.QUESTION, ""),
@@ -60,11 +85,11 @@ def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
         data=tags.get(schema.DATA, ""),
         state=tags.get(schema.STATE, "running"),
         run_id=parent.info.run_id,
+        experiment_id=parent.info.experiment_id,
+        params=parent.data.params,
         planned=_planned(parent),
         trials=trials,
     )
-    _check_finished(sweep, partial)
-    return sweep
 
 
 def sweep_names(uri: str) -> tuple[str, ...]:

@@ -98,6 +98,8 @@ class Sweep:
     Attributes:
         data: what the data are, in words, or the data root's path.
         state: running, finished, failed (a trial has, or the sweep itself) or interrupted.
+        experiment_id: MLflow experiment of its runs.
+        params: what its run has as parameters: versions, hardware, rows, seeds.
         planned: number of trials it was to have.
         trials: supervised-only row first, then closed rows, then by added set and count.
     """
@@ -109,6 +111,8 @@ class Sweep:
     data: str
     state: str
     run_id: str
+    experiment_id: str
+    params: Mapping[str, str]
     planned: int
     trials: tuple[Trial, ...]
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ class Options:
         concurrent: trials at a time; None: as many as the resources allow.
         gpus_per_trial: None: one if there is any.
         resume: name of a sweep to continue, or None.
+        command: what was typed, for a shell.
     """
 
     preset: str
@@ -50,6 +52,7 @@ class Options:
     dry_run: bool
     resume: str | None
     early_stop: bool
+    command: str
 
 
 def parse(question: str, prog: str, arguments: Sequence[str]) -> Options:
@@ -84,6 +87,7 @@ def parse(question: str, prog: str, arguments: Sequence[str]) -> Options:
         dry_run=given.dry_run,
         resume=given.resume,
         early_stop=not given.no_early_stop,
+        command=shlex.join(["python", prog, *arguments]),
     )
 
 

@@ -80,6 +80,16 @@ def test_curves_equal_the_store(uri):
         assert trial.last_step == 300
 
 
+def test_a_sweep_is_read_once_where_that_is_asked_for(uri):
+    with store.read_once():
+        first = store.read_sweep(uri, "three-seeds")
+        assert store.read_sweep(uri, "three-seeds") is first
+        store.read_sweep(uri, "running", partial=True)
+        with pytest.raises(UserError, match="has not finished"):
+            store.read_sweep(uri, "running")
+    assert store.read_sweep(uri, "three-seeds") is not first
+
+
 def test_table_equals_the_store(uri, rendered):
     lines = list(csv.DictReader(rendered.table_csv.open(encoding="utf-8")))
     assert len(lines) == 6 * len(SETS)

@@ -46,7 +46,9 @@ def sweep_of(
     trials = in_table_order(trial_of(i, sets, batches) for i in invented)
     name = "sample_count-20251122-133700"
     data = "embedded world (tiny)"
-    return Sweep(name, "sample_count", "?", "tiny", data, state, "run", len(trials), trials)
+    return Sweep(
+        name, "sample_count", "?", "tiny", data, state, "run", "1", {}, len(trials), trials
+    )
 
 
 def small() -> Sweep:

@@ -49,8 +49,8 @@ def trial(
 
 
 def sweep(*trials: Trial, planned: int = 0, state: str = "finished") -> Sweep:
-    name = ("name", "script", "question", "preset", "data", state, "run")
-    return Sweep(*name, planned, in_table_order(trials))
+    name = ("name", "script", "question", "preset", "data", state, "run", "1")
+    return Sweep(*name, {}, planned, in_table_order(trials))
 
 
 def test_spread_of_known_values():

@@ -1,5 +1,6 @@
 import fnmatch
 import json
+import shlex
 
 import pytest
 
@@ -151,6 +152,10 @@ class TestOptions:
             parse(*arguments)
         assert arguments[0] in str(error.value)
         assert "\n" not in str(error.value)
+
+    def test_command_can_be_typed_again(self):
+        typed = ["--rows", "+MN-*,Ref.", "--set", "training.n_batches=3"]
+        assert shlex.split(parse(*typed).command)[2:] == typed
 
     def test_help_begins_with_the_question(self, capsys):
         with pytest.raises(SystemExit) as ended:

@@ -20,7 +20,7 @@ from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.connection import connect
 from ssmpe.tracking.tracker import Tracker, check_server, local_uri
-from ssmpe.tracking.ui import run_url, ui_command
+from ssmpe.tracking.ui import run_url, trial_url, ui_command
 
 WAIT = 30.0
 """seconds that a store on this machine certainly needs less than"""
@@ -325,4 +325,7 @@ def test_the_interface_is_opened_on_the_trials_of_the_sweep(
     found = MlflowClient(uri).search_runs([experiment], wanted, order_by=[f"{order} ASC"])
     assert [run.info.run_name for run in found] == ["closed"]
     assert run_url("https://runs.example.org/", "7", "s").startswith("https://runs.example.org/#/")
+    assert (
+        trial_url("sqlite:///x.db", "7", "abc") == "http://127.0.0.1:5000/#/experiments/7/runs/abc"
+    )
     assert ui_command("https://runs.example.org").endswith("webbrowser https://runs.example.org")

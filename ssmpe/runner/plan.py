@@ -31,6 +31,7 @@ class Plan:
         early_stop: whether collapsed trials are stopped.
         threads: CPU threads of a trial; part of what makes a resume exact.
         gpus_per_trial, concurrent: None: no limit of concurrency.
+        command: with which it was begun; "" of sweeps of early versions.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Plan:
     gpus_per_trial: float
     concurrent: int | None
     trials: tuple[Trial, ...]
+    command: str = ""
 
     def save(self, results: Path) -> None:
         """Write the plan; refuses a name that is taken (UserError)."""

@@ -89,6 +89,7 @@ def make_plan(
         gpus_per_trial=gpus,
         concurrent=options.concurrent,
         trials=tuple(trials),
+        command=options.command,
     )
 
 
@@ -135,6 +136,7 @@ def sweep_params(plan: Plan) -> dict[str, str]:
         "hardware.machine": platform.machine(),
         "hardware.threads_per_trial": str(plan.threads),
         "hardware.gpus_per_trial": f"{plan.gpus_per_trial:g}",
+        "command": plan.command,
         "early_stop": str(plan.early_stop),
         "rows": ", ".join(dict.fromkeys(t.row for t in plan.trials)),
         "seeds": ", ".join(str(s) for s in dict.fromkeys(t.seed for t in plan.trials)),

@@ -34,8 +34,6 @@ def run_url(uri: str, experiment_id: str, sweep: str) -> str:
     with all trials hidden under the sweep. Asked for an order other than by date, it lists the
     trials themselves.
     """
-    is_server = uri.startswith(("http://", "https://"))
-    server = uri.rstrip("/") if is_server else f"http://127.0.0.1:{PORT}"
     query = urlencode(
         {
             "workflowType": "machine_learning",
@@ -46,4 +44,15 @@ def run_url(uri: str, experiment_id: str, sweep: str) -> str:
             f"and tags.`{schema.KIND}` = '{schema.KIND_TRIAL}'",
         }
     )
-    return f"{server}/#/experiments/{experiment_id}/runs?{query}"
+    return f"{_server(uri)}/#/experiments/{experiment_id}/runs?{query}"
+
+
+def trial_url(uri: str, experiment_id: str, run_id: str) -> str:
+    """Return the link to the page of one run, a trial's or a sweep's own."""
+    return f"{_server(uri)}/#/experiments/{experiment_id}/runs/{run_id}"
+
+
+def _server(uri: str) -> str:
+    """Address of the interface: the store's own, or that of the server ``ui_command`` starts."""
+    is_server = uri.startswith(("http://", "https://"))
+    return uri.rstrip("/") if is_server else f"http://127.0.0.1:{PORT}"
