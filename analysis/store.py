@@ -89,6 +89,7 @@ def _read(uri: str, name: str) -> Sweep:
         params=parent.data.params,
         planned=_planned(parent),
         trials=trials,
+        seconds=_seconds(parent),
     )
 
 
@@ -178,7 +179,15 @@ def _trial(client: "MlflowClient", run: "Run") -> Trial:
         collapsed_at=json.loads(tags.get(schema.COLLAPSED_AT, "{}")),
         curves={metric: _curve(client, run_id, metric) for metric in run.data.metrics},
         params=run.data.params,
+        started=run.info.start_time / 1000,
+        seconds=_seconds(run),
     )
+
+
+def _seconds(run: "Run") -> float:
+    """From a run's begin to its end; NaN if it has none."""
+    begin, end = run.info.start_time, run.info.end_time
+    return float("nan") if end is None else (end - begin) / 1000
 
 
 def _curve(client: "MlflowClient", run_id: str, metric: str) -> Curve:

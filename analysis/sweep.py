@@ -40,6 +40,8 @@ class Trial:
         collapsed_at: set -> batch from which it was blank to the end, or None if it was not.
         curves: by metric, named as ``schema.set_metric`` and ``schema.loss_metric`` name them.
         params: configuration, dotted path -> text.
+        started: when its run was begun, in seconds since 1970.
+        seconds: from then to its run's end; NaN while it is running.
     """
 
     run_id: str
@@ -51,6 +53,8 @@ class Trial:
     collapsed_at: Mapping[str, int | None]
     curves: Mapping[str, Curve]
     params: Mapping[str, str]
+    started: float = float("nan")
+    seconds: float = float("nan")
 
     @property
     def has_result(self) -> bool:
@@ -102,6 +106,7 @@ class Sweep:
         params: what its run has as parameters: versions, hardware, rows, seeds.
         planned: number of trials it was to have.
         trials: supervised-only row first, then closed rows, then by added set and count.
+        seconds: from the begin of its run to the end; NaN while it is running.
     """
 
     name: str
@@ -115,6 +120,7 @@ class Sweep:
     params: Mapping[str, str]
     planned: int
     trials: tuple[Trial, ...]
+    seconds: float = float("nan")
 
     @property
     def unfinished(self) -> int:

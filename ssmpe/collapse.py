@@ -34,6 +34,13 @@ class Criterion:
 
 
 DEFAULT = Criterion()
+GRACE_SHARE = 0.3
+"""of a trial's batches, before which it is not stopped"""
+
+
+def grace_batches(n_batches: int, share: float = GRACE_SHARE) -> int:
+    """Batches before which a trial of ``n_batches`` is not stopped, whatever its curve."""
+    return max(1, round(share * n_batches))
 
 
 def collapsed_at(

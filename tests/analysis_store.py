@@ -12,6 +12,10 @@ from ssmpe.tracking import schema
 
 SETS = ("URMP/validation", "MusicNet/test", "Bach10/all", "GuitarSet/05")
 N_BATCHES, EVERY = 400, 50
+TRAIN_SECONDS, EVALUATION_SECONDS, START_SECONDS = 10.0, 2.0, 4.0
+"""of a trial without added excerpts: training and evaluation per validation, and its start"""
+AT_A_TIME = 2
+"""trials that run beside each other"""
 WEIGHTS = {"supervised": 1.0, "timbre": 1.0, "percussion": 1.0, "geometric": 1.0}
 
 
@@ -50,8 +54,17 @@ class Invented:
                     values = {"blank_rate": blank}
                 for measure, value in values.items():
                     curves.setdefault(schema.set_metric(name, measure), {})[batch] = value
-        curves[schema.TOTAL_LOSS] = {b: 100 / b for b in range(EVERY, self.last_batch + 1, EVERY)}
+        batches = range(EVERY, self.last_batch + 1, EVERY)
+        curves[schema.TOTAL_LOSS] = {b: 100 / b for b in batches}
+        curves[schema.TRAIN_SECONDS] = dict.fromkeys(batches, TRAIN_SECONDS + self.added)
+        curves[schema.EVALUATION_SECONDS] = dict.fromkeys(batches, EVALUATION_SECONDS)
         return curves
+
+    @property
+    def seconds(self) -> float:
+        """Of its run from begin to end."""
+        validations = self.last_batch // EVERY
+        return START_SECONDS + validations * (TRAIN_SECONDS + self.added + EVALUATION_SECONDS)
 
     def collapsed_at(self, sets: tuple[str, ...]) -> dict[str, int | None]:
         own = self.added_set.split("/")[0]
@@ -104,7 +117,7 @@ def write_sweep(
         experiment_id = client.create_experiment("sample_count", artifacts.as_uri())
     else:
         experiment_id = experiment.experiment_id
-    parent = client.create_run(
+    info = client.create_run(
         experiment_id,
         tags={
             schema.KIND: schema.KIND_SWEEP,
@@ -115,12 +128,19 @@ def write_sweep(
             schema.DATA: data,
             schema.STATE: state,
         },
-    ).info.run_id
+    ).info
+    parent, now = info.run_id, info.start_time / 1000
     rows, seeds = {t.row: None for t in trials}, {str(t.seed): None for t in trials}
     client.log_param(parent, "rows", ", ".join(rows))
     client.log_param(parent, "seeds", ", ".join(seeds))
-    for trial in trials:
-        _write_trial(client, experiment_id, parent, name, trial, sets)
+    ends = [now] * AT_A_TIME
+    for number, trial in enumerate(trials):
+        # a millisecond apart, for their order is that of their begins
+        started = min(ends) + number / 1000
+        _write_trial(client, experiment_id, parent, name, trial, sets, started)
+        ends[ends.index(min(ends))] += trial.seconds
+    if state != "running":
+        client.set_terminated(parent, end_time=round(max(ends) * 1000))
     return parent
 
 
@@ -131,6 +151,7 @@ def _write_trial(
     name: str,
     trial: Invented,
     sets: tuple[str, ...],
+    started: float,
 ) -> None:
     tags = {
         schema.KIND: schema.KIND_TRIAL,
@@ -144,7 +165,8 @@ def _write_trial(
     if trial.end_reason:
         tags[schema.END_REASON] = trial.end_reason
         tags[schema.COLLAPSED_AT] = json.dumps(trial.collapsed_at(sets))
-    run = client.create_run(experiment_id, tags={}).info.run_id
+    begin = round(started * 1000)
+    run = client.create_run(experiment_id, start_time=begin, tags={}).info.run_id
     points = [
         Metric(metric, value, 1000 + batch, batch)
         for metric, curve in trial.curves(sets).items()
@@ -156,3 +178,5 @@ def _write_trial(
         params=[Param(k, v) for k, v in trial.params(sets).items()],
         tags=[RunTag(k, v) for k, v in tags.items()],
     )
+    if trial.end_reason:
+        client.set_terminated(run, end_time=begin + round(trial.seconds * 1000))

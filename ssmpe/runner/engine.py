@@ -12,6 +12,7 @@ from typing import Any
 import ray
 from ray import tune
 
+from ssmpe.collapse import grace_batches
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.runner import reports
 from ssmpe.runner.attempts import next_attempt
@@ -28,8 +29,6 @@ MAX_FAILURES = 2
 KEPT_CHECKPOINTS = 2
 OBJECT_STORE_BYTES = 128 * 2**20
 """trials share data through the page cache, and hardly anything through Ray"""
-GRACE_SHARE = 0.3
-"""of a trial's batches, before which it is not stopped"""
 
 _ENVIRONMENT = {
     # relative paths mean the same in a trial as for the user
@@ -152,7 +151,7 @@ def _scheduler(plan: Plan) -> CollapseASHA | None:
     if not plan.early_stop:
         return None
     n_batches = max(trial.config.training.n_batches for trial in plan.trials)
-    return CollapseASHA(n_batches, max(1, round(GRACE_SHARE * n_batches)))
+    return CollapseASHA(n_batches, grace_batches(n_batches))
 
 
 def _identity(trial: Any) -> str:
