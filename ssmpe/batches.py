@@ -1,5 +1,8 @@
 """Training batches as a pure function of configuration, seed and batch number."""
 
+from dataclasses import dataclass
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,11 +19,39 @@ from ssmpe.seeding import numpy_generator
 from ssmpe.sets import LoadedSet, Sets
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A set that batches draw from.
+
+    Attributes:
+        excerpts, drums: samplers of its excerpts and of the drums to mix with them.
+        count: excerpts in a batch.
+        labelled: indices of the tracks that are learnt from with their annotations.
+    """
+
+    set: LoadedSet
+    excerpts: ExcerptSampler
+    drums: ExcerptSampler
+    count: int
+    labelled: frozenset[int]
+
+
+class _Drawn(NamedTuple):
+    source: _Source
+    track: int
+    excerpt: Excerpt
+
+    @property
+    def labelled(self) -> bool:
+        return self.track in self.source.labelled
+
+
 class BatchMaker:
     """Makes batch number i of a trial: the same one on every worker, before and after a resume.
 
-    Labelled excerpts and drums do not depend on what else is in the batch, so rows of a sweep
-    that differ in added sets see the same labelled excerpts.
+    A set's excerpts and their drums do not depend on what else is in the batch, nor on labels, so
+    rows of a sweep that differ in added sets or in what is labelled of them see the same excerpts.
+    Those with labels come first, whatever set they are of; else sets keep their order.
 
     Args:
         needs: optional fields of the batch that the objectives use.
@@ -31,38 +62,46 @@ class BatchMaker:
     ) -> None:
         self.config, self.sets, self.hcqt = config, sets, hcqt
         self.needs, self.device = needs, device
-        self._labelled = self._sampler(sets.labelled, drop_incomplete=True)
-        counts = [config.data.added[s.name] for s in sets.added]
-        samplers = [self._sampler(s, drop_incomplete=False) for s in sets.added]
-        self._added = list(zip(samplers, counts, strict=True))
-        # drums for a set are drawn for that set alone, so that none hang on what else is added
-        self._drums = [
-            (self._sampler(sets.percussion, drop_incomplete=False, use=name), count)
-            for name, count in [
-                (sets.labelled.name, config.data.labelled_excerpts),
-                *zip(config.data.added, counts, strict=True),
-            ]
-        ]
+        self._sources = [self._labelled_source(), *map(self._added_source, sets.added)]
 
     def __call__(self, index: int) -> Batch:
-        labelled = self._labelled.batch(index, self.config.data.labelled_excerpts)
-        drawn = [excerpt for _, excerpt in labelled]
-        names = [self.sets.labelled.name] * len(drawn)
-        for source, (sampler, count) in zip(self.sets.added, self._added, strict=True):
-            drawn += [excerpt for _, excerpt in sampler.batch(index, count)]
-            names += [source.name] * count
-        audio = self._stack(drawn)
+        drawn = [
+            _Drawn(source, track, excerpt)
+            for source in self._sources
+            for track, excerpt in source.excerpts.batch(index, source.count)
+        ]
+        order = sorted(range(len(drawn)), key=lambda i: not drawn[i].labelled)
+        drawn = [drawn[i] for i in order]
+        audio = self._stack([d.excerpt for d in drawn])
         bins = self.hcqt.distinct(audio)
         percussive = None
         if "percussive" in self.needs:
-            percussive = self._features(bins + self._drum_bins(index))
+            percussive = self._features(bins + self._drum_bins(index, order))
         return Batch(
             features=self._features(bins),
-            target=self._target(labelled),
+            target=self._target([d for d in drawn if d.labelled]),
             percussive=percussive,
             rms=frame_rms(audio, self.hcqt.geometry.hop_length) if "rms" in self.needs else None,
-            sets=tuple(names),
+            sets=tuple(d.source.set.name for d in drawn),
         )
+
+    def _labelled_source(self) -> _Source:
+        own = self.sets.labelled
+        excerpts = self._sampler(own, drop_incomplete=True)
+        tracks = range(len(own.store))
+        return _Source(
+            own, excerpts, self._drums(own), self.config.data.labelled_excerpts, frozenset(tracks)
+        )
+
+    def _added_source(self, own: LoadedSet) -> _Source:
+        share = self.config.data.labelled_share.get(own.name)
+        labelled = own.labelled_tracks(share) if share else frozenset()
+        excerpts = self._sampler(own, drop_incomplete=False)
+        return _Source(own, excerpts, self._drums(own), self.config.data.added[own.name], labelled)
+
+    def _drums(self, own: LoadedSet) -> ExcerptSampler:
+        """Drums for a set are drawn for that set alone, so that none hang on what else is added."""
+        return self._sampler(self.sets.percussion, drop_incomplete=False, use=own.name)
 
     def _sampler(self, source: LoadedSet, drop_incomplete: bool, use: str = "") -> ExcerptSampler:
         identity = ("excerpts", self.config.training.seed, source.name, use)
@@ -76,23 +115,28 @@ class BatchMaker:
     def _features(self, bins: Tensor) -> Tensor:
         return self.hcqt.gather(scaled_decibels(bins))
 
-    def _drum_bins(self, index: int) -> Tensor:
-        """Distinct bins (B, K, T) of drum excerpts at random volumes: the transform is linear."""
-        drums, volumes = [], []
-        for sampler, count in self._drums:
-            drums += [excerpt for _, excerpt in sampler.batch(index, count)]
-            rng = numpy_generator("volume", sampler.identity, index)
-            volumes.append(rng.random((count, 1, 1), dtype=np.float32))
-        volume = torch.from_numpy(np.concatenate(volumes)).to(self.device, non_blocking=True)
-        return self.hcqt.distinct(self._stack(drums)) * volume
+    def _drum_bins(self, index: int, order: list[int]) -> Tensor:
+        """Distinct bins (B, K, T) of drum excerpts at random volumes: the transform is linear.
 
-    def _target(self, drawn: list[tuple[int, Excerpt]]) -> Tensor:
+        Args:
+            order: of the batch's excerpts, as indices of them in the order of the sets.
+        """
+        drums, volumes = [], []
+        for source in self._sources:
+            drums += [excerpt for _, excerpt in source.drums.batch(index, source.count)]
+            rng = numpy_generator("volume", source.drums.identity, index)
+            volumes.append(rng.random((source.count, 1, 1), dtype=np.float32))
+        volume = torch.from_numpy(np.concatenate(volumes)[order])
+        bins = self.hcqt.distinct(self._stack([drums[i] for i in order]))
+        return bins * volume.to(self.device, non_blocking=True)
+
+    def _target(self, drawn: list[_Drawn]) -> Tensor:
         g = self.config.geometry
         times = units.frame_times(g.excerpt_frames, g.hop_length, g.sample_rate)
         targets = []
-        for track, excerpt in drawn:
-            annotation = self.sets.labelled.annotations[track]
-            n_samples = len(self.sets.labelled.store.audio(track))
+        for source, track, excerpt in drawn:
+            annotation = source.set.annotations[track]
+            n_samples = source.set.store.n_samples(track)
             target = excerpt_target(annotation, excerpt.start, times, n_samples, self.config)
             targets.append(target)
         return torch.from_numpy(np.stack(targets)).to(self.device, non_blocking=True)

@@ -1,6 +1,7 @@
 """Named deltas that rows are composed of (row names of the published figures)."""
 
 from statistics import mean
+from typing import Any
 
 from ssmpe.config import TrialConfig
 from ssmpe.sweep import Delta
@@ -12,8 +13,10 @@ SHORT_NAMES = {
     "MedleyDB/all": "MDB",
     "SWD/all": "SWD",
     "MagnaTagATune/all": "MTAT",
+    "GuitarSet/00-04": "GS",
+    "MAESTRO/train": "MAE",
 }
-"""of the unlabelled sets; the first three as in the paper"""
+"""of the added sets; the first three as in the paper"""
 
 SELF_SUPERVISED = ("timbre", "percussion", "geometric")
 """objectives of the closed condition beside the supervised one"""
@@ -36,7 +39,34 @@ def with_objective(base: TrialConfig, name: str) -> Delta:
 def added(base: TrialConfig, set_name: str, ratio: float) -> Delta:
     """Unlabelled excerpts of a set, ``ratio`` times as many as labelled ones: "+MN-16"."""
     count = round(ratio * base.data.labelled_excerpts)
-    return Delta(f"+{SHORT_NAMES[set_name]}-{count}", {"data.added": {set_name: count}})
+    return Delta(f"+{SHORT_NAMES[set_name]}-{count}", {f"data.added.{set_name}": count})
+
+
+def fewer_tracks(base: TrialConfig, count: int) -> Delta:
+    """So many tracks of the labelled set, drawn at random: "5-tracks"."""
+    return Delta(f"{count}-tracks", {f"data.max_tracks.{base.data.labelled}": count})
+
+
+def of_family(base: TrialConfig, family: str, count: int) -> Delta:
+    """So many tracks of one family of instruments, or of mixed ones: "5-strings", "5-mixed"."""
+    part = f"{base.data.labelled}-{family}"
+    return Delta(f"{count}-{family}", {"data.labelled": part, f"data.max_tracks.{part}": count})
+
+
+def labelled_too(base: TrialConfig, *set_names: str) -> Delta:
+    """Further sets with all their labels, the labelled excerpts shared out evenly: "URMP+GS"."""
+    names = (base.data.labelled, *set_names)
+    more, parts = base.data.labelled_excerpts, len(names)
+    first, *others = [max(1, (more + parts - 1 - i) // parts) for i in range(parts)]
+    changes: dict[str, Any] = {"data.labelled_excerpts": first}
+    for name, count in zip(set_names, others, strict=True):
+        changes |= {f"data.added.{name}": count, f"data.labelled_share.{name}": 1.0}
+    return Delta("+".join(SHORT_NAMES.get(n, n.split("/")[0]) for n in names), changes)
+
+
+def with_labels(set_name: str, share: float) -> Delta:
+    """The annotations of a share of an added set's tracks: "-5%"."""
+    return Delta(f"-{100 * share:g}%", {f"data.labelled_share.{set_name}": share})
 
 
 def self_supervised_scaled(base: TrialConfig, factor: float) -> Delta:

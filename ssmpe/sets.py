@@ -11,9 +11,8 @@ from ssmpe.data.annotations import (
     load_annotations,
     save_annotations,
 )
-from ssmpe.data.cap import capped
+from ssmpe.data.cap import capped, capped_in_number, labelled_part
 from ssmpe.data.dataset import Dataset, Track
-from ssmpe.data.excerpts import ExcerptSampler
 from ssmpe.data.registry import Locations, open_dataset, resolve
 from ssmpe.data.store import AudioStore
 from ssmpe.errors import UserError
@@ -30,13 +29,14 @@ class Use:
         name: as in the registry, for example "URMP/train".
         annotated: whether annotations are needed; every file must be usable then.
         sample_rate: Hz
-        max_hours, options, sample_format: as ``DataConfig`` has them.
+        max_hours, max_tracks, options, sample_format: as ``DataConfig`` has them.
     """
 
     name: str
     annotated: bool
     sample_rate: int
     max_hours: float | None = None
+    max_tracks: int | None = None
     options: tuple[tuple[str, bool], ...] = ()
     sample_format: str = "float32"
 
@@ -57,9 +57,12 @@ class Use:
             UserError: as ``resolve`` does.
         """
         found = resolve(self.name, where, dict(self.options))
-        if self.max_hours is None:
-            return found.dataset, found.tracks
-        return found.dataset, capped(found.tracks, self.max_hours)
+        tracks = found.tracks
+        if self.max_hours is not None:
+            tracks = capped(tracks, self.max_hours)
+        if self.max_tracks is not None:
+            tracks = capped_in_number(tracks, self.max_tracks)
+        return found.dataset, tracks
 
 
 @dataclass(frozen=True)
@@ -86,10 +89,25 @@ class LoadedSet:
     annotations: Annotations
     ready: Ready
 
+    def labelled_tracks(self, share: float) -> frozenset[int]:
+        """Indices of a share (0 to 1] of the tracks, those that are learnt from with labels.
+
+        Raises:
+            UserError: one of them has no annotation.
+        """
+        chosen = labelled_part(self.store.tracks, share)
+        bare = sorted(i for i in chosen if self.annotations[i] is None)
+        if bare:
+            raise UserError(
+                f"data.labelled_share.{self.name} = {share:g}: {self.store.tracks[bare[0]].name} "
+                f"has no annotation ({len(bare)} of {len(chosen)} tracks)"
+            )
+        return chosen
+
 
 @dataclass(frozen=True)
 class Sets:
-    """All sets of a trial: to learn from with and without labels, drums, and to be scored on."""
+    """All sets of a trial: the labelled and the added ones, drums, and those to be scored on."""
 
     labelled: LoadedSet
     added: tuple[LoadedSet, ...]
@@ -101,12 +119,14 @@ def use_of(name: str, config: DataConfig, sample_rate: int, *, annotated: bool) 
     """How a trial uses one of its sets."""
     own = tuple((k, v) for k, v in config.options.items() if k.startswith(f"{name.split('/')[0]}/"))
     form = "float32" if annotated else config.sample_format
-    return Use(name, annotated, sample_rate, config.max_hours.get(name), own, form)
+    caps = config.max_hours.get(name), config.max_tracks.get(name)
+    return Use(name, annotated, sample_rate, *caps, own, form)
 
 
 def uses_of(config: DataConfig, sample_rate: int) -> tuple[Use, ...]:
     """All uses of a trial: labelled, added, percussion and evaluated sets, in this order."""
-    names = [(config.labelled, True), *((name, False) for name in config.added)]
+    added = [(name, name in config.labelled_share) for name in config.added]
+    names = [(config.labelled, True), *added]
     names += [(config.percussion, False), *((name, True) for name in config.evaluated_sets)]
     return tuple(dict.fromkeys(use_of(n, config, sample_rate, annotated=a) for n, a in names))
 
@@ -161,9 +181,8 @@ def load_sets(
     """Open the sets of a trial, decoding what the cache does not yet hold.
 
     Raises:
-        UserError: as ``load_use`` does, or a set too small for a batch or without annotations
-            that it would need. Unusable audio of unlabelled sets is skipped and reported by
-            their stores.
+        UserError: as ``load_use`` does, or a set without annotations that it would need.
+            Unusable audio of unlabelled sets is skipped and reported by their stores.
     """
 
     def load(name: str, annotated: bool) -> LoadedSet:
@@ -175,13 +194,13 @@ def load_sets(
     for setting, source in (("labelled", labelled), ("validation", evaluated[0])):
         if None in source.annotations:
             raise UserError(f"data.{setting} = {source.name!r}: that set has no annotations")
-    # refuses a batch larger than the set here, before any trial has started
-    ExcerptSampler(labelled.store, 1, (), drop_incomplete=True).batches_per_epoch(
-        config.labelled_excerpts
-    )
+    added = tuple(load(name, annotated=name in config.labelled_share) for name in config.added)
+    for source in added:
+        if share := config.labelled_share.get(source.name):
+            source.labelled_tracks(share)  # refuses tracks without labels before a trial starts
     return Sets(
         labelled=labelled,
-        added=tuple(load(name, annotated=False) for name in config.added),
+        added=added,
         percussion=load(config.percussion, annotated=False),
         evaluated=evaluated,
     )

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,12 +165,13 @@ class Trainer:
         """Train up to batch ``stop``; mean losses. Sums stay on the device until the end."""
         self.network.train()
         sums: dict[str, Tensor] = {}
-        first = self.batch
+        counts: Counter[str] = Counter()  # not every batch has excerpts for every term
         while self.batch < stop:
             for name, value in self._step(self.batch).items():
                 sums[name] = sums[name] + value if name in sums else value
+                counts[name] += 1
             self.batch += 1
-        means = {name: float(value) / (stop - first) for name, value in sums.items()}
+        means = {name: float(value) / counts[name] for name, value in sums.items()}
         # the last step's gradient spoils the weights without showing in any loss yet
         gradient = means.pop(_GRADIENT)
         if not math.isfinite(means["total"] + gradient):

@@ -105,7 +105,8 @@ def _report(name: str, where: Locations, cache: Path, bar: TaskBar) -> SetReport
     report = check_tracks(
         name, dataset, tracks, cache, f0_range, annotated=dataset.annotated, progress=bar.show
     )
-    damaged = [str(error) for error in errors.values() if isinstance(error, DataError)]
+    # parts of a split lack what the split lacks
+    damaged = dict.fromkeys(str(e) for e in errors.values() if isinstance(e, DataError))
     if damaged:
         told = (*damaged, *report.problems)
         report = replace(report, state=State.INCOMPLETE, problems=told)

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from ssmpe.data.resampling import Samples
 from ssmpe.data.store import AudioStore
-from ssmpe.errors import UserError
 from ssmpe.seeding import numpy_generator
 
 
@@ -66,28 +65,14 @@ class ExcerptSampler:
         n_samples: length of an excerpt.
         identity: what the draws are for, for example ("excerpts", seed, "URMP/train").
         drop_incomplete: begin every epoch with a fresh batch and drop what does not fill its
-            last one (labelled sets, as published); else batches run on into the next epoch, and
-            may be larger than the set (unlabelled sets).
+            last one (labelled sets, as published). Else, and where a batch is larger than the
+            set, batches run on into the next epoch (unlabelled sets).
         """
         self.store = store
         self.n_samples = n_samples
         self.identity = identity
         self.drop_incomplete = drop_incomplete
         self._latest: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
-
-    def batches_per_epoch(self, batch_size: int) -> int:
-        """Whole batches in an epoch.
-
-        Raises:
-            UserError: there is none.
-        """
-        n = len(self.store) // batch_size
-        if n == 0:
-            raise UserError(
-                f"a batch of {batch_size} excerpts of different tracks needs as many tracks, and "
-                f"{self.store.dataset} has {len(self.store)} here; lower the batch size"
-            )
-        return n
 
     def epoch_order(self, epoch: int) -> NDArray[np.int64]:
         """Indices of the store's tracks in the order of an epoch: a permutation (tracks,)."""
@@ -101,12 +86,10 @@ class ExcerptSampler:
 
         Args:
             batch_index: 0, 1, …
-
-        Raises:
-            UserError: incomplete batches are dropped and the set has too few tracks for one.
         """
-        if self.drop_incomplete:
-            epoch, place = divmod(batch_index, self.batches_per_epoch(batch_size))
+        whole = len(self.store) // batch_size
+        if self.drop_incomplete and whole:
+            epoch, place = divmod(batch_index, whole)
             places = [(epoch, place * batch_size + i) for i in range(batch_size)]
         else:
             first = batch_index * batch_size

@@ -27,13 +27,13 @@ class GuitarSet(Dataset):
     """Microphone recordings; the annotation is the union of the six strings' pitch contours.
 
     The splits are the six players, of whom "05" is published as the one that validation curves are
-    drawn for, and "all"; they have the tracks that are there. Voiced observations are put at the
-    nearest frame of a grid of 256 samples at 44.1 kHz; the time that JAMS gives an annotation as a
-    whole is ignored. Two tracks are annotated late, see ``options``.
+    drawn for, "00-04" the other five, and "all"; they have the tracks that are there. Voiced
+    observations are put at the nearest frame of a grid of 256 samples at 44.1 kHz; the time that
+    JAMS gives an annotation as a whole is ignored. Two tracks are annotated late, see ``options``.
     """
 
     name: str = "GuitarSet"
-    splits: ClassVar[tuple[str, ...]] = (*PLAYERS, "all")
+    splits: ClassVar[tuple[str, ...]] = (*PLAYERS, "00-04", "all")
     layout: ClassVar[str] = "audio_mono-mic/T_mic.wav, annotation/T.jams"
 
     source: ClassVar[Source] = Source(
@@ -62,7 +62,7 @@ class GuitarSet(Dataset):
         names |= {
             n.removesuffix(".jams") for n in listing.names_in(annotation) if n.endswith(".jams")
         }
-        players = PLAYERS if split == "all" else (split,)
+        players = {"all": PLAYERS, "00-04": PLAYERS[:-1]}.get(split, (split,))
         names = {name for name in names if name.split("_")[0] in players}
         return [self._track(listing.readable(n), audio / f"{n}_mic.wav") for n in names]
 

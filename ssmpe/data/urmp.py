@@ -16,21 +16,40 @@ VALIDATION = ("01", "02", "12", "13", "24", "25", "31", "38", "39")
 T2 = ("03", "04", "05", "14", "15", "16", "26", "27", "40", "41")
 TRAIN = tuple(n for n in (f"{i:02d}" for i in range(1, 45)) if n not in VALIDATION)
 T1 = tuple(n for n in TRAIN if n not in T2)
+FAMILIES = {
+    "strings": frozenset({"vn", "va", "vc", "db"}),
+    "winds": frozenset({"fl", "ob", "cl", "bn", "sax"}),
+    "brass": frozenset({"tpt", "hn", "tbn", "tba"}),
+}
+"""Instruments of a family, abbreviated as in the pieces' names"""
+MIXED = "mixed"
 
 _PIECE = re.compile(r"(\d\d)_[^_]+(_[^_]+)+")
 _GRID_TOLERANCE = 1e-3
 """Seconds two parts' times may differ by: a tenth of the annotations' hop"""
 
 
+def _family(piece: str) -> str:
+    """The family of instruments that plays a piece alone, else ``MIXED``."""
+    players = piece.split("_")[2:]
+    alone = (name for name, family in FAMILIES.items() if family.issuperset(players))
+    return next(alone, MIXED)
+
+
 class URMP(Dataset):
     """Mixtures; the annotation is the union of the parts' F0s on their common 10 ms grid.
 
     Splits as published: 35 pieces of training, 9 of validation; T1 and T2 are the 25 and 10 pieces
-    into which the paper's distribution experiment divides the training pieces.
+    into which the paper's distribution experiment divides the training pieces. They are also
+    divided by instruments: "train-strings", "train-winds" and "train-brass" are those played by
+    one family alone (5, 10 and 7 pieces), "train-mixed" the others (13).
     """
 
     name: str = "URMP"
-    splits: ClassVar[tuple[str, ...]] = ("train", "validation", "T1", "T2")
+    splits: ClassVar[tuple[str, ...]] = (
+        *("train", "validation", "T1", "T2"),
+        *(f"train-{family}" for family in (*FAMILIES, MIXED)),
+    )
     layout: ClassVar[str] = "NN_Name_i1_i2…/AuMix_NN_Name_i1_i2….wav, F0s_k_ik_NN_Name.txt"
     source: ClassVar[Source] = Source(
         url="https://doi.org/10.5061/dryad.ng3r749",
@@ -45,7 +64,7 @@ class URMP(Dataset):
         "T1": T1,
         "T2": T2,
     }
-    """pieces of each split"""
+    """pieces of each split that is not one of a family's"""
 
     def _tracks(self, split: str) -> list[Track]:
         found: dict[str, str] = {}
@@ -53,6 +72,7 @@ class URMP(Dataset):
             other = found.setdefault(match[1], match[0])
             if other != match[0]:
                 raise DataError(f"{self.folder}: {other} and {match[0]} are both piece {match[1]}")
+        split, _, family = split.partition("-")
         wanted = self.numbers[split]
         absent = [number for number in wanted if number not in found]
         if absent:
@@ -60,7 +80,10 @@ class URMP(Dataset):
                 f"{self.folder}: pieces {' '.join(absent)} of split {split!r} are missing "
                 f"({len(absent)} of {len(wanted)}); expected layout: {self._shown()}"
             )
-        return [self._piece(found[number]) for number in wanted]
+        names = [found[number] for number in wanted]
+        if family:
+            names = [name for name in names if _family(name) == family]
+        return [self._piece(name) for name in names]
 
     def files(self, track: Track) -> list[Path]:
         """Mixture and F0s of the parts."""

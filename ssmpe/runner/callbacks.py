@@ -134,12 +134,12 @@ def trial_of(trial: Any) -> Trial:
 
 def trial_tags(trial: Trial) -> dict[str, str]:
     """Tags by which a trial's run is found and told from others."""
-    added = trial.config.data.added
+    unlabelled = trial.config.data.unlabelled
     return {
         schema.ROW: trial.row,
         schema.SEED: str(trial.seed),
-        schema.ADDED_SET: ",".join(added),
-        schema.ADDED_EXCERPTS: str(sum(added.values())),
+        schema.ADDED_SET: ",".join(unlabelled),
+        schema.ADDED_EXCERPTS: str(sum(unlabelled.values())),
     }
 
 
