@@ -43,7 +43,11 @@ OPEN = (
 )
 """Mappings that take new keys"""
 
-LATER: Mapping[str, Any] = {"training.parent": ""}
+LATER: Mapping[str, Any] = {
+    "data.labelled_share": {},
+    "data.max_tracks": {},
+    "training.parent": "",
+}
 """Settings that have been added since trials are stored -> the value under which a trial is what it
 was before: with that they are no part of its identity, so that earlier runs are found again"""
 

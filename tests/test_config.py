@@ -49,6 +49,7 @@ def test_every_setting_is_part_of_the_identity():
         "data.added.MusicNet/train": 4,
         "data.evaluation": [],
         "data.max_hours.URMP/train": 0.5,
+        "data.max_tracks.URMP/train": 5,
         "data.options.GuitarSet/correct_late": True,
         "data.sample_format": "int16",
         "training.seed": 1,
@@ -64,6 +65,11 @@ def test_what_means_the_same_has_one_identity():
     assert base.replace({"data.added.MusicNet/train": 0}) == base
     assert base.replace({"objectives.weights.energy": 0}) == base
     assert base.replace({"data.max_hours.FMA/train": 3.0}) == base, "not used, so not capped"
+    assert base.replace({"data.max_tracks.FMA/train": 3}) == base
+    assert base.replace({"data.labelled_share.FMA/train": 0.5}) == base
+    added = base.replace({"data.added.MusicNet/train": 4})
+    assert added.replace({"data.labelled_share.MusicNet/train": 0}) == added
+    assert added.replace({"data.labelled_share.MusicNet/train": 0.5}).identity != added.identity
     shuffled = ObjectivesConfig(weights=dict(reversed(list(base.objectives.weights.items()))))
     assert list(shuffled.weights) == list(base.objectives.weights)
     assert base.replace({"training.clip_norm": 1}).identity == base.identity
@@ -90,6 +96,11 @@ def test_frozen():
         ("data.added.MusicNet/train", 1.5, "1.5"),
         ("data.max_hours.URMP/train", 0, "0"),
         ("data.max_hours.URMP/train", "all", "'all'"),
+        ("data.max_tracks.URMP/train", 0, "0"),
+        ("data.max_tracks.URMP/train", 2.5, "2.5"),
+        ("data.labelled_share.MusicNet/train", 1.5, "1.5"),
+        ("data.labelled_share.MusicNet/train", -0.1, "-0.1"),
+        ("data.labelled_share", 0.5, "a mapping"),
         ("data.options.GuitarSet/correct_late", 1, "true or false"),
         ("data.sample_format", "float16", "'float16'"),
         ("training.learning_rate", 2.0, "2.0"),

@@ -80,6 +80,11 @@ def damaged(world, tmp_path):
         (("--folder", "mine=/tmp"), "no row uses it"),
         (("--folder", "mine=/tmp", "--set", "data.added.mime/all=1"), "did you mean 'mine'"),
         (("--max-hours", "FMA/train=1", "--rows", "Ref."), "no row uses that set"),
+        (("--set", "data.max_tracks.FMA/train=5", "--rows", "Ref."), "no row uses that set"),
+        (("--set", "data.max_tracks.URMP/trian=5"), "did you mean 'train'"),
+        (("--set", "data.max_tracks.URMP/train=0"), "data.max_tracks.URMP/train = 0"),
+        (("--set", 'data.labelled_share={"FMA/train":1}', "--rows", "+MN-8"), "no row adds that"),
+        (("--set", "data.labelled_share.URMP/train=1", "--rows", "Ref."), "(added: none)"),
         (("--set", "data.options.GuitarSet/late=true"), "GuitarSet/correct_late"),
     ],
 )
@@ -87,10 +92,10 @@ def test_options(world, refused, arguments, said):
     assert said in refused(*arguments)
 
 
-def test_a_batch_larger_than_the_labelled_set(world, refused):
-    said = refused("--rows", "Ref.", "--set", "data.labelled_excerpts=36")
-    assert "36" in said
-    assert "35" in said
+def test_labels_of_a_set_that_has_none(world, refused):
+    said = refused("--rows", "+FMA-8", "--set", "data.labelled_share.FMA/train=0.5")
+    assert "data.labelled_share.FMA/train = 0.5" in said
+    assert "has no annotation" in said
 
 
 def test_a_cache_that_cannot_be_written(refused, tmp_path, monkeypatch):

@@ -14,7 +14,10 @@ from ssmpe.sweep import Sweep, differences
 from ssmpe.tracking import schema
 from tests import sweeping
 
-NAMES = ("objectives", "additional_data", "energy", "distribution", "loss_weights")
+NAMES = (
+    *("objectives", "additional_data", "energy", "distribution", "loss_weights"),
+    "supervision",
+)
 SWEEPS: dict[str, Sweep] = {name: importlib.import_module(f"sweeps.{name}").SWEEP for name in NAMES}
 FACTORS = {"supervised": 1.0, "timbre": 0.25, "percussion": 0.25, "geometric": 0.25}
 """weights of the preset tiny relative to the paper's, which are 1"""
@@ -50,6 +53,7 @@ BRIEF = (
 TELLING = (
     *("+timbre+geometric", "Ref.", "+NS-4", "+FMA-4", "+MN-4+energy", "+MN-4+sparsity"),
     *("T1", "T1/T2", "T1/T2+EG", "SSx0.3+MN-2"),
+    *("2-tracks", "URMP+GS+MN-4", "+MN-4-20%"),
 )
 """rows that differ in more than a number"""
 
@@ -136,6 +140,25 @@ def test_distribution_divides_the_training_pieces(base, count):
     assert {c.data.labelled for c in rows.values()} == {"URMP/T1"}
     assert [c.data.added for c in rows.values()] == [{}, *[{"URMP/T2": count}] * 2]
     assert "energy" in rows["T1/T2+EG"].objectives.weights
+
+
+def test_supervision_holds_unlabelled_data_and_labelled_excerpts_and_varies_labels():
+    base = tiny()
+    rows = configs("supervision", base)
+    default = [r.name for r in SWEEPS["supervision"].select(base)]
+    assert len(default) == 12
+    for name in default[1:]:
+        data = rows[name].data
+        assert data.added["MusicNet/train"] == 8
+        labelled = {k: n for k, n in data.added.items() if k != "MusicNet/train"}
+        assert data.labelled_excerpts + sum(labelled.values()) == base.data.labelled_excerpts
+        assert all(data.labelled_share[k] == 1.0 for k in labelled)
+        assert not {data.labelled, *data.added} & set(data.evaluated_sets)
+    assert rows["5-tracks+MN-8"].data.max_tracks == {"URMP/train": 5}
+    assert rows["5-strings+MN-8"].data.labelled == "URMP/train-strings"
+    assert rows["URMP+GS+MAE+MN-8"].data.unlabelled == {"MusicNet/train": 8}
+    shares = [rows[f"+MN-8{s}"].data.labelled_share for s in ("", "-5%", "-20%", "-100%")]
+    assert [s.get("MusicNet/train", 0) for s in shares] == [0, 0.05, 0.2, 1]
 
 
 def test_loss_weights_are_a_grid():

@@ -39,6 +39,7 @@ def plan_trials(sweep: Sweep, options: Options) -> list[Trial]:
     for name in used:
         registry.parse(name, options.folders)
     _require_used(options, used)
+    _require_parts_used(options, trials, used)
     for trial in trials:
         registry.check_options(trial.config.data.options)
     return trials
@@ -58,6 +59,25 @@ def _require_used(options: Options, used: set[str]) -> None:
             raise UserError(
                 f"--folder {name}: no row uses it; add it, as --set data.added.{name}/all=8"
             )
+
+
+def _require_parts_used(options: Options, trials: list[Trial], used: set[str]) -> None:
+    """Refuse settings of single sets that would be without effect."""
+    added = {name for trial in trials for name in trial.config.data.added}
+    for path, does, there in (
+        ("data.max_hours", "uses", used),
+        ("data.max_tracks", "uses", used),
+        ("data.labelled_share", "adds", added),
+    ):
+        whole = options.overrides.get(path, {})
+        single = [p.removeprefix(f"{path}.") for p in options.overrides if p.startswith(f"{path}.")]
+        for name in (*whole, *single):
+            registry.parse(name, options.folders)
+            if name not in there:
+                known = ", ".join(sorted(there)) or "none"
+                raise UserError(
+                    f"--set {path}.{name}: no row {does} that set ({does[:-1]}ed: {known})"
+                )
 
 
 def make_plan(
