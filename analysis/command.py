@@ -1,6 +1,7 @@
 """What the commands that draw a sweep share: options, errors, where files go."""
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,10 @@ class Drawn(Protocol):
 
     @property
     def files(self) -> tuple[Path, ...]: ...
+
+    @property
+    def summary(self) -> str:
+        """Findings, one per line; "" if the picture says it all."""
 
     def show(self, console: Console) -> None: ...
 
@@ -61,6 +66,13 @@ def run(
     for file in drawn.files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
     return 0
+
+
+def lines(drawn: Drawn) -> list[str]:
+    """What it shows, for a terminal of 80 columns."""
+    page = io.StringIO()
+    drawn.show(Console(file=page, width=80))
+    return page.getvalue().splitlines()
 
 
 def _parser(module: str, description: str) -> argparse.ArgumentParser:

@@ -3,7 +3,6 @@
 python -m analysis.degeneration --sweep NAME
 """
 
-import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,9 +13,8 @@ from rich.table import Table
 
 from analysis import command, count_figure, findings, labels, style, tables
 from analysis.sample_count import SampleCount
-from analysis.store import log_files, read_sweep
+from analysis.store import read_sweep
 from analysis.sweep import Sweep
-from ssmpe.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -69,22 +67,6 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> Rendered:
     table_csv.write_text(tables.comma_separated(lines), encoding="utf-8")
     table = tables.terminal(lines, f"{sweep.name}: {sweep.question}")
     return Rendered(sweep.run_id, png, svg, table_md, table_csv, summary, table)
-
-
-def report(uri: str, name: str, out: Path) -> list[str]:
-    """Draw a sweep that has just ended, attach the files to its run, and say it in lines.
-
-    A sweep that has nothing to draw (its rows add no excerpts, say) is no failure of the sweep:
-    the one line then says why there is no figure.
-    """
-    try:
-        rendered = render(uri, name, out)
-        log_files(uri, rendered.run_id, rendered.files)
-    except UserError as error:
-        return [f"no figure: {error}"]
-    page = io.StringIO()
-    rendered.show(Console(file=page, width=80))
-    return [*page.getvalue().splitlines(), *(str(file) for file in rendered.files)]
 
 
 def _document(sweep: Sweep, comparison: SampleCount, table: str) -> str:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from rich.console import Console
 
-from analysis import command, curves, labels, page, results, style
+from analysis import command, labels, page, style
 from analysis.statistics import Spread
 from analysis.store import read_sweep
 from analysis.sweep import REFERENCE_ROW, Sweep
@@ -32,13 +32,14 @@ NOTE = (
 
 @dataclass(frozen=True)
 class RenderedScatter:
-    """What was written."""
+    """What was written; the numbers are those of the table of results."""
 
     run_id: str
     files: tuple[Path, ...]
+    summary: str = ""
 
     def show(self, console: Console) -> None:
-        """Nothing: the numbers are those of the table."""
+        """Nothing: there is only the picture."""
 
 
 def render(uri: str, name: str, out: Path, partial: bool = False) -> RenderedScatter:
@@ -48,11 +49,6 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> RenderedSca
     with style.look():
         files = style.save(draw(sweep), out, "precision_recall")
     return RenderedScatter(sweep.run_id, files)
-
-
-def report(uri: str, name: str, out: Path) -> list[str]:
-    """The table, the curves and this figure; as ``results.report``."""
-    return results.report_of(uri, name, out, [results.render, curves.render, render])
 
 
 def draw(sweep: Sweep) -> Figure:

@@ -3,39 +3,45 @@
 python -m analysis.results --sweep NAME
 """
 
-import io
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from analysis import command, curves, results_tables, style
+from analysis import command, results_tables, style
 from analysis.comparison import MEASURES, Comparison
-from analysis.store import log_files, read_sweep
+from analysis.store import read_sweep
 from analysis.track_scores import read_track_scores
-from ssmpe.errors import UserError
 
 
 @dataclass(frozen=True)
 class Rendered:
-    """What was written: Markdown, LaTeX and CSV; and the table for rich's console.
+    """What was written: Markdown, LaTeX and CSV; and the results that these show."""
 
-    Attributes:
-        notes: what the data are and how to read the table, one per line.
-    """
-
-    run_id: str
     files: tuple[Path, ...]
-    table: Table
-    notes: tuple[str, ...]
+    comparison: Comparison
+
+    @property
+    def run_id(self) -> str:
+        return self.comparison.sweep.run_id
+
+    @property
+    def table(self) -> Table:
+        """The results for rich's console."""
+        return results_tables.terminal(self.comparison)
+
+    @property
+    def summary(self) -> str:
+        """What the data are and how to read the table, one sentence per line."""
+        data = f"data: {self.comparison.sweep.data_label}"
+        return "\n".join([data, *results_tables.reading(self.comparison)])
 
     def show(self, console: Console) -> None:
         console.print(self.table)
-        for note in self.notes:
-            console.print(note, highlight=False, markup=False)
+        console.print(self.summary, highlight=False, markup=False)
 
 
 def read(uri: str, name: str, partial: bool = False, baseline: str | None = None) -> Comparison:
@@ -68,37 +74,7 @@ def render(
     folder = style.output_folder(out)
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8")
-    sweep = comparison.sweep
-    notes = (f"data: {sweep.data_label}", *results_tables.reading(comparison))
-    files = tuple(folder / file for file in texts)
-    return Rendered(sweep.run_id, files, results_tables.terminal(comparison), notes)
-
-
-def report(uri: str, name: str, out: Path) -> list[str]:
-    """The table and the curves of a sweep that has just ended, attached to its run; as lines."""
-    return report_of(uri, name, out, [render, curves.render])
-
-
-def report_of(
-    uri: str, name: str, out: Path, draws: Sequence[Callable[[str, str, Path], command.Drawn]]
-) -> list[str]:
-    """What several commands make of a sweep that has just ended, attached to its run; as lines.
-
-    A sweep that has nothing to draw (all its trials failed, say) is no failure of the sweep: the
-    one line then says why there is no figure.
-    """
-    page = Console(file=io.StringIO(), width=80)
-    files: list[Path] = []
-    try:
-        for draw in draws:
-            drawn = draw(uri, name, out)
-            log_files(uri, drawn.run_id, drawn.files)
-            drawn.show(page)
-            files += drawn.files
-    except UserError as error:
-        return [f"no figure: {error}"]
-    assert isinstance(page.file, io.StringIO)
-    return [*page.file.getvalue().splitlines(), *map(str, files)]
+    return Rendered(tuple(folder / file for file in texts), comparison)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,7 +5,7 @@ labelled ones join every batch, of single notes, of chamber music and piano, or 
 sets of the kind, and the user's own, are rows or a ``--set data.added.NAME/all=N`` away.
 """
 
-from analysis import results
+from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
 from ssmpe.deltas import REFERENCE, SHORT_NAMES, added
@@ -29,4 +29,4 @@ SWEEP = Sweep(
 )
 
 if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, results.report))
+    raise SystemExit(main(SWEEP, report.of_ended))

@@ -5,7 +5,7 @@ The paper's rows T1, T1/T2 and T1/T2+EG: URMP's training pieces divided in two. 
 sparsity objectives on these (+EG).
 """
 
-from analysis import results
+from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
 from ssmpe.deltas import energy_and_sparsity
@@ -32,4 +32,4 @@ SWEEP = Sweep(
 )
 
 if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, results.report))
+    raise SystemExit(main(SWEEP, report.of_ended))

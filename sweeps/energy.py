@@ -5,7 +5,7 @@ to be where there is energy, and sparse. Besides, with MusicNet: either objectiv
 other, both with weights times a factor (+EGx0.3), and less sparsity than energy.
 """
 
-from analysis import precision_recall
+from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
 from ssmpe.deltas import REFERENCE, added, energy, energy_and_sparsity, sparsity
@@ -39,4 +39,4 @@ SWEEP = Sweep(
 )
 
 if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, precision_recall.report))
+    raise SystemExit(main(SWEEP, report.of_ended))

@@ -5,7 +5,7 @@ the preset), against the number of MusicNet excerpts added to a batch: none, and
 many as labelled ones.
 """
 
-from analysis import results
+from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
 from ssmpe.deltas import added, self_supervised_scaled
@@ -37,4 +37,4 @@ SWEEP = Sweep(
 )
 
 if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, results.report))
+    raise SystemExit(main(SWEEP, report.of_ended))

@@ -6,7 +6,7 @@ geometric (equivariance), with each pair of them, and with all three (Ref.). Not
 
 from itertools import combinations
 
-from analysis import results
+from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
 from ssmpe.deltas import REFERENCE, SELF_SUPERVISED, supervised_only, with_objective
@@ -33,4 +33,4 @@ SWEEP = Sweep(
 )
 
 if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, results.report))
+    raise SystemExit(main(SWEEP, report.of_ended))

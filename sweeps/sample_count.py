@@ -5,7 +5,7 @@ seen by the self-supervised objectives alone, join the labelled ones in every ba
 the paper's ratios to the labelled excerpts: a quarter, a half, one and two times as many.
 """
 
-from analysis import degeneration
+from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
 from ssmpe.deltas import REFERENCE, added, supervised_only
@@ -31,4 +31,4 @@ SWEEP = Sweep(
 )
 
 if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, degeneration.report))
+    raise SystemExit(main(SWEEP, report.of_ended))

@@ -254,11 +254,3 @@ def test_unannotated_set_has_a_blank_rate_alone(uri, tmp_path):
     (line,) = [x for x in text.split("\n") if x.startswith("| Ref. | FMA/eval")]
     blank = final_values(uri, "many-sets", "Ref.", "FMA/eval/blank_rate")[0]
     assert line == f"| Ref. | FMA/eval | – | – | – | {blank:.3f} | 1 completed | – |"
-
-
-def test_report_of_a_sweep_that_has_just_ended(uri, tmp_path):
-    lines = degeneration.report(uri, "one-seed", tmp_path)
-    assert lines[-4:] == [str(tmp_path / f"degeneration.{x}") for x in ("png", "svg", "md", "csv")]
-    assert max(len(line) for line in lines[:-4]) <= 80
-    (why,) = degeneration.report(uri, "closed", tmp_path)
-    assert why.startswith("no figure: ")

@@ -13,7 +13,7 @@ import pytest
 from matplotlib.image import imread
 from mlflow import MlflowClient
 
-from analysis import precision_recall, results, style
+from analysis import precision_recall, report, results, style
 from analysis.statistics import paired_bootstrap
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -194,7 +194,7 @@ def test_stopped_and_failed_runs_are_marked(rendered):
 def test_every_output_says_what_the_data_are(uri, rendered, tmp_path):
     for suffix in (".md", ".tex", ".csv"):
         assert "not comparable with published scores" in text(rendered, suffix)
-    assert "not comparable with published scores" in rendered.notes[0]
+    assert "not comparable with published scores" in rendered.summary
     figure = precision_recall.draw(sweep_of(energy_trials(1)))
     assert any("not comparable" in t.get_text() for t in figure.texts)
     real = results.render(uri, "no-reference", tmp_path)
@@ -281,15 +281,18 @@ def test_half_a_sweep_if_asked_for(uri, tmp_path):
 
 
 def test_reports_attach_everything_to_the_sweep(uri, tmp_path):
-    lines = precision_recall.report(uri, NAME, tmp_path)
-    assert lines[-2:] == [str(tmp_path / f"precision_recall.{x}") for x in ("png", "svg")]
-    assert max(len(line) for line in lines[:-7]) <= 80
+    *lines, last = report.of_ended(uri, NAME, tmp_path)
+    assert last == f"report: {tmp_path / 'report.html'}"
+    assert max(len(line) for line in lines) <= 80
     run = results.read(uri, NAME).sweep.run_id
-    logged = MlflowClient(uri).list_artifacts(run, schema.FIGURES_ARTIFACTS)
-    assert {Path(a.path).name for a in logged} == {p.name for p in tmp_path.iterdir()}
+    logged = {
+        Path(a.path).name for a in MlflowClient(uri).list_artifacts(run, schema.FIGURES_ARTIFACTS)
+    }
+    assert logged == {p.name for p in tmp_path.iterdir()}
+    assert logged > {"report.html", "results.tex", "curves.svg", "precision_recall.png"}
     assert min(imread(tmp_path / "precision_recall.png").shape[:2]) > 500
-    (why,) = results.report(uri, "unstarted", tmp_path)
-    assert why.startswith("no figure: ")
+    (why,) = report.of_ended(uri, "unstarted", tmp_path)
+    assert why.startswith("no report: ")
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

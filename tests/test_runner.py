@@ -92,10 +92,12 @@ def test_the_figure_is_drawn_and_logged(undisturbed):
     name = sweeping.sweep_name(output)
     figure = folder / "results" / "figures" / name / "degeneration.png"
     assert figure.stat().st_size > 10_000
-    assert str(figure) in output
+    assert f"report: {figure.with_name('report.html')}" in output
     (parent,) = sweeping.runs(folder, "sweep")
     logged = sweeping.client(folder).list_artifacts(parent.info.run_id, schema.FIGURES_ARTIFACTS)
-    assert {"degeneration.png", "degeneration.svg"} <= {f.path.split("/")[-1] for f in logged}
+    assert {"degeneration.png", "degeneration.svg", "report.html"} <= {
+        f.path.split("/")[-1] for f in logged
+    }
     assert "mlflow server --backend-store-uri" in output
 
 

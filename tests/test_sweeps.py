@@ -26,7 +26,7 @@ FACTORS = {"supervised": 1.0, "timbre": 0.25, "percussion": 0.25, "geometric": 0
 EVERYTHING = f'''
 """Does every row run?"""
 import importlib
-from analysis import precision_recall
+from analysis import report
 from ssmpe.cli import main
 from ssmpe.sweep import Row, Sweep
 
@@ -37,7 +37,7 @@ def rows(base):
 
 SWEEP = Sweep("everything", __doc__.strip(), rows)
 if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, precision_recall.report))
+    raise SystemExit(main(SWEEP, report.of_ended))
 '''
 SCORED = "GuitarSet/00"
 """a set of two tracks"""
@@ -217,8 +217,8 @@ def test_the_figures_and_tables_are_drawn_and_logged(telling):
     names = {Path(file.path).name for file in logged}
     assert names >= {"results.md", "results.tex", "results.csv", "curves.png"}
     assert "precision_recall.svg" in names
-    for name in names:
-        assert f"/{sweeping.sweep_name(output)}/{name}" in output
+    assert f"/{sweeping.sweep_name(output)}/report.html" in output
+    assert "report.html" in names
 
 
 def test_every_track_s_scores_are_logged_and_average_to_the_metrics(telling, tmp_path):

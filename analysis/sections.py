@@ -1,0 +1,91 @@
+"""The figures of a report: which there are, and to which sweeps each applies."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from analysis import curves, degeneration, precision_recall
+from analysis.command import Drawn
+from analysis.sweep import Sweep
+from ssmpe.errors import UserError
+
+
+@dataclass(frozen=True)
+class Section:
+    """A figure.
+
+    Attributes:
+        module: has ``render`` (``command.Render``); the first line of its docstring is the
+            question that the figure answers.
+        applies: whether a sweep has what the figure shows.
+    """
+
+    module: ModuleType
+    applies: Callable[[Sweep], bool] = lambda sweep: True
+
+    @property
+    def question(self) -> str:
+        return (inspect.getdoc(self.module) or "").partition("\n")[0]
+
+
+def _adds_several_counts(sweep: Sweep) -> bool:
+    added = {(t.added_set, t.added_excerpts) for t in sweep.trials if t.added_set}
+    return len(added) > len(sweep.added_sets)
+
+
+def _has_content_objectives(sweep: Sweep) -> bool:
+    return any("objectives.weights.energy" in t.params for t in sweep.trials)
+
+
+SECTIONS = (
+    Section(curves),
+    Section(degeneration, _adds_several_counts),
+    Section(precision_recall, _has_content_objectives),
+)
+"""in the order of a report"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A section that was drawn."""
+
+    question: str
+    drawn: Drawn
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The smaller of PNG and SVG, of every picture: drawings as lines, spectrograms as dots."""
+        stems = dict.fromkeys(f.with_suffix("") for f in self.drawn.files if f.suffix == ".png")
+        both = [[s.with_suffix(".png"), s.with_suffix(".svg")] for s in stems]
+        there = [[f for f in pair if f in self.drawn.files] for pair in both]
+        return tuple(min(pair, key=lambda f: f.stat().st_size) for pair in there)
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """Files with the numbers that are drawn."""
+        return tuple(f for f in self.drawn.files if f.suffix == ".csv")
+
+
+@dataclass(frozen=True)
+class Omitted:
+    """A section that could not be drawn."""
+
+    question: str
+    reason: str
+
+
+def draw(uri: str, sweep: Sweep, out: Path, partial: bool) -> tuple[list[Figure], list[Omitted]]:
+    """Draw all sections that apply into a folder."""
+    figures, omitted = [], []
+    for section in SECTIONS:
+        if not section.applies(sweep):
+            continue
+        try:
+            drawn = section.module.render(uri, sweep.name, out, partial)
+        except UserError as error:
+            omitted.append(Omitted(section.question, str(error)))
+        else:
+            figures.append(Figure(section.question, drawn))
+    return figures, omitted
