@@ -69,6 +69,11 @@ def with_labels(set_name: str, share: float) -> Delta:
     return Delta(f"-{100 * share:g}%", {f"data.labelled_share.{set_name}": share})
 
 
+def fine_tuning(base: TrialConfig) -> Delta:
+    """The learning rate of a second stage, a fifth of the first's (paper: 1e-4, 5e-4): "-FT"."""
+    return Delta("-FT", {"training.learning_rate": base.training.learning_rate / 5})
+
+
 def self_supervised_scaled(base: TrialConfig, factor: float) -> Delta:
     """All self-supervised weights times a factor: "SSx0.5"; the reference row at 1."""
     if factor == 1:

@@ -20,20 +20,42 @@ class Delta:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of an experiment table: deltas applied one after the other to the preset."""
+    """A row of an experiment table: deltas applied one after the other to the preset.
+
+    Attributes:
+        continues: the row from whose best weights, seed by seed, it starts; None: random ones.
+    """
 
     name: str
     deltas: tuple[Delta, ...]
+    continues: "Row | None" = None
 
     def apply(self, base: TrialConfig) -> TrialConfig:
         for delta in self.deltas:
             base = base.replace(delta.changes)
         return base
 
+    def trial(self, base: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
+        """The configuration of a trial: that of the row, changed, and which trial it continues.
 
-def row(*deltas: Delta) -> Row:
+        Raises:
+            UserError: the weights of the row that it continues do not fit.
+        """
+        config = self.apply(base).replace(changes)
+        if self.continues is None:
+            return config
+        parent = self.continues.trial(base, changes)
+        if (config.geometry, config.model) != (parent.geometry, parent.model):
+            raise UserError(
+                f"row {self.name!r} cannot continue {self.continues.name!r}: geometry and model "
+                "must be the same"
+            )
+        return config.replace({"training.parent": parent.identity})
+
+
+def row(*deltas: Delta, continues: Row | None = None) -> Row:
     """A row named after its deltas, those without a name left out: "+MN-16+EG"."""
-    return Row("".join(delta.name for delta in deltas), deltas)
+    return Row("".join(delta.name for delta in deltas), deltas, continues)
 
 
 @dataclass(frozen=True)
@@ -102,12 +124,17 @@ class Sweep:
     ) -> list[Trial]:
         """One trial for every seed and row, seeds outermost so that an early end leaves whole
         tables. Overrides are applied last, and win over what a row sets.
+
+        Rows that a selected one continues come along: it cannot start without them.
         """
-        if "training.seed" in (overrides or {}):
+        changes = dict(overrides or {})
+        if "training.seed" in changes:
             raise UserError("training.seed cannot be --set: give --seeds")
-        rows = self.select(base, patterns)
+        if "training.parent" in changes:
+            raise UserError("training.parent cannot be --set: a row says which row it continues")
+        rows = _with_continued(self.select(base, patterns))
         trials = [
-            Trial(r.name, r.apply(base).replace({**(overrides or {}), "training.seed": seed}))
+            Trial(r.name, r.trial(base, {**changes, "training.seed": seed}))
             for seed in seeds
             for r in rows
         ]
@@ -124,6 +151,17 @@ class Sweep:
                     f"rows {other.name!r} and {trial.name!r} are the same trial; a --set or a "
                     "repeated seed made them equal"
                 )
+
+
+def _with_continued(rows: Sequence[Row]) -> list[Row]:
+    """The rows, each behind the one that it continues."""
+    ordered: list[Row] = []
+    for r in rows:
+        line = [r]
+        while line[0].continues is not None:
+            line.insert(0, line[0].continues)
+        ordered += [one for one in line if one not in ordered]
+    return ordered
 
 
 def differences(config: TrialConfig, base: TrialConfig) -> dict[str, Any]:

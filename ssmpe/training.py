@@ -67,7 +67,18 @@ class Trainer:
     no generator states to keep: the batch number is the state of all of them.
     """
 
-    def __init__(self, config: TrialConfig, sets: Sets, device: str = "cpu") -> None:
+    def __init__(
+        self, config: TrialConfig, sets: Sets, device: str = "cpu", parent: Path | None = None
+    ) -> None:
+        """Take a trial to its beginning.
+
+        Args:
+            parent: folder with the best weights of the trial that this one continues, and their
+                description, as ``save`` writes them; only if there is such a trial.
+
+        Raises:
+            UserError: it is not that trial's, or cannot be used.
+        """
         self.config, self.device = config, device
         g = config.geometry
         self.autocast = config.training.mixed_precision and device != "cpu"
@@ -76,11 +87,14 @@ class Trainer:
             torch.manual_seed(seed_of("weights", config.training.seed))
             self.network = Autoencoder(g, config.model)
         self.network.channels_last(device)
+        if config.training.parent:
+            self._inherit(parent)
         self.loss = TotalLoss(config.objectives, g, REGISTRY)
         self.batches = BatchMaker(config, sets, self.hcqt, self.loss.needs, device)
         self.evaluated = prepare(sets.evaluated, self.hcqt, device)
         self.optimizer = self._make_optimizer()
         self.batch = 0
+        self._started = False
         self.best_f1 = -1.0
         self.best_batch = 0
         self.best_weights: dict[str, Tensor] = {}
@@ -88,23 +102,23 @@ class Trainer:
     def run(self) -> Iterator[Validation]:
         """Train to the end, yielding at every validation; a checkpoint may be saved there.
 
+        A trial that continues another is first validated as it starts, after 0 batches: what it
+        changes, and whether it collapses, shows against that. Those weights are not its own, and
+        never its best.
+
         Raises:
             DivergedError: the loss is not finite.
         """
         training = self.config.training
+        if training.parent and not self._started:
+            yield self._validated({}, 0.0)
         while self.batch < training.n_batches:
             stop = min(self.batch + training.validate_every, training.n_batches)
             # validations lie at multiples of the interval, also after a resume
             stop -= stop % training.validate_every if stop < training.n_batches else 0
             started = time.perf_counter()
             losses = self._train_until(stop)
-            trained = time.perf_counter()
-            scores = self.evaluate()
-            is_best = self._keep_if_best(scores)
-            finished = time.perf_counter()
-            yield Validation(
-                self.batch, losses, scores, is_best, trained - started, finished - trained
-            )
+            yield self._validated(losses, time.perf_counter() - started)
 
     def evaluate(self) -> dict[str, SetScores]:
         """Scores of the network as it is, on all evaluated sets."""
@@ -141,9 +155,23 @@ class Trainer:
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.best_weights = best
+        self._started = True
         self.batch = plain["batch"]
         self.best_f1, self.best_batch = plain["best_f1"], plain["best_batch"]
         return plain
+
+    def _inherit(self, folder: Path | None) -> None:
+        """Start from the best weights of the trial that this one continues."""
+        wanted = self.config.training.parent
+        if folder is None:
+            raise UserError(f"training.parent = {wanted!r}: the weights of that trial are needed")
+        description = checkpoint.load_plain(folder, BEST)
+        if TrialConfig.from_dict(description["config"]).identity != wanted:
+            raise UserError(f"{folder}: a checkpoint of another trial than {wanted}")
+        weights = checkpoint.load_tensors(folder, BEST, self.device)
+        if not weights:
+            raise UserError(f"{folder}: no weights: no validation of that trial could be scored")
+        self.network.load_state_dict(weights)
 
     def _make_optimizer(self) -> torch.optim.AdamW:
         training = self.config.training
@@ -203,6 +231,13 @@ class Trainer:
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.autocast):
             logits: Tensor = self.network(features)
         return logits
+
+    def _validated(self, losses: dict[str, float], train_seconds: float) -> Validation:
+        started = time.perf_counter()
+        scores = self.evaluate()
+        is_best = self.batch > 0 and self._keep_if_best(scores)
+        seconds = time.perf_counter() - started
+        return Validation(self.batch, losses, scores, is_best, train_seconds, seconds)
 
     def _keep_if_best(self, scores: dict[str, SetScores]) -> bool:
         f1 = scores[self.config.data.validation].means.f1

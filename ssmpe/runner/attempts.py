@@ -6,6 +6,7 @@ A trial's checkpoint holds all that the trial needs: whatever is left of a sweep
 
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
 from pyarrow import fs
 
@@ -43,6 +44,17 @@ def next_attempt(storage: str, sweep: str) -> Attempt:
     for *_, trial, path in sorted(found, reverse=True):
         checkpoints.setdefault(trial, []).append(path)
     return Attempt(f"{PREFIX}{max(numbers) + 1}", folder, checkpoints)
+
+
+def keep_foreign(storage: str, sweep: str, trial: str, checkpoint: Path) -> None:
+    """Put a checkpoint that was made elsewhere where those of a sweep's trial are looked for.
+
+    It counts as older than any that the sweep makes itself.
+    """
+    filesystem, root = _open(f"{storage.rstrip('/')}/{sweep}")
+    folder = f"{root}/{PREFIX}0/{trial}/checkpoint_000000"
+    filesystem.create_dir(folder, recursive=True)
+    fs.copy_files(str(checkpoint), folder, destination_filesystem=filesystem)
 
 
 def check_storage(storage: str) -> None:

@@ -32,29 +32,44 @@ class SweepCallback(Callback):
     _tracker: Tracker | None = None
     _progress: Progress | None = None
     _tags: Mapping[str, str] = {}
+    _own_tags: Mapping[str, Mapping[str, str]] = {}
     started: ClassVar[set[str]] = set()
     """identities of the trials that have started since ``attach``"""
 
     @classmethod
     def attach(
-        cls, tracker: Tracker | None, progress: Progress | None, tags: Mapping[str, str]
+        cls,
+        tracker: Tracker | None,
+        progress: Progress | None,
+        tags: Mapping[str, str],
+        own_tags: Mapping[str, Mapping[str, str]],
     ) -> None:
-        """Set what all callbacks of this process report to, and tags of every trial's run."""
-        cls._tracker, cls._progress, cls._tags = tracker, progress, tags
+        """Set what all callbacks of this process report to, and tags of the trials' runs.
+
+        Args:
+            tags: of every trial's.
+            own_tags: identity of a trial -> further ones of its own.
+        """
+        cls._tracker, cls._progress, cls._tags, cls._own_tags = tracker, progress, tags, own_tags
         cls.started.clear()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         planned = trial_of(trial)
         if self._tracker:
-            # a trial that goes on has not ended, whatever an earlier attempt said
-            going = {schema.END_REASON: "", schema.FAILURE: ""}
-            tags = {**self._tags, **trial_tags(planned), **going}
-            config = planned.config.flat()
-            self._tracker.start_trial(planned.identity, planned.name, tags, config)
+            self._start(planned)
             self._log_config(planned)
         SweepCallback.started.add(planned.identity)
         if self._progress:
             self._progress.started(planned)
+
+    def fail(self, planned: Trial, reason: str) -> None:
+        """Report a trial that cannot be started at all."""
+        if self._tracker:
+            self._start(planned)
+            tags = {schema.END_REASON: str(EndReason.FAILED), schema.FAILURE: reason}
+            self._tracker.end_trial(planned.identity, "FAILED", tags)
+        if self._progress:
+            self._progress.ended(planned, {reports.FAILURE: reason}, EndReason.FAILED)
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
@@ -94,6 +109,14 @@ class SweepCallback(Callback):
             self._tracker.end_trial(planned.identity, status, tags)
         if self._progress:
             self._progress.ended(planned, result, reason)
+
+    def _start(self, trial: Trial) -> None:
+        assert self._tracker
+        # a trial that goes on has not ended, whatever an earlier attempt said
+        going = {schema.END_REASON: "", schema.FAILURE: ""}
+        own = self._own_tags.get(trial.identity, {})
+        tags = {**self._tags, **trial_tags(trial), **own, **going}
+        self._tracker.start_trial(trial.identity, trial.name, tags, trial.config.flat())
 
     def _log_config(self, trial: Trial) -> None:
         assert self._tracker

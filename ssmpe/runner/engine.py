@@ -15,7 +15,7 @@ from ray import tune
 from ssmpe.collapse import grace_batches
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.runner import reports
-from ssmpe.runner.attempts import next_attempt
+from ssmpe.runner.attempts import Attempt, next_attempt
 from ssmpe.runner.callbacks import SweepCallback, trial_of
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.provision import Prepared
@@ -23,6 +23,7 @@ from ssmpe.runner.scheduler import CollapseASHA
 from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.trainable import Worker, run_trial
 from ssmpe.sweep import Trial
+from ssmpe.tracking.schema import EndReason
 
 MAX_FAILURES = 2
 """restarts of a trial whose process died"""
@@ -123,6 +124,7 @@ def _tuner(plan: Plan, trials: Sequence[Trial], data: Prepared) -> tune.Tuner:
             "row": trial.row,
             "config": trial.config.to_dict(),
             "checkpoints": attempt.checkpoints.get(trial.identity, []),
+            "parent": _newest(attempt, trial.config.training.parent),
         }
         for trial in trials
     ]
@@ -145,6 +147,11 @@ def _tuner(plan: Plan, trials: Sequence[Trial], data: Prepared) -> tune.Tuner:
             verbose=0,
         ),
     )
+
+
+def _newest(attempt: Attempt, trial: str) -> str | None:
+    """A trial's last checkpoint; None if there is none, or no such trial."""
+    return next(iter(attempt.checkpoints.get(trial, [])), None)
 
 
 def _scheduler(plan: Plan) -> CollapseASHA | None:
@@ -182,6 +189,18 @@ def failures(grid: tune.ResultGrid, trials: Sequence[Trial]) -> dict[str, str]:
         elif result.metrics and result.metrics.get(reports.FAILURE):
             found[trial.name] = result.metrics[reports.FAILURE]
     return found
+
+
+def completed(grid: tune.ResultGrid, trials: Sequence[Trial]) -> set[str]:
+    """Identities of the trials that were trained to their end."""
+    return {
+        trial.identity
+        for trial, result in _by_trial(grid, trials)
+        if reports.end_reason(
+            result.metrics or {}, trial.config.training.n_batches, bool(result.error)
+        )
+        is EndReason.COMPLETED
+    }
 
 
 def unfinished(grid: tune.ResultGrid, trials: Sequence[Trial]) -> list[Trial]:

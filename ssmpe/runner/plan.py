@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Plan:
         threads: CPU threads of a trial; part of what makes a resume exact.
         gpus_per_trial, concurrent: None: no limit of concurrency.
         command: with which it was begun; "" of sweeps of early versions.
+        taken: identity of a trial -> run of the store that it is taken from, instead of trained.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Plan:
     concurrent: int | None
     trials: tuple[Trial, ...]
     command: str = ""
+    taken: dict[str, str] = field(default_factory=dict)
 
     def save(self, results: Path) -> None:
         """Write the plan; refuses a name that is taken (UserError)."""

@@ -147,11 +147,16 @@ def sweep_tags(plan: Plan) -> dict[str, str]:
     return {schema.PRESET: plan.preset, schema.DATA: plan.data, schema.SCRIPT: plan.script}
 
 
+def versions() -> dict[str, str]:
+    """Versions of what results depend on, as parameters of a sweep's run."""
+    packages = ("ssmpe", "torch", "ray", "mlflow", "nnAudio", "mir_eval")
+    return {f"version.{name}": version(name) for name in packages}
+
+
 def sweep_params(plan: Plan) -> dict[str, str]:
     """What is needed to run it again: versions and hardware; paths are no part of it."""
-    versions = {p: version(p) for p in ("ssmpe", "torch", "ray", "mlflow", "nnAudio", "mir_eval")}
     return {
-        **{f"version.{name}": text for name, text in versions.items()},
+        **versions(),
         "version.python": platform.python_version(),
         "hardware.machine": platform.machine(),
         "hardware.threads_per_trial": str(plan.threads),

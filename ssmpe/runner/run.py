@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.console import Console
 from ssmpe.data.cache import cache_dir
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.options import RESULTS, Options
-from ssmpe.runner import engine, show
+from ssmpe.runner import engine, parents, show
 from ssmpe.runner.attempts import check_storage
 from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.plan import Plan
@@ -53,8 +54,10 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
     """
     results = RESULTS.absolute()
     if options.dry_run:
-        trials = plan_trials(sweep, options)
-        show.dry_run(console, sweep, trials, base_of(options), describe_data(options), options)
+        trials, data_label = plan_trials(sweep, options), describe_data(options)
+        store = options.tracking_uri or local_uri(results)
+        found = parents.origins(trials, store, data_label)
+        show.dry_run(console, sweep, trials, base_of(options), data_label, found, options)
         return 0
     _require_writable(results)
     if options.resume:
@@ -79,6 +82,9 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
     with engine.cluster(options.address):
         if plan is None:
             plan = make_plan(sweep, options, trials, where, tracking_uri, results)
+            found = parents.origins(trials, plan.tracking_uri, plan.data)
+            plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
+            show.origins(console, trials, found)
             check_storage(plan.storage)
             plan.save(results)
         return _run_plan(plan, results, data, report, console)
@@ -114,11 +120,12 @@ def _run_plan(
         started = True
         console.print(f"sweep {plan.name}: {len(plan.trials)} trials", highlight=False)
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
+        ended = parents.provide(plan, ended, tracker, console)
         with Progress(console, list(plan.trials), ended) as progress:
-            SweepCallback.attach(tracker, progress, sweep_tags(plan))
+            SweepCallback.attach(tracker, progress, sweep_tags(plan), parents.tags(plan))
             state, failed = _run_trials(plan, ended, tracker, data)
     finally:
-        SweepCallback.attach(None, None, {})
+        SweepCallback.attach(None, None, {}, {})
         if started:
             tracker.end_sweep(_STATUS.get(state, "FAILED"), {schema.STATE: state})
         arrived = tracker.close(FLUSH_SECONDS if started else 0.0)
@@ -133,17 +140,31 @@ def _run_plan(
 def _run_trials(
     plan: Plan, ended: Mapping[str, str], tracker: Tracker, data: Prepared
 ) -> tuple[str, dict[str, str]]:
-    """Run what has not ended: the sweep's state, and why trials failed."""
-    trials = [trial for trial in plan.trials if trial.identity not in ended]
-    if not trials:
-        return "finished", {}
-    grid = engine.run(plan, trials, data)
-    failed, unfinished = engine.failures(grid, trials), engine.unfinished(grid, trials)
-    for trial in unfinished:
-        if trial.identity in SweepCallback.started:
-            tags = {schema.END_REASON: str(schema.EndReason.INTERRUPTED)}
-            tracker.end_trial(trial.identity, "KILLED", tags)
-    return "interrupted" if unfinished else "failed" if failed else "finished", failed
+    """Run what has not ended, parents before what continues them: the state, and what failed."""
+    waiting = [trial for trial in plan.trials if trial.identity not in ended]
+    completed = {key for key, reason in ended.items() if reason == schema.EndReason.COMPLETED}
+    failed: dict[str, str] = {}
+    while waiting:
+        trials, waiting = parents.first_generation(waiting)
+        orphans = parents.orphans(plan, trials, completed)
+        for trial in trials:
+            if trial.identity in orphans:
+                failed[trial.name] = orphans[trial.identity]
+                SweepCallback().fail(trial, orphans[trial.identity])
+        trials = [trial for trial in trials if trial.identity not in orphans]
+        if not trials:
+            continue
+        grid = engine.run(plan, trials, data)
+        failed |= engine.failures(grid, trials)
+        completed |= engine.completed(grid, trials)
+        unfinished = engine.unfinished(grid, trials)
+        for trial in unfinished:
+            if trial.identity in SweepCallback.started:
+                tags = {schema.END_REASON: str(schema.EndReason.INTERRUPTED)}
+                tracker.end_trial(trial.identity, "KILLED", tags)
+        if unfinished:
+            return "interrupted", failed
+    return "failed" if failed else "finished", failed
 
 
 def _draw(report: Report, plan: Plan, results: Path, console: Console) -> bool:

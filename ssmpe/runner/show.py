@@ -9,6 +9,7 @@ from rich.table import Table
 from ssmpe.config import TrialConfig
 from ssmpe.estimate import sweep_cost
 from ssmpe.options import Options
+from ssmpe.runner.parents import Origin
 from ssmpe.runner.plan import Plan
 from ssmpe.sweep import Sweep, Trial, differences
 from ssmpe.tracking.ui import ui_command
@@ -23,21 +24,31 @@ def dry_run(
     trials: Sequence[Trial],
     base: TrialConfig,
     data: str,
+    found: Mapping[str, Origin],
     options: Options,
 ) -> None:
-    """Rows and how they differ, trials, batches, an estimate of time and disk."""
+    """Rows and how they differ, trials, batches, an estimate of time and disk.
+
+    Args:
+        found: where the trials that others continue come from, by identity.
+    """
     console.print(sweep.question, highlight=False)
     console.print(f"preset {options.preset}, data: {data}", highlight=False, soft_wrap=True)
     varied = f"varied: {', '.join(sweep.scientific)}"
     tuned = f"; tuned: {', '.join(sweep.nuisance)}" if sweep.nuisance else ""
     console.print(f"{varied}{tuned}; all else is fixed", highlight=False, soft_wrap=True)
+    rows = {trial.identity: trial.row for trial in trials}
     table = Table("row", "differs from the preset in", box=None, pad_edge=False)
     for trial in {t.row: t for t in trials}.values():
         changes = differences(trial.config, base)
         changes.pop("training.seed", None)
-        text = ", ".join(f"{k} = {_said(v)}" for k, v in changes.items())
+        parent = changes.pop("training.parent", None)
+        parts = [f"continues {rows[parent]}"] if parent else []
+        text = ", ".join([*parts, *(f"{k} = {_said(v)}" for k, v in changes.items())])
         table.add_row(trial.row, text or "nothing")
     console.print(table)
+    origins(console, trials, found)
+    trials = [t for t in trials if t.identity not in found or not found[t.identity].run]
     gpu = bool(options.gpus_per_trial)
     at_once = min(options.concurrent or ASSUMED_CPUS, len(trials))
     seconds, size = sweep_cost(trials, "cuda" if gpu else "cpu", at_once)
@@ -50,6 +61,14 @@ def dry_run(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def origins(console: Console, trials: Sequence[Trial], found: Mapping[str, Origin]) -> None:
+    """Where the trials that others continue come from, a line each."""
+    for trial in trials:
+        if trial.identity in found:
+            text = f"{trial.name}: {found[trial.identity].text}"
+            console.print(text, highlight=False, soft_wrap=True, markup=False)
 
 
 def farewell(

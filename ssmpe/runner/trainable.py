@@ -58,8 +58,9 @@ def run_trial(parameters: dict[str, Any]) -> None:
     """Train a trial from its last checkpoint, or from the start, reporting every validation.
 
     Args:
-        parameters: "trial": {"row", "config", "checkpoints"}, the latter left by earlier attempts
-            at the sweep, newest first; and "worker": fields of ``Worker``.
+        parameters: "trial": {"row", "config", "checkpoints", "parent"}: checkpoints left by earlier
+            attempts at the sweep, newest first, and the last one of the trial that it continues,
+            if it does; and "worker": fields of ``Worker``.
     """
     config = TrialConfig.from_dict(parameters["trial"]["config"])
     worker = Worker(**parameters["worker"])
@@ -70,16 +71,33 @@ def run_trial(parameters: dict[str, Any]) -> None:
     return_freed_memory()
     if worker.use_gpu:
         torch.cuda.empty_cache()
-    trainer = Trainer(config, worker.sets(config), worker.device)
+    sets = worker.sets(config)
+    try:
+        trainer = _begin(config, sets, worker.device, parameters["trial"]["parent"])
+    except UserError as error:
+        _report_failure(0, error)
+        return
     curve = _resume(trainer, parameters["trial"]["checkpoints"])
     try:
         for validation in trainer.run():
             curve.append(validation)
             _report(trainer, validation, curve)
     except DivergedError as error:
-        # an ordinary report: raised, it would be retried, to the same end
-        failed = {reports.BATCH: trainer.batch, reports.OBJECTIVE: 0.0}
-        tune.report({**failed, reports.FAILURE: str(error), reports.COLLAPSING: []})
+        _report_failure(trainer.batch, error)
+
+
+def _begin(config: TrialConfig, sets: Sets, device: str, parent: str | None) -> Trainer:
+    """A trial at its beginning; UserError if what it continues cannot be used."""
+    if parent is None:
+        return Trainer(config, sets, device)
+    with tune.Checkpoint(parent).as_directory() as folder:
+        return Trainer(config, sets, device, Path(folder))
+
+
+def _report_failure(batch: int, error: Exception) -> None:
+    # an ordinary report: raised, it would be retried, to the same end
+    failed = {reports.BATCH: batch, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
+    tune.report({**failed, reports.FAILURE: str(error)})
 
 
 def _resume(trainer: Trainer, earlier: list[str]) -> reports.Curve:

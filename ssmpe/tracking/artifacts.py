@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
@@ -32,12 +33,28 @@ def fetch_best(uri: str, run: str, folder: Path) -> Path:
         UserError: there is no such store or run, the run is no trial's or has no checkpoint, or
             the store does not answer.
     """
+    with reading(uri, run):
+        return _fetched(connect(uri), uri, run, folder)
+
+
+@contextmanager
+def reading(uri: str, run: str | None = None) -> Iterator[None]:
+    """Read a store that is there already; whatever it raises becomes one line.
+
+    Args:
+        run: id of the run that is read; None: runs are searched.
+
+    Raises:
+        UserError: there is no such store or run, or the store does not answer.
+    """
     _check_exists(uri)
     # its bar would stand between the lines of the one who asks
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     try:
-        return _fetched(connect(uri), uri, run, folder)
+        yield
     except store_errors() as error:
+        if run is None:
+            raise UserError(f"{uri}: runs cannot be read there: {reason_of(error)}") from error
         if getattr(error, "error_code", "") in (
             "RESOURCE_DOES_NOT_EXIST",
             "INVALID_PARAMETER_VALUE",

@@ -1,0 +1,39 @@
+"""Does a network that has learnt the labelled music keep it when unlabelled music joins later?
+
+The paper's rows +MN-16-FT and +FMA-16-FT: training in two stages. The best checkpoint of Ref. is
+continued with added excerpts, at a fifth of the learning rate. Compared with adding them from the
+start (+MN-16), and with continuing Ref. for as long with nothing added (Ref.-FT).
+
+What the rows continue is taken from the tracking store if it has it, and else trained first.
+"""
+
+from analysis import results
+from ssmpe.cli import main
+from ssmpe.config import TrialConfig
+from ssmpe.deltas import REFERENCE, added, fine_tuning
+from ssmpe.sweep import Row, Sweep, row
+
+SETS = ("MusicNet/train", "FMA/train")
+RATIO = 2.0
+
+
+def rows(base: TrialConfig) -> list[Row]:
+    """The closed condition and its continuation; every set from the start, and joining later."""
+    reference, later = row(REFERENCE), fine_tuning(base)
+    table = [reference, row(REFERENCE, later, continues=reference)]
+    for name in SETS:
+        more = added(base, name, RATIO)
+        table += [row(more), row(more, later, continues=reference)]
+    return table
+
+
+assert __doc__
+SWEEP = Sweep(
+    name="two_stage",
+    question=__doc__.splitlines()[0],
+    rows=rows,
+    scientific=("data.added", "training.parent", "training.learning_rate"),
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(SWEEP, results.report))
