@@ -16,7 +16,7 @@ from tests import sweeping
 
 NAMES = (
     *("objectives", "additional_data", "energy", "distribution", "loss_weights"),
-    "supervision",
+    *("supervision", "two_stage"),
 )
 SWEEPS: dict[str, Sweep] = {name: importlib.import_module(f"sweeps.{name}").SWEEP for name in NAMES}
 FACTORS = {"supervised": 1.0, "timbre": 0.25, "percussion": 0.25, "geometric": 0.25}
@@ -59,7 +59,7 @@ TELLING = (
 
 
 def configs(name: str, base: TrialConfig) -> dict[str, TrialConfig]:
-    return {r.name: r.apply(base) for r in SWEEPS[name].select(base, ["*"])}
+    return {r.name: r.trial(base, {}) for r in SWEEPS[name].select(base, ["*"])}
 
 
 @pytest.mark.parametrize("preset", ["tiny", "paper"])
@@ -172,6 +172,22 @@ def test_loss_weights_are_a_grid():
         weights = c.objectives.weights
         assert weights["supervised"] == 1.0
         assert weights["timbre"] == weights["percussion"] == weights["geometric"]
+
+
+@pytest.mark.parametrize("make", [tiny, paper])
+def test_two_stages_continue_the_reference_at_a_fifth_of_its_rate(make):
+    base = make()
+    count = 2 * base.data.labelled_excerpts
+    rows = configs("two_stage", base)
+    later = {"Ref.-FT", f"+MN-{count}-FT", f"+FMA-{count}-FT"}
+    for row in later:
+        scratch = rows[row.removesuffix("-FT")]
+        assert differences(rows[row], scratch) == {
+            "training.learning_rate": base.training.learning_rate / 5,
+            "training.parent": rows["Ref."].identity,
+        }
+    assert rows.keys() - later == {"Ref.", f"+MN-{count}", f"+FMA-{count}"}
+    assert paper().training.learning_rate / 5 == 1e-4
 
 
 def run_rows(folder: Path, *patterns: str) -> str:

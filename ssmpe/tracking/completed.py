@@ -51,7 +51,7 @@ def completed_runs(uri: str, trial: str, data: str) -> list[CompletedRun]:
     """Runs in which a trial was trained to its end, the latest first; copies of runs are none.
 
     Args:
-        uri: MLflow tracking URI; a SQLite file that does not exist has no runs.
+        uri: MLflow tracking URI; a SQLite file that is missing or empty has no runs.
         trial: identity of its configuration.
         data: what it was trained on, in words (tag ``schema.DATA``): that alone tells one folder
             of datasets from another.
@@ -60,7 +60,7 @@ def completed_runs(uri: str, trial: str, data: str) -> list[CompletedRun]:
         UserError: the store cannot be read.
     """
     path = sqlite_path(uri)
-    if path is not None and not path.is_file():
+    if path is not None and not (path.is_file() and path.stat().st_size):
         return []
     wanted = {
         schema.KIND: schema.KIND_TRIAL,
