@@ -6,7 +6,7 @@ alone or of other datasets, too, at as many labelled excerpts in a batch; and, s
 share of the added tracks themselves (scored on MusicNet/test, of which no track is trained on).
 """
 
-from analysis import results
+from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
 from ssmpe.deltas import REFERENCE, added, fewer_tracks, labelled_too, of_family, with_labels
@@ -42,4 +42,4 @@ SWEEP = Sweep(
 )
 
 if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, results.report))
+    raise SystemExit(main(SWEEP, report.of_ended))
