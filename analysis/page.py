@@ -14,7 +14,7 @@ _LEFT, _RIGHT, _GAP = 0.62, 0.22, (0.18, 0.3)
 _MIN_WIDTH = 7.0
 _LINE = 0.17
 """height of a line of text"""
-_SUBTITLE, _NOTE = 9.0, 8.0
+_SUBTITLE, _NOTE, _TICK = 9.0, 8.0, 8.5
 """sizes of text in points"""
 _CHARACTERS_PER_INCH = 135.0
 """at a size of one point, DejaVu Sans, on average"""
@@ -32,6 +32,7 @@ class Page:
         legend_columns: entries beside each other.
         note: how to read the figure, wrapped at its foot.
         panel: width and height of a panel.
+        left: margin, for the labels of the vertical axes.
     """
 
     title: str
@@ -41,11 +42,17 @@ class Page:
     legend_columns: int
     note: str
     panel: tuple[float, float] = _PANEL
+    left: float = _LEFT
 
 
 def legend_columns(texts: Sequence[str]) -> int:
     """How many entries with such texts fit beside each other in the narrowest figure."""
     return 4 if max(map(len, texts)) <= 16 else 3
+
+
+def margin(texts: Sequence[str]) -> float:
+    """Inches that such tick labels take to the left of the panels, without an axis label."""
+    return max(_LEFT, 0.3 + max(map(len, texts)) * _TICK / _CHARACTERS_PER_INCH)
 
 
 def panels(n_rows: int, n_columns: int, page: Page) -> tuple[Figure, list[list[Axes]]]:
@@ -54,16 +61,16 @@ def panels(n_rows: int, n_columns: int, page: Page) -> tuple[Figure, list[list[A
     Heights are added up in inches, so that text never meets text whatever the number of panels.
     """
     gaps = ((n_columns - 1) * _GAP[0], (n_rows - 1) * _GAP[1])
-    width = max(_MIN_WIDTH, _LEFT + _RIGHT + n_columns * page.panel[0] + gaps[0])
+    width = max(_MIN_WIDTH, page.left + _RIGHT + n_columns * page.panel[0] + gaps[0])
     top = 0.86 + _LINE * len(_wrap(page.subtitle, width, _SUBTITLE))
     bottom = _foot_height(page, width)
     height = top + bottom + n_rows * page.panel[1] + gaps[1]
-    panel_width = (width - _LEFT - _RIGHT - gaps[0]) / n_columns
+    panel_width = (width - page.left - _RIGHT - gaps[0]) / n_columns
     figure = Figure(figsize=(width, height))
     grid = figure.add_gridspec(
         n_rows,
         n_columns,
-        left=_LEFT / width,
+        left=page.left / width,
         right=1 - _RIGHT / width,
         top=1 - top / height,
         bottom=bottom / height,
