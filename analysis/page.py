@@ -52,7 +52,7 @@ def legend_columns(texts: Sequence[str]) -> int:
 
 def margin(texts: Sequence[str]) -> float:
     """Inches that such tick labels take to the left of the panels, without an axis label."""
-    return max(_LEFT, 0.3 + max(map(len, texts)) * _TICK / _CHARACTERS_PER_INCH)
+    return max(_LEFT, 0.42 + max(map(len, texts)) * _TICK / _CHARACTERS_PER_INCH)
 
 
 def panels(n_rows: int, n_columns: int, page: Page) -> tuple[Figure, list[list[Axes]]]:
