@@ -116,10 +116,11 @@ def _legend(rows: Sequence[Costs]) -> list[Artist]:
 def summary(sweep: Sweep, rows: Sequence[Costs]) -> str:
     """What was spent and saved in all, in sentences."""
     whole = total(rows)
+    shares = [f"{part} {getattr(whole, part) / whole.spent:.0%}" for part, _ in PARTS[:2]]
     spent = (
-        f"{whole.runs} runs took {_time(whole.spent)} in all: training "
-        f"{whole.training / whole.spent:.0%}, evaluation {whole.evaluation / whole.spent:.0%}, the rest start, loading, checkpoints "
-        f"and pauses ({_time(whole.other)}, {whole.other / whole.runs:.1f} s per run)."
+        f"{whole.runs} runs took {_time(whole.spent)} in all: {', '.join(shares)}, the rest start, "
+        f"loading, checkpoints and pauses ({_time(whole.other)}, {whole.other / whole.runs:.1f} s "
+        "per run)."
     )
     lines = [spent]
     if np.isfinite(sweep.seconds):
