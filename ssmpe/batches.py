@@ -81,6 +81,7 @@ class BatchMaker:
             features=self._features(bins),
             target=self._target([d for d in drawn if d.labelled]),
             percussive=percussive,
+            mixture=self._features(bins + bins.roll(-1, 0)) if "mixture" in self.needs else None,
             rms=frame_rms(audio, self.hcqt.geometry.hop_length) if "rms" in self.needs else None,
             sets=tuple(d.source.set.name for d in drawn),
         )

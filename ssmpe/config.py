@@ -29,12 +29,19 @@ OBJECTIVES = (
     "entropy",
     "content",
     "contrastive",
+    "additivity",
+    "feature_dropout",
+    "categorical",
+    "categorical_invariance",
+    "shift_cross_entropy",
+    "transposition",
 )
 """Names of the objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
 
 
 OPEN = (
     "objectives.weights",
+    "objectives.fade",
     "data.added",
     "data.labelled_share",
     "data.max_hours",
@@ -47,6 +54,8 @@ LATER: Mapping[str, Any] = {
     "data.labelled_share": {},
     "data.max_tracks": {},
     "training.parent": "",
+    "objectives.teacher_decay": None,
+    "objectives.fade": {},
 }
 """Settings that have been added since trials are stored -> the value under which a trial is what it
 was before: with that they are no part of its identity, so that earlier runs are found again"""
@@ -150,6 +159,11 @@ class ObjectivesConfig:
     """treat the targets Y = sigmoid(F(X)) as constants; the published runs do not"""
     content_on: str = "unlabelled"
     """excerpts that terms on content (energy, sparsity, ...) see: "unlabelled", or "all" of them"""
+    teacher_decay: float | None = None
+    """of the moving average of the network's weights, per batch, whose output is Y; no gradient
+    goes there. None: Y is the output of the network itself"""
+    fade: Mapping[str, float] = field(default_factory=dict)
+    """objective -> share of the trial's batches over which its weight falls linearly to zero"""
 
     def __post_init__(self) -> None:
         on = self.content_on
@@ -163,6 +177,21 @@ class ObjectivesConfig:
         active = {n: float(self.weights[n]) for n in OBJECTIVES if self.weights.get(n, 0.0) > 0}
         require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")
         object.__setattr__(self, "weights", active)
+        decay = self.teacher_decay
+        ok = decay is None or 0 < decay < 1
+        require(ok, "objectives.teacher_decay", decay, "a number between 0 and 1, or null")
+        self._check_fade()
+
+    def _check_fade(self) -> None:
+        for name, share in self.fade.items():
+            require(name in OBJECTIVES, "objectives.fade", name, f"one of {', '.join(OBJECTIVES)}")
+            what = "a share of the batches above 0, 1 at the most"
+            require(0 < share <= 1, f"objectives.fade.{name}", share, what)
+        # fading of a term that is not there is none, like a weight of zero
+        fade = {n: float(self.fade[n]) for n in self.weights if n in self.fade}
+        object.__setattr__(self, "fade", fade)
+        stays = self.weights.keys() - fade.keys()
+        require(bool(stays), "objectives.fade", fade, "one objective that does not fade")
 
 
 @dataclass(frozen=True)

@@ -85,22 +85,86 @@ def self_supervised_scaled(base: TrialConfig, factor: float) -> Delta:
 
 def energy(base: TrialConfig, factor: float = 1.0) -> Delta:
     """The energy objective on the added excerpts: "+energy", "+energyx0.3"."""
-    return _content(base, "energy", ("energy",), factor)
+    return _weighted(base, "energy", ("energy",), factor)
 
 
 def sparsity(base: TrialConfig, factor: float = 1.0) -> Delta:
     """The sparsity objective on the added excerpts: "+sparsity", "+sparsityx0.3"."""
-    return _content(base, "sparsity", ("sparsity",), factor)
+    return _weighted(base, "sparsity", ("sparsity",), factor)
 
 
 def energy_and_sparsity(base: TrialConfig, factor: float = 1.0) -> Delta:
     """Both on the added excerpts, the paper's remedy: "+EG", "+EGx0.3"."""
-    return _content(base, "EG", ("energy", "sparsity"), factor)
+    return _weighted(base, "EG", ("energy", "sparsity"), factor)
 
 
-def _content(base: TrialConfig, label: str, names: tuple[str, ...], factor: float) -> Delta:
-    # the paper weights them like the self-supervised objectives; a preset that scales those down
-    # scales these with them
-    weight = factor * mean(base.objectives.weights[name] for name in SELF_SUPERVISED)
+def _unit(base: TrialConfig) -> float:
+    """Weight of the self-supervised objectives, like which the paper weights all others.
+
+    A preset that scales those down scales the others with them.
+    """
+    return mean(base.objectives.weights[name] for name in SELF_SUPERVISED)
+
+
+def _weighted(base: TrialConfig, label: str, names: tuple[str, ...], factor: float) -> Delta:
+    weight = factor * _unit(base)
     suffix = "" if factor == 1 else f"x{factor:g}"
     return Delta(f"+{label}{suffix}", {f"objectives.weights.{name}": weight for name in names})
+
+
+STOP_GRADIENT = Delta("+stop", {"objectives.stop_gradient": True})
+"""no gradient through the targets Y"""
+
+CONTENT_EVERYWHERE = Delta("", {"objectives.content_on": "all"})
+"""terms on content see labelled excerpts too; without it, they are off where nothing is added"""
+
+TEACHER_MEMORY = 0.05
+"""of a teacher, as a share of the trial's batches"""
+FADING_FACTOR = 0.3
+"""at 1, nothing else is learned in the preset tiny while energy objectives have their weight"""
+FADE = 0.5
+"""share of a trial's batches after which what fades is gone"""
+
+CATEGORICAL_WEIGHT = 4.0
+"""with which it is as large as the supervised loss, half-way through a trial of the preset tiny"""
+PESTO_FACTORS = {"categorical_invariance": 4.0, "shift_cross_entropy": 4.0, "transposition": 100.0}
+"""weights relative to those of the self-supervised objectives"""
+
+
+def teacher(base: TrialConfig) -> Delta:
+    """Targets Y from a moving average of the network's weights."""
+    decay = 1.0 - 1.0 / (TEACHER_MEMORY * base.training.n_batches)
+    return Delta("+teacher", {"objectives.teacher_decay": round(decay, 4)})
+
+
+def objective(base: TrialConfig, name: str, factor: float = 1.0) -> Delta:
+    """A further objective, weighted like the self-supervised ones: "+additivity"."""
+    return _weighted(base, name, (name,), factor)
+
+
+def fading_energy(base: TrialConfig) -> Delta:
+    """Energy and sparsity objectives, the weights of which fall to zero: "+EGx0.3fade"."""
+    energetic = energy_and_sparsity(base, FADING_FACTOR)
+    fade = {f"objectives.fade.{name}": FADE for name in ("energy", "sparsity")}
+    return Delta(f"{energetic.name}fade", {**energetic.changes, **fade})
+
+
+def labelled_excerpts(base: TrialConfig, ratio: float) -> Delta:
+    """``ratio`` times as many labelled excerpts in a batch: "+labelled-16"."""
+    count = round(ratio * base.data.labelled_excerpts)
+    return Delta(f"+labelled-{count}", {"data.labelled_excerpts": count})
+
+
+def categorical(base: TrialConfig) -> Delta:
+    """Cross-entropy of each labelled frame's distribution over pitch: "+categorical"."""
+    return Delta("+categorical", {"objectives.weights.categorical": CATEGORICAL_WEIGHT})
+
+
+def pesto(base: TrialConfig) -> Delta:
+    """The three self-supervised objectives of PESTO: "+PESTO".
+
+    It balances them by their gradients; these weights do so roughly, in the preset tiny.
+    """
+    unit = _unit(base)
+    weights = {name: unit * factor for name, factor in PESTO_FACTORS.items()}
+    return Delta("+PESTO", {f"objectives.weights.{n}": w for n, w in weights.items()})

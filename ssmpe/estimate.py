@@ -10,6 +10,8 @@ from ssmpe.sweep import Trial
 TRAINED_MACS_PER_SECOND = {"cpu": 2.7e9, "cuda": 1e12}
 """Multiply-accumulates of forward passes that training gets through in a second: measured on one
 core of a 2.6 GHz Xeon (preset tiny), and a guess for one large GPU"""
+FORWARD_SHARE = 1 / 3
+"""cost of a pass without its gradient relative to one with it"""
 EVALUATION_SHARE = 0.25
 """time of validations relative to training"""
 BYTES_PER_WEIGHT = 16
@@ -38,7 +40,9 @@ def n_weights(g: GeometryConfig, m: ModelConfig) -> int:
 
 def trial_seconds(config: TrialConfig, device: str) -> float:
     """Time of a whole trial on one core, or on one GPU."""
-    views = 1 + sum(REGISTRY[name].make_view is not None for name in config.objectives.weights)
+    views = 1.0 + sum(REGISTRY[name].make_view is not None for name in config.objectives.weights)
+    if config.objectives.teacher_decay is not None:
+        views += FORWARD_SHARE
     frames = config.data.batch_excerpts * config.geometry.excerpt_frames
     macs = macs_per_frame(config.geometry, config.model) * frames * views
     training = config.training.n_batches * macs / TRAINED_MACS_PER_SECOND[device]

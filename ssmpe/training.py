@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, TotalLoss
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.sets import Sets
+from ssmpe.teacher import Teacher
 
 STATE, BEST = "state", "best"
 """files of a checkpoint: all that is needed to continue; weights of the best validation"""
@@ -39,7 +41,8 @@ class Validation:
 
     Attributes:
         batch: batches trained so far.
-        losses: every active objective, unweighted, and "total", means since the last validation.
+        losses: every active objective, unweighted, and "total": means over the batches since the
+            last validation that have it.
         scores: by set name.
         is_best: the validation set's F1 is the highest so far.
         train_seconds, evaluation_seconds: since the last validation.
@@ -89,6 +92,8 @@ class Trainer:
         self.network.channels_last(device)
         if config.training.parent:
             self._inherit(parent)
+        decay = config.objectives.teacher_decay
+        self.teacher = None if decay is None else Teacher(self.network, decay)
         self.loss = TotalLoss(config.objectives, g, REGISTRY)
         self.batches = BatchMaker(config, sets, self.hcqt, self.loss.needs, device)
         self.evaluated = prepare(sets.evaluated, self.hcqt, device)
@@ -132,6 +137,8 @@ class Trainer:
             plain: further JSON-representable data to keep beside it.
         """
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        if self.teacher is not None:
+            state["teacher"] = self.teacher.state_dict()
         best = {
             "config": self.config.to_dict(),
             "best_f1": self.best_f1,
@@ -154,6 +161,8 @@ class Trainer:
         best = checkpoint.load_tensors(folder, BEST, self.device)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        if self.teacher is not None:
+            self.teacher.load_state_dict(state["teacher"])
         self.best_weights = best
         self._started = True
         self.batch = plain["batch"]
@@ -193,7 +202,7 @@ class Trainer:
         """Train up to batch ``stop``; mean losses. Sums stay on the device until the end."""
         self.network.train()
         sums: dict[str, Tensor] = {}
-        counts: Counter[str] = Counter()  # not every batch has excerpts for every term
+        counts: Counter[str] = Counter()  # not every batch has every term: excerpts, fading
         while self.batch < stop:
             for name, value in self._step(self.batch).items():
                 sums[name] = sums[name] + value if name in sums else value
@@ -220,16 +229,21 @@ class Trainer:
         def generator(objective: str) -> torch.Generator:
             return torch_generator("view", objective, training.seed, index)
 
-        total, values = self.loss(self._forward, batch, generator)
+        teacher = None if self.teacher is None else partial(self._forward, self.teacher.network)
+        forward = partial(self._forward, self.network)
+        progress = index / training.n_batches
+        total, values = self.loss(forward, batch, generator, teacher, progress)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)
         self.optimizer.step()
+        if self.teacher is not None:
+            self.teacher.follow(self.network)
         return {"total": total.detach(), **values, _GRADIENT: norm}
 
-    def _forward(self, features: Tensor) -> Tensor:
+    def _forward(self, network: Autoencoder, features: Tensor) -> Tensor:
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.autocast):
-            logits: Tensor = self.network(features)
+            logits: Tensor = network(features)
         return logits
 
     def _validated(self, losses: dict[str, float], train_seconds: float) -> Validation:

@@ -17,6 +17,8 @@ MAX_SHIFT_OCTAVES = 1
 MAX_TIME_SHIFT = 0.25
 """of the excerpt's frames"""
 MAX_STRETCH = 2.0
+HARMONIC_DROPOUT = 0.5
+"""probability with which a harmonic's channel is dropped"""
 
 
 def curve_bins(g: GeometryConfig) -> int:
@@ -53,6 +55,59 @@ def random_equalization(features: Tensor, g: GeometryConfig, rng: torch.Generato
     return equalize(features, curves, g)
 
 
+def dropped_harmonics(features: Tensor, rng: torch.Generator) -> Tensor:
+    """Features (B, H, F, T) with every harmonic's channel zeroed with probability one half.
+
+    One channel of each excerpt always stays. Values that stay are not scaled up: they are decibels.
+    Excerpt i draws the same whatever B is.
+    """
+    draws = torch.rand(*features.shape[:2], generator=rng)
+    stays = (draws >= HARMONIC_DROPOUT) | (draws == draws.amax(dim=1, keepdim=True))
+    return features * stays.to(features, non_blocking=True)[..., None, None]
+
+
+def shift_bins(x: Tensor, bins: Tensor) -> Tensor:
+    """Features (B, H, F, T) moved upwards by ``bins`` (B,) int64 each; zeros come in.
+
+    Salience (B, F, T) is moved alike.
+    """
+    channels = x if x.ndim == 4 else x.unsqueeze(1)
+    n_bins = channels.shape[2]
+    source = torch.arange(n_bins) - bins[:, None]
+    inside = (source >= 0) & (source < n_bins)
+    index = (
+        source.clamp(0, n_bins - 1)
+        .to(x.device, non_blocking=True)[:, None, :, None]
+        .expand_as(channels)
+    )
+    moved = channels.gather(2, index) * inside.to(x, non_blocking=True)[:, None, :, None]
+    return moved if x.ndim == 4 else moved.squeeze(1)
+
+
+@dataclass(frozen=True)
+class Transposition:
+    """Shift in frequency alone, one per excerpt.
+
+    Attributes:
+        shift_bins: (B,) int64, upwards if positive.
+    """
+
+    shift_bins: Tensor
+
+    @classmethod
+    def draw(cls, n: int, largest: int, rng: torch.Generator) -> "Transposition":
+        """Shifts of n excerpts, uniform over -largest..largest bins.
+
+        Excerpt i draws the same whatever n is.
+        """
+        u = torch.rand(n, generator=rng, dtype=torch.float64)
+        return cls(_symmetric_integers(u, largest))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Applied to features (B, H, F, T) or salience (B, F, T); zeros come in at the edges."""
+        return shift_bins(x, self.shift_bins)
+
+
 @dataclass(frozen=True)
 class GeometricTransform:
     """Shift in frequency, then in time, then a stretch of time about the middle; one per excerpt.
@@ -86,19 +141,8 @@ class GeometricTransform:
     def __call__(self, x: Tensor) -> Tensor:
         """Applied to features (B, H, F, T) or salience (B, F, T); zeros come in at the edges."""
         channels = x if x.ndim == 4 else x.unsqueeze(1)
-        moved = self._stretch_time(self._shift_bins(channels))
+        moved = self._stretch_time(shift_bins(channels, self.shift_bins))
         return moved if x.ndim == 4 else moved.squeeze(1)
-
-    def _shift_bins(self, x: Tensor) -> Tensor:
-        n_bins = x.shape[2]
-        source = torch.arange(n_bins) - self.shift_bins[:, None]
-        inside = (source >= 0) & (source < n_bins)
-        index = (
-            source.clamp(0, n_bins - 1)
-            .to(x.device, non_blocking=True)[:, None, :, None]
-            .expand_as(x)
-        )
-        return x.gather(2, index) * inside.to(x, non_blocking=True)[:, None, :, None]
 
     def _stretch_time(self, x: Tensor) -> Tensor:
         n_frames = x.shape[3]

@@ -46,6 +46,8 @@ def test_every_setting_is_part_of_the_identity():
         "model.complexity": 2,
         "objectives.weights.energy": 0.5,
         "objectives.stop_gradient": True,
+        "objectives.teacher_decay": 0.99,
+        "objectives.fade.timbre": 0.5,
         "data.added.MusicNet/train": 4,
         "data.evaluation": [],
         "data.max_hours.URMP/train": 0.5,
@@ -64,6 +66,7 @@ def test_what_means_the_same_has_one_identity():
     base = TrialConfig()
     assert base.replace({"data.added.MusicNet/train": 0}) == base
     assert base.replace({"objectives.weights.energy": 0}) == base
+    assert base.replace({"objectives.fade.energy": 0.5}) == base, "not there, so not fading"
     assert base.replace({"data.max_hours.FMA/train": 3.0}) == base, "not used, so not capped"
     assert base.replace({"data.max_tracks.FMA/train": 3}) == base
     assert base.replace({"data.labelled_share.FMA/train": 0.5}) == base
@@ -92,6 +95,12 @@ def test_frozen():
         ("objectives.weights.timbre", -1.0, "-1.0"),
         ("objectives.weights", {}, "one weight above 0"),
         ("objectives.content_on", "some", "'some'"),
+        ("objectives.teacher_decay", 1.0, "1.0"),
+        ("objectives.teacher_decay", "slow", "'slow'"),
+        ("objectives.fade.timbre", 0.0, "0.0"),
+        ("objectives.fade.timbre", 1.5, "1.5"),
+        ("objectives.fade.timber", 0.5, "'timber'"),
+        ("objectives.fade", dict.fromkeys(OBJECTIVES, 1.0), "one objective that does not fade"),
         ("data.labelled_excerpts", 0, "0"),
         ("data.added.MusicNet/train", 1.5, "1.5"),
         ("data.max_hours.URMP/train", 0, "0"),

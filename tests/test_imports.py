@@ -14,7 +14,7 @@ LAYERS = (
     ("sets", "kernels", "console"),
     ("hcqt", "features", "salience", "collapse"),
     ("model", "transforms"),
-    ("objectives", "inference", "checkpoint"),
+    ("objectives", "inference", "checkpoint", "teacher"),
     ("batches", "evaluation", "streaming", "notes"),
     ("training", "overview"),
     ("trained", "transcription"),

@@ -5,11 +5,13 @@ import torch
 
 from ssmpe.config import OBJECTIVES, ObjectivesConfig
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
+from ssmpe.objectives.additivity import union
 from ssmpe.objectives.base import bce, bce_negative, bce_positive
 from ssmpe.seeding import torch_generator
 
 N_LABELLED, N_UNLABELLED, N_FRAMES = 2, 3, 12
 BLANK = -20.0
+ON_LABELLED = ("supervised", "categorical")
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +23,7 @@ def batch(geometry):
         target=(torch.rand(N_LABELLED, *size, generator=rng) > 0.95).float(),
         percussive=torch.rand(n, geometry.n_harmonics, *size, generator=rng),
         rms=torch.ones(n, N_FRAMES),
+        mixture=torch.rand(n, geometry.n_harmonics, *size, generator=rng),
         sets=("labelled",) * N_LABELLED + ("added",) * N_UNLABELLED,
     )
 
@@ -76,7 +79,7 @@ class TestContract:
         config = ObjectivesConfig(weights={name: 1.0})
         registry = {name: dataclasses.replace(REGISTRY[name], loss=loss)}
         total, _ = TotalLoss(config, geometry, registry)(Network(), batch, generator)
-        n = {"supervised": N_LABELLED}.get(name, N_LABELLED + N_UNLABELLED)
+        n = N_LABELLED if name in ON_LABELLED else N_LABELLED + N_UNLABELLED
         n -= N_LABELLED if REGISTRY[name].on_content else 0
         assert seen[0].shape == (n, N_FRAMES)
         torch.testing.assert_close(total, seen[0].mean())
@@ -99,8 +102,8 @@ class TestContract:
         assert float(among[name]) == pytest.approx(float(alone[name]), rel=1e-6)
 
     def test_averages_over_time_and_excerpts(self, name, geometry, batch):
-        """Twice the same batch has the same loss (contrastive tells excerpts apart: not it)."""
-        if name in ("contrastive", "timbre", "geometric"):
+        """Twice the same batch has the same loss, but for what tells or draws excerpts apart."""
+        if name == "contrastive" or (REGISTRY[name].make_view and name != "percussion"):
             pytest.skip("differs between excerpts by its nature")
         unlabelled = slice(N_LABELLED, None)
 
@@ -118,7 +121,9 @@ class TestContract:
             assert float(again) == pytest.approx(float(once), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["timbre", "percussion", "geometric"])
+@pytest.mark.parametrize(
+    "name", ["timbre", "percussion", "geometric", "additivity", "feature_dropout"]
+)
 class TestPullToBlank:
     """The mechanism of the collapse, and what takes it away."""
 
@@ -182,7 +187,67 @@ def test_silent_frames_ask_for_no_content(geometry, batch):
     assert float(total) == 0
 
 
+def test_a_mixture_is_asked_for_what_is_in_either_part():
+    logits = torch.full((3, 10, 4), BLANK)
+    logits[0, 2], logits[1, 5], logits[2, 7] = 20.0, 20.0, -0.85
+    target = union(logits.sigmoid())
+    assert target[0, [2, 5]].min() > 0.99  # both notes of the first two
+    assert target[1, 7].max() == pytest.approx(torch.tensor(-0.85).sigmoid().item())
+    assert target[2, [2, 7]].amax(dim=1).min() > 0.29  # the last is mixed with the first
+    assert target[:, 0].max() < 1e-6
+
+
+def test_harmonics_are_dropped(geometry, batch):
+    """Whole harmonics, never all of an excerpt's; the rest is as it was."""
+    features = batch.features
+    make_view = REGISTRY["feature_dropout"].make_view
+    assert make_view is not None
+    view = make_view(batch, geometry, generator("dropout"))
+    stays = view.features.flatten(2).amax(dim=2) > 0
+    assert torch.equal(view.features[stays], features[stays])
+    assert not view.features[~stays].any()
+    assert stays.any(dim=1).all()
+    assert 0 < stays.sum() < stays.numel()
+
+
+@pytest.mark.parametrize("name", ["timbre", "additivity"])
+def test_a_teacher_s_output_is_the_target_and_gets_no_gradient(name, geometry, batch):
+    student, teacher, other = Network(-2.0), Network(-1.0), Network(1.0)
+    taught = loss_of(name, geometry, teacher_decay=0.9)
+    first, _ = taught(student, batch, generator, teacher)
+    first.backward()
+    assert teacher.bias.grad is None
+    assert float(first) != float(taught(student, batch, generator, other)[0])
+    # a teacher that is the network itself is the network with its gradient stopped
+    itself, _ = taught(student, batch, generator, student)
+    stopped, _ = loss_of(name, geometry, stop_gradient=True)(student, batch, generator)
+    assert float(itself) == float(stopped)
+
+
+def test_weights_fade_to_zero_and_then_cost_nothing(geometry, batch):
+    config = ObjectivesConfig(weights={"supervised": 1.0, "timbre": 2.0}, fade={"timbre": 0.5})
+    loss = TotalLoss(config, geometry, REGISTRY)
+    passes = []
+
+    def network(features):
+        passes.append(len(features))
+        return Network()(features)
+
+    at = {}
+    for progress in (0.0, 0.125, 0.25, 0.499, 0.5, 0.9):
+        passes.clear()
+        total, values = loss(network, batch, generator, progress=progress)
+        assert sum(passes) == len(batch.features) * len(values)
+        assert ("timbre" in values) == (progress < 0.5)
+        at[progress] = float(total.detach() - values["supervised"])
+    timbre = at[0.0] / 2.0
+    for progress, share in ((0.0, 1.0), (0.125, 0.75), (0.25, 0.5), (0.499, 0.002)):
+        assert at[progress] == pytest.approx(2.0 * share * timbre, abs=1e-3 * timbre)
+    assert at[0.5] == at[0.9] == 0.0
+
+
 def test_only_what_is_needed_is_made(geometry):
     assert loss_of("supervised", geometry).needs == frozenset()
     assert loss_of("percussion", geometry).needs == {"percussive"}
     assert loss_of("content", geometry).needs == {"rms"}
+    assert loss_of("additivity", geometry).needs == {"mixture"}

@@ -16,7 +16,7 @@ from tests import sweeping
 
 NAMES = (
     *("objectives", "additional_data", "energy", "distribution", "loss_weights"),
-    *("supervision", "two_stage"),
+    *("supervision", "two_stage", "content", "monophonic"),
 )
 SWEEPS: dict[str, Sweep] = {name: importlib.import_module(f"sweeps.{name}").SWEEP for name in NAMES}
 FACTORS = {"supervised": 1.0, "timbre": 0.25, "percussion": 0.25, "geometric": 0.25}
@@ -52,8 +52,9 @@ BRIEF = (
 )
 TELLING = (
     *("+timbre+geometric", "Ref.", "+NS-4", "+FMA-4", "+MN-4+energy", "+MN-4+sparsity"),
-    *("T1", "T1/T2", "T1/T2+EG", "SSx0.3+MN-2"),
+    *("T1", "T1/T2", "T1/T2+EG", "SSx0.3+MN-2", "+MN-4+teacher", "+MN-4+EGx0.3fade"),
     *("2-tracks", "URMP+GS+MN-4", "+MN-4-20%"),
+    *("+MN-4+additivity", "+entropy", "+categorical", "PESTO+MN-4"),
 )
 """rows that differ in more than a number"""
 
@@ -188,6 +189,44 @@ def test_two_stages_continue_the_reference_at_a_fifth_of_its_rate(make):
         }
     assert rows.keys() - later == {"Ref.", f"+MN-{count}", f"+FMA-{count}"}
     assert paper().training.learning_rate / 5 == 1e-4
+
+
+@pytest.mark.parametrize(("base", "unit"), [(paper(), 1.0), (tiny(), 0.25)], ids=["paper", "tiny"])
+def test_content_tries_every_remedy_with_added_excerpts_and_alone(base, unit):
+    rows = configs("content", base)
+    n = base.data.labelled_excerpts
+    more = f"+MN-{2 * n}"
+    remedies = {row.removeprefix(more) for row in rows if row.startswith(more)} - {""}
+    assert len(remedies) == 9
+    assert set(rows) == {"Ref.", more, *remedies, *(more + remedy for remedy in remedies)}
+    assert {r.name for r in SWEEPS["content"].select(base)} == {
+        *("Ref.", more, *(more + remedy for remedy in remedies))
+    }
+    for remedy in remedies:
+        alone, both = rows[remedy], rows[more + remedy]
+        assert (alone.data.added, both.data.added) == ({}, {"MusicNet/train": 2 * n})
+        assert alone.objectives.weights == both.objectives.weights
+    for name in ("content", "contrastive", "entropy"):
+        assert rows[f"+{name}"].objectives.weights[name] == unit
+        assert rows[f"+{name}"].objectives.content_on == "all", "else it would be Ref."
+        assert rows[f"{more}+{name}"].objectives.content_on == "unlabelled"
+    memory = 1 / (1 - (rows["+teacher"].objectives.teacher_decay or 0))
+    assert memory == pytest.approx(base.training.n_batches / 20, rel=0.01)
+    assert rows["+EGx0.3fade"].objectives.fade == {"energy": 0.5, "sparsity": 0.5}
+    assert rows[f"{more}+labelled-{2 * n}"].data.labelled_excerpts == 2 * n
+
+
+def test_monophonic_has_pesto_beside_and_instead_of_the_paper_s_objectives():
+    rows = configs("monophonic", tiny())
+    pesto = {"categorical_invariance", "shift_cross_entropy", "transposition"}
+    reference = set(tiny().objectives.weights)
+    assert set(rows["PESTO"].objectives.weights) == {"supervised", *pesto}
+    assert set(rows["+PESTO"].objectives.weights) == reference | pesto
+    assert set(rows["+categorical"].objectives.weights) == {"categorical", *reference}
+    for row in ("PESTO", "+PESTO", "+categorical"):
+        with_more = "PESTO+MN-8" if row == "PESTO" else f"+MN-8{row}"
+        assert rows[with_more].objectives == rows[row].objectives
+        assert rows[with_more].data.added == {"MusicNet/train": 8}
 
 
 def run_rows(folder: Path, *patterns: str) -> str:

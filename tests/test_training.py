@@ -14,11 +14,12 @@ from ssmpe.data.cache import cache_dir
 from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.hcqt import HCQT
+from ssmpe.model import Autoencoder
 from ssmpe.seeding import torch_generator
 from ssmpe.sets import load_sets
 from ssmpe.training import BEST, DivergedError, Trainer, lr_scale
 
-EVERYTHING = frozenset({"percussive", "rms"})
+EVERYTHING = frozenset({"percussive", "rms", "mixture"})
 
 
 @pytest.fixture(scope="module")
@@ -183,6 +184,66 @@ def test_the_percussive_view_is_that_of_the_mixed_audio(brief, sets):
 
 def test_every_excerpt_is_named_by_its_set(brief, sets):
     assert make_batch(brief, sets).sets == ("URMP/train", "URMP/train", "NSynth/train")
+
+
+def test_a_mixture_is_that_of_the_summed_audio(brief, sets):
+    maker = BatchMaker(brief, sets, HCQT(brief.geometry), EVERYTHING, "cpu")
+    drawn = [e for _, e in maker._sources[0].excerpts.batch(3, 2)]
+    audio = torch.from_numpy(drawn[0].samples + drawn[1].samples)[None, None]
+    mixture = make_batch(brief, sets).mixture
+    expected = maker._features(maker.hcqt.distinct(audio))
+    loud = expected > 0.2
+    torch.testing.assert_close(mixture[:1][loud], expected[loud], atol=1e-3, rtol=0)
+
+
+def teacher_of(trainer: Trainer) -> Autoencoder:
+    assert trainer.teacher is not None
+    return trainer.teacher.network
+
+
+class TestTaught:
+    """With a teacher, and an objective that fades away half-way through the trial."""
+
+    @pytest.fixture(scope="class")
+    def config(self, brief):
+        return brief.replace({"objectives.teacher_decay": 0.5, "objectives.fade": {"timbre": 0.5}})
+
+    @pytest.fixture(scope="class")
+    def whole(self, config, sets):
+        trainer = Trainer(config, sets)
+        return trainer, list(trainer.run())
+
+    def test_a_resumed_trial_is_the_same(self, config, sets, whole, tmp_path):
+        first = Trainer(config, sets)
+        head = [next(first.run())]
+        first.save(tmp_path / "checkpoint")
+        second = Trainer(config, sets)
+        second.load(tmp_path / "checkpoint")
+        assert same(numbers([*head, *second.run()]), numbers(whole[1]))
+        for ended, reference in (
+            (second.network, whole[0].network),
+            (teacher_of(second), teacher_of(whole[0])),
+        ):
+            weights = reference.state_dict()
+            assert all(torch.equal(w, weights[n]) for n, w in ended.state_dict().items())
+
+    def test_the_teacher_follows_behind(self, config, sets):
+        trainer = Trainer(config, sets)
+        weight = trainer.network.encoder.input.weight
+        average = weight.detach().clone()
+        for index in range(3):
+            trainer._step(index)
+            average = 0.5 * average + 0.5 * weight.detach()
+        ours = teacher_of(trainer).encoder.input.weight
+        torch.testing.assert_close(ours, average)
+        assert not torch.equal(ours, weight)
+        assert ours.grad is None
+
+    def test_what_has_faded_is_no_longer_reported(self, whole):
+        """Batches 1 to 3 have the objective; validations are after 2, 4 and 6."""
+        losses = [v.losses for v in whole[1]]
+        assert ["timbre" in loss for loss in losses] == [True, True, False]
+        assert 0.5 < losses[1]["timbre"] / losses[1]["percussion"] < 2
 
 
 def test_targets_line_up_with_features(brief, sets):

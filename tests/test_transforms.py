@@ -3,6 +3,7 @@ import torch
 
 from ssmpe.transforms import (
     GeometricTransform,
+    Transposition,
     curve_bins,
     equalization_curves,
     random_equalization,
@@ -122,3 +123,11 @@ def test_a_curve_is_one_at_its_centre_and_falls_off(geometry):
     assert float(curve.max()) == pytest.approx(1.0, abs=1e-4)
     assert int(curve.argmax()) in (n // 2 - 1, n // 2)
     assert float(curve[0]) == pytest.approx(0.5, abs=0.01)
+
+
+def test_transpositions_reach_both_ends_and_move_features_as_they_move_salience():
+    shift = Transposition.draw(500, 11, generator())
+    assert (shift.shift_bins.min(), shift.shift_bins.max()) == (-11, 11)
+    x = torch.rand(500, 2, 40, 3)
+    assert torch.equal(shift(x)[:, 1], shift(x[:, 1]))
+    assert torch.equal(Transposition.draw(5, 11, generator()).shift_bins, shift.shift_bins[:5])

@@ -6,11 +6,18 @@ summed over frequency, which leaves one number per frame, and averaged over time
 """
 
 from ssmpe.config import OBJECTIVES
+from ssmpe.objectives.additivity import ADDITIVITY
 from ssmpe.objectives.base import Batch, Objective, Outputs, View
+from ssmpe.objectives.categorical import (
+    CATEGORICAL,
+    CATEGORICAL_INVARIANCE,
+    SHIFT_CROSS_ENTROPY,
+    TRANSPOSITION,
+)
 from ssmpe.objectives.content import CONTENT, CONTRASTIVE, ENTROPY
 from ssmpe.objectives.energy import ENERGY, HARMONIC, SPARSITY, SUPPORT
 from ssmpe.objectives.equivariance import GEOMETRIC
-from ssmpe.objectives.invariance import PERCUSSION, TIMBRE
+from ssmpe.objectives.invariance import FEATURE_DROPOUT, PERCUSSION, TIMBRE
 from ssmpe.objectives.supervised import SUPERVISED
 from ssmpe.objectives.total import TotalLoss
 
@@ -28,6 +35,12 @@ REGISTRY: dict[str, Objective] = {
         ENTROPY,
         CONTENT,
         CONTRASTIVE,
+        ADDITIVITY,
+        FEATURE_DROPOUT,
+        CATEGORICAL,
+        CATEGORICAL_INVARIANCE,
+        SHIFT_CROSS_ENTROPY,
+        TRANSPOSITION,
     )
 }
 assert tuple(REGISTRY) == OBJECTIVES

@@ -18,6 +18,8 @@ class Batch:
         features: (B, H, F, T) scaled HCQT.
         target: (L, F, T) blurred truth of the first L excerpts.
         percussive: (B, H, F, T) features of the excerpts mixed with drums, or None if unused.
+        mixture: (B, H, F, T) features of every excerpt mixed with the next one (the last with the
+            first), or None if unused.
         rms: (B, T) frame RMS of the audio, or None if unused.
         sets: name of the set of each excerpt (B names), or () if unused.
     """
@@ -27,6 +29,7 @@ class Batch:
     percussive: Tensor | None = None
     rms: Tensor | None = None
     sets: tuple[str, ...] = ()
+    mixture: Tensor | None = None
 
     @property
     def n_labelled(self) -> int:
@@ -52,8 +55,9 @@ class Outputs:
 
     Attributes:
         logits: (B, F, T) of the originals, float32.
-        salience: their sigmoid; in targets, detached if ``stop_gradient`` is set.
-        targets: Y, what the views' outputs are compared with.
+        salience: their sigmoid.
+        targets: Y, what the views' outputs are compared with: the salience, detached if
+            ``stop_gradient`` is set, or that of the teacher.
         view: the objective's own view, if it has one, and that view's logits (B, F, T).
         rows: the excerpts that terms on content see.
     """

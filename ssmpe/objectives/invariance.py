@@ -1,11 +1,12 @@
-"""Pitch stays as it is when timbre changes or drums join in (paper section 2.3.1)."""
+"""Pitch stays as it is when timbre changes or drums join in (paper section 2.3.1), or when some
+of the features are missing."""
 
 import torch
 from torch import Tensor
 
 from ssmpe.config import GeometryConfig
 from ssmpe.objectives.base import Batch, Objective, Outputs, View, bce
-from ssmpe.transforms import random_equalization
+from ssmpe.transforms import dropped_harmonics, random_equalization
 
 
 def consistency(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:
@@ -28,5 +29,11 @@ def _percussive(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
     return View(batch.percussive, _same)
 
 
+def _dropped(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
+    return View(dropped_harmonics(batch.features, rng), _same)
+
+
 TIMBRE = Objective("timbre", consistency, _equalized)
 PERCUSSION = Objective("percussion", consistency, _percussive, needs=("percussive",))
+FEATURE_DROPOUT = Objective("feature_dropout", consistency, _dropped)
+"""off in the paper; blank output is a minimum, as it is of the others"""

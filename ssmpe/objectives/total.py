@@ -13,6 +13,9 @@ FUSED_NUMBERS = 1_000_000
 """of a batch's features, up to which one pass for all views is faster on CPUs: small passes waste
 time between operations, large ones overflow the caches"""
 
+Network = Callable[[Tensor], Tensor]
+"""features (N, H, F, T) to logits (N, F, T)"""
+
 
 @dataclass(frozen=True)
 class Term:
@@ -67,39 +70,45 @@ class TotalLoss:
 
     def __call__(
         self,
-        network: Callable[[Tensor], Tensor],
+        network: Network,
         batch: Batch,
         generator: Callable[[str], torch.Generator],
+        teacher: Network | None = None,
+        progress: float = 0.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The total, and every term unweighted and detached; arguments as ``terms_of``."""
-        terms = self.terms_of(network, batch, generator)
+        terms = self.terms_of(network, batch, generator, teacher, progress)
         return total_of(terms), {term.name: term.value.detach() for term in terms}
 
     def terms_of(
         self,
-        network: Callable[[Tensor], Tensor],
+        network: Network,
         batch: Batch,
         generator: Callable[[str], torch.Generator],
+        teacher: Network | None = None,
+        progress: float = 0.0,
     ) -> list[Term]:
         """The terms that are active on a batch.
 
         Args:
-            network: features (N, H, F, T) to logits (N, F, T).
             generator: objective's name to the CPU generator of its view's draws, so that no
                 objective's draws depend on which others are active.
+            teacher: the network whose output is Y, if ``teacher_decay`` asks for one.
+            progress: share of the trial's batches before this one, by which weights fade.
         """
+        active = self._weighted(progress)
         views = {
             objective.name: objective.make_view(batch, self.geometry, generator(objective.name))
-            for objective, _ in self.terms
+            for objective, _ in active
             if objective.make_view is not None
         }
         logits, view_logits = self._forward(network, batch, views)
         salience = torch.sigmoid(logits)
-        targets = salience.detach() if self.config.stop_gradient else salience
+        targets = self._targets(salience, batch, teacher)
         first = 0 if self.config.content_on == "all" else batch.n_labelled
         rows = slice(first, batch.features.shape[0])
         terms = []
-        for objective, weight in self.terms:
+        for objective, weight in active:
             if objective.on_content and rows.start >= rows.stop:
                 continue
             name = objective.name
@@ -109,8 +118,23 @@ class TotalLoss:
             terms.append(Term(name, weight, frames, frames.mean(), first, out))
         return terms
 
+    def _weighted(self, progress: float) -> list[tuple[Objective, float]]:
+        """The objectives and their weights at this point of the trial; faded ones are left out."""
+        fade = self.config.fade
+        left = {name: max(0.0, 1.0 - progress / share) for name, share in fade.items()}
+        now = [(objective, left.get(objective.name, 1.0) * w) for objective, w in self.terms]
+        return [(objective, weight) for objective, weight in now if weight > 0]
+
+    def _targets(self, salience: Tensor, batch: Batch, teacher: Network | None) -> Tensor:
+        """Y (B, F, T), with or without a gradient."""
+        assert (teacher is not None) == (self.config.teacher_decay is not None)
+        if teacher is not None:
+            with torch.no_grad():
+                return torch.sigmoid(teacher(batch.features).float())
+        return salience.detach() if self.config.stop_gradient else salience
+
     def _forward(
-        self, network: Callable[[Tensor], Tensor], batch: Batch, views: Mapping[str, View]
+        self, network: Network, batch: Batch, views: Mapping[str, View]
     ) -> tuple[Tensor, dict[str, Tensor]]:
         inputs = [batch.features, *(view.features for view in views.values())]
         if self._fuses(batch.features):

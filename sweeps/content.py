@@ -1,0 +1,43 @@
+"""What keeps the output on unlabelled music alive without false alarms?
+
+The paper's second open question. Remedies, each with twice as many MusicNet excerpts as labelled
+ones: targets without gradient (+stop) or from a moving average of the network (+teacher), further
+objectives, energy objectives that fade (+EGx0.3fade), and as many labelled as added excerpts. Rows
+without +MN are the remedies alone: what they cost where nothing is added.
+"""
+
+from analysis import report
+from ssmpe import deltas
+from ssmpe.cli import main
+from ssmpe.config import TrialConfig
+from ssmpe.deltas import CONTENT_EVERYWHERE, REFERENCE, STOP_GRADIENT, added, objective
+from ssmpe.sweep import Row, Sweep, row
+
+RATIO = 2.0
+ON_ALL = ("additivity", "feature_dropout")
+ON_CONTENT = ("content", "contrastive", "entropy")
+
+
+def rows(base: TrialConfig) -> list[Row]:
+    """The closed condition, +MN, +MN with every remedy, and every remedy alone."""
+    remedies = [STOP_GRADIENT, deltas.teacher(base), deltas.labelled_excerpts(base, RATIO)]
+    remedies += [objective(base, name) for name in ON_ALL]
+    on_content = [objective(base, name) for name in ON_CONTENT] + [deltas.fading_energy(base)]
+    more = added(base, "MusicNet/train", RATIO)
+    table = [row(REFERENCE), row(more)]
+    table += [row(more, remedy) for remedy in (*remedies, *on_content)]
+    alone = [row(remedy, CONTENT_EVERYWHERE) for remedy in on_content]
+    return [*table, *(row(remedy) for remedy in remedies), *alone]
+
+
+assert __doc__
+SWEEP = Sweep(
+    name="content",
+    question=__doc__.splitlines()[0],
+    rows=rows,
+    default_rows=("Ref.", "+MN-*"),
+    scientific=("data.added", "data.labelled_excerpts", "objectives"),
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main(SWEEP, report.of_ended))
