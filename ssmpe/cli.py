@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from ssmpe import options as sweep_options
 from ssmpe.console import exit_code, make_console
 from ssmpe.runner.run import Report, run_sweep
+from ssmpe.search import Search
 from ssmpe.sweep import Sweep
 
 
-def main(sweep: Sweep, report: Report | None = None, arguments: Sequence[str] | None = None) -> int:
-    """Run a sweep from the command line; the exit code.
+def main(
+    sweep: Sweep | Search, report: Report | None = None, arguments: Sequence[str] | None = None
+) -> int:
+    """Run a sweep or a search from the command line; the exit code.
 
     0: all well; 1: trials failed, the disk is full, or records or figures are incomplete; 2: a
     mistake in what was given; 130: interrupted. The latter three say in one line what to do.
@@ -23,7 +26,8 @@ def main(sweep: Sweep, report: Report | None = None, arguments: Sequence[str] | 
     console = make_console()
 
     def run() -> int:
-        options = sweep_options.parse(sweep.question, f"sweeps/{sweep.name}.py", given)
+        script, search = f"sweeps/{sweep.name}.py", isinstance(sweep, Search)
+        options = sweep_options.parse(sweep.question, script, given, search=search)
         return run_sweep(sweep, options, report, console)
 
     return exit_code(run)

@@ -14,6 +14,8 @@ from ssmpe.presets import PRESETS
 
 WORLD_SIZES = ("tiny", "full")
 """of the embedded world"""
+OBJECTIVE_MODES = ("pareto", "score")
+"""of a search: the front of its objectives, or one number made of them"""
 RESULTS = Path("results")
 """where everything a sweep writes goes by default, below the current folder"""
 
@@ -34,6 +36,8 @@ class Options:
         gpus_per_trial: None: one if there is any.
         resume: name of a sweep to continue, or None.
         command: what was typed, for a shell.
+        trials: of a search; None: as many as it has by default.
+        objective: of a search, one of ``OBJECTIVE_MODES``.
     """
 
     preset: str
@@ -53,15 +57,19 @@ class Options:
     resume: str | None
     early_stop: bool
     command: str
+    trials: int | None = None
+    objective: str = "pareto"
 
 
-def parse(question: str, prog: str, arguments: Sequence[str]) -> Options:
-    """Options from the command line.
+def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = False) -> Options:
+    """Options from the command line; ``search``: of a script that is one.
 
     Raises:
         UserError: a value that makes no sense. (Misspelt options end the program, as is usual.)
     """
     parser = _parser(question, prog)
+    if search:
+        _add_search(parser)
     given = parser.parse_args(arguments)
     if given.resume is not None:
         for option, value in vars(given).items():
@@ -88,6 +96,8 @@ def parse(question: str, prog: str, arguments: Sequence[str]) -> Options:
         resume=given.resume,
         early_stop=not given.no_early_stop,
         command=shlex.join(["python", prog, *arguments]),
+        trials=_at_least_one("--trials", given.trials) if search else None,
+        objective=given.objective if search else Options.objective,
     )
 
 
@@ -173,6 +183,17 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
         help="continue the sweep of this name, with the options it was begun with",
     )
     return parser
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--trials", type=int, metavar="N", help="configurations to try (default: the search's)")
+    add(
+        "--objective",
+        choices=OBJECTIVE_MODES,
+        default=OBJECTIVE_MODES[0],
+        help="look for the front of all objectives, or for the best difference (default: pareto)",
+    )
 
 
 def _seeds(text: str) -> tuple[int, ...]:

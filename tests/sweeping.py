@@ -57,6 +57,17 @@ def run(folder: Path, script: Path | str, *arguments: str) -> tuple[int, str]:
     return process.returncode, output
 
 
+def read_until(process: subprocess.Popen[str], text: str) -> str:
+    """What a process has said up to the first line with this text."""
+    output = ""
+    assert process.stdout
+    for line in process.stdout:
+        output += line
+        if text in line:
+            return output
+    raise AssertionError(output)
+
+
 def sweep_name(output: str) -> str:
     found = re.search(r"^sweep (\S+): ", output, re.MULTILINE)
     assert found, output

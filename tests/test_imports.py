@@ -19,7 +19,7 @@ LAYERS = (
     ("training", "overview"),
     ("trained", "transcription"),
     ("sweep",),
-    ("deltas", "estimate", "options", "tracking"),
+    ("deltas", "estimate", "options", "search", "tracking"),
     ("runner",),
     ("cli",),
     ("commands",),

@@ -101,19 +101,9 @@ def test_the_figure_is_drawn_and_logged(undisturbed):
     assert "mlflow server --backend-store-uri" in output
 
 
-def read_until(process: subprocess.Popen[str], text: str) -> str:
-    output = ""
-    assert process.stdout
-    for line in process.stdout:
-        output += line
-        if text in line:
-            return output
-    raise AssertionError(output)
-
-
 def test_a_killed_driver_s_sweep_resumes_to_the_same_result(undisturbed, tmp_path):
     process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
-    output = read_until(process, "12/24")
+    output = sweeping.read_until(process, "12/24")
     process.send_signal(signal.SIGKILL)
     process.wait()
     name = sweeping.sweep_name(output)
@@ -126,7 +116,7 @@ def test_a_killed_driver_s_sweep_resumes_to_the_same_result(undisturbed, tmp_pat
 
 def test_an_interrupted_sweep_says_so_and_resumes(undisturbed, tmp_path):
     process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
-    output = read_until(process, "6/24")
+    output = sweeping.read_until(process, "6/24")
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=120)
     assert process.returncode == 130, rest

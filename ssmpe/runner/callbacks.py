@@ -56,7 +56,7 @@ class SweepCallback(Callback):
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         planned = trial_of(trial)
         if self._tracker:
-            self._start(planned)
+            self._start(planned, trial.config["trial"])
             self._log_config(planned)
         SweepCallback.started.add(planned.identity)
         if self._progress:
@@ -65,7 +65,7 @@ class SweepCallback(Callback):
     def fail(self, planned: Trial, reason: str) -> None:
         """Report a trial that cannot be started at all."""
         if self._tracker:
-            self._start(planned)
+            self._start(planned, {})
             tags = {schema.END_REASON: str(EndReason.FAILED), schema.FAILURE: reason}
             self._tracker.end_trial(planned.identity, "FAILED", tags)
         if self._progress:
@@ -110,13 +110,14 @@ class SweepCallback(Callback):
         if self._progress:
             self._progress.ended(planned, result, reason)
 
-    def _start(self, trial: Trial) -> None:
+    def _start(self, trial: Trial, parameters: Mapping[str, Any]) -> None:
         assert self._tracker
         # a trial that goes on has not ended, whatever an earlier attempt said
         going = {schema.END_REASON: "", schema.FAILURE: ""}
         own = self._own_tags.get(trial.identity, {})
-        tags = {**self._tags, **trial_tags(trial), **own, **going}
-        self._tracker.start_trial(trial.identity, trial.name, tags, trial.config.flat())
+        tags = {**self._tags, **trial_tags(trial), **suggestion_tags(parameters), **own, **going}
+        params = {**trial.config.flat(), **suggested(parameters)}
+        self._tracker.start_trial(trial.identity, trial.name, tags, params)
 
     def _log_config(self, trial: Trial) -> None:
         assert self._tracker
@@ -164,6 +165,18 @@ def trial_tags(trial: Trial) -> dict[str, str]:
         schema.ADDED_SET: ",".join(unlabelled),
         schema.ADDED_EXCERPTS: str(sum(unlabelled.values())),
     }
+
+
+def suggestion_tags(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Tags of a search's trial, from what it is run with: how to find it in the study."""
+    number = parameters.get("suggestion")
+    return {} if number is None else {schema.SUGGESTION: str(number)}
+
+
+def suggested(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of a search's trial beside its configuration: what was suggested for it."""
+    values = parameters.get("suggested", {})
+    return {schema.SUGGESTED + name: value for name, value in values.items()}
 
 
 def end_tags(reason: EndReason, result: dict[str, Any]) -> dict[str, str]:

@@ -11,16 +11,20 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.schedulers import TrialScheduler
 
 from ssmpe.collapse import grace_batches
 from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.runner import reports
+from ssmpe.runner import reports, searching
 from ssmpe.runner.attempts import Attempt, next_attempt
 from ssmpe.runner.callbacks import SweepCallback, trial_of
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.provision import Prepared
+from ssmpe.runner.pruning import SearchASHA
 from ssmpe.runner.scheduler import CollapseASHA
+from ssmpe.runner.searching import StudyCallback, StudySearcher
 from ssmpe.runner.space import is_full, tells_of_full_disk
+from ssmpe.runner.suggestions import Suggestions
 from ssmpe.runner.trainable import Worker, run_trial
 from ssmpe.sweep import Trial
 from ssmpe.tracking.schema import EndReason
@@ -89,8 +93,13 @@ def resources() -> tuple[int, int, float]:
     return int(found.get("CPU", 0)), int(largest), float(found.get("GPU", 0))
 
 
-def run(plan: Plan, trials: Sequence[Trial], data: Prepared) -> tune.ResultGrid:
+def run(
+    plan: Plan, trials: Sequence[Trial], data: Prepared, suggestions: Suggestions | None = None
+) -> tune.ResultGrid:
     """Run those trials of a plan, each from its newest checkpoint if there is one.
+
+    Args:
+        suggestions: of a search, instead of trials.
 
     Raises:
         UserError: no node has what a trial asks for.
@@ -98,7 +107,7 @@ def run(plan: Plan, trials: Sequence[Trial], data: Prepared) -> tune.ResultGrid:
     """
     _require_resources(plan)
     try:
-        return _tuner(plan, trials, data).fit()
+        return _tuner(plan, trials, data, suggestions).fit()
     except Exception as error:
         # on a full disk Tune fails in many ways, down to an error that it could not write down
         if tells_of_full_disk(error) or is_full(plan.storage) or is_full(tempfile.gettempdir()):
@@ -109,7 +118,9 @@ def run(plan: Plan, trials: Sequence[Trial], data: Prepared) -> tune.ResultGrid:
         raise
 
 
-def _tuner(plan: Plan, trials: Sequence[Trial], data: Prepared) -> tune.Tuner:
+def _tuner(
+    plan: Plan, trials: Sequence[Trial], data: Prepared, suggestions: Suggestions | None
+) -> tune.Tuner:
     attempt = next_attempt(plan.storage, plan.name)
     worker = Worker(
         data_root=plan.data_root,
@@ -128,20 +139,31 @@ def _tuner(plan: Plan, trials: Sequence[Trial], data: Prepared) -> tune.Tuner:
         }
         for trial in trials
     ]
+    space: dict[str, Any] = {"worker": asdict(worker)}
+    callbacks: list[tune.Callback] = [SweepCallback()]
+    searched: dict[str, Any] = {}
+    if suggestions:
+        searching.attach(suggestions)
+        callbacks.append(StudyCallback())
+        searcher = StudySearcher(attempt.checkpoints)
+        searched = {"search_alg": searcher, "num_samples": suggestions.n_left}
+    else:
+        space["trial"] = tune.grid_search(planned)
     return tune.Tuner(
         tune.with_resources(run_trial, {"cpu": plan.threads, "gpu": plan.gpus_per_trial}),
-        param_space={"trial": tune.grid_search(planned), "worker": asdict(worker)},
+        param_space=space,
         tune_config=tune.TuneConfig(
-            scheduler=_scheduler(plan),
+            scheduler=_scheduler(plan, suggestions),
             max_concurrent_trials=plan.concurrent,
             trial_name_creator=_identity,
             trial_dirname_creator=_identity,
             reuse_actors=True,
+            **searched,
         ),
         run_config=tune.RunConfig(
             name=attempt.name,
             storage_path=attempt.folder,
-            callbacks=[SweepCallback()],
+            callbacks=callbacks,
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             checkpoint_config=tune.CheckpointConfig(num_to_keep=KEPT_CHECKPOINTS),
             verbose=0,
@@ -154,9 +176,13 @@ def _newest(attempt: Attempt, trial: str) -> str | None:
     return next(iter(attempt.checkpoints.get(trial, [])), None)
 
 
-def _scheduler(plan: Plan) -> CollapseASHA | None:
+def _scheduler(plan: Plan, suggestions: Suggestions | None) -> TrialScheduler | None:
     if not plan.early_stop:
         return None
+    if suggestions and plan.search:
+        running = [trial.identity for trial in suggestions.running]
+        n_batches = plan.search.base.training.n_batches
+        return SearchASHA(n_batches, suggestions.objectives, suggestions.past(), running)
     n_batches = max(trial.config.training.n_batches for trial in plan.trials)
     return CollapseASHA(n_batches, grace_batches(n_batches))
 

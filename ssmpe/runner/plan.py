@@ -17,6 +17,20 @@ FOLDER = "sweeps"
 
 
 @dataclass(frozen=True)
+class SearchPlan:
+    """What a search's trials follow from, its script's space aside.
+
+    Attributes:
+        base: configuration that suggestions change, with the sweep's seed.
+        objective: one of ``ssmpe.options.OBJECTIVE_MODES``.
+    """
+
+    base: TrialConfig
+    n_trials: int
+    objective: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """Everything a resume needs.
 
@@ -31,6 +45,8 @@ class Plan:
         early_stop: whether collapsed trials are stopped.
         threads: CPU threads of a trial; part of what makes a resume exact.
         gpus_per_trial, concurrent: None: no limit of concurrency.
+        trials: of a sweep; none of a search, whose trials follow from each other.
+        search: None: of a sweep.
         command: with which it was begun; "" of sweeps of early versions.
         taken: identity of a trial -> run of the store that it is taken from, instead of trained.
     """
@@ -51,6 +67,11 @@ class Plan:
     trials: tuple[Trial, ...]
     command: str = ""
     taken: dict[str, str] = field(default_factory=dict)
+    search: SearchPlan | None = None
+
+    @property
+    def n_trials(self) -> int:
+        return self.search.n_trials if self.search else len(self.trials)
 
     def save(self, results: Path) -> None:
         """Write the plan; refuses a name that is taken (UserError)."""
@@ -61,6 +82,8 @@ class Plan:
             raise UserError(f"{folder}: a sweep of this name exists already") from None
         values = {"format": FORMAT, **asdict(self)}
         values["trials"] = [{"row": t.row, "config": t.config.to_dict()} for t in self.trials]
+        if self.search:
+            values["search"]["base"] = self.search.base.to_dict()
         partial = folder / "plan.json.partial"
         partial.write_text(json.dumps(values, indent=1))
         partial.replace(folder / "plan.json")
@@ -99,7 +122,10 @@ class Plan:
             trials = tuple(
                 Trial(t["row"], TrialConfig.from_dict(t["config"])) for t in values.pop("trials")
             )
-            plan = cls(**values, trials=trials)
+            search = values.pop("search", None)
+            if search:
+                search = SearchPlan(**{**search, "base": TrialConfig.from_dict(search["base"])})
+            plan = cls(**values, trials=trials, search=search)
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path}: not a usable plan of a sweep ({error})") from None
         if plan.script != script:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from ssmpe.config import TrialConfig
 from ssmpe.data import registry
@@ -13,7 +14,8 @@ from ssmpe.errors import UserError
 from ssmpe.options import Options
 from ssmpe.presets import preset
 from ssmpe.runner import engine
-from ssmpe.runner.plan import Plan
+from ssmpe.runner.plan import Plan, SearchPlan
+from ssmpe.search import Search
 from ssmpe.sweep import Sweep, Trial
 from ssmpe.tracking import schema
 
@@ -29,12 +31,11 @@ def base_of(options: Options) -> TrialConfig:
     return preset(options.preset).replace({"data.source": source})
 
 
-def plan_trials(sweep: Sweep, options: Options) -> list[Trial]:
-    """The trials that the options ask for."""
+def plan_trials(sweep: Sweep | Search, options: Options) -> list[Trial]:
+    """The trials that the options ask for; of a search, samples of them."""
     base = base_of(options)
     registry.check_folder_names(options.folders)
-    caps = {f"data.max_hours.{name}": hours for name, hours in options.max_hours.items()}
-    trials = sweep.trials(base, options.seeds, options.rows, {**options.overrides, **caps})
+    trials = sweep.trials(base, options.seeds, options.rows, _overrides(options))
     used = {name for trial in trials for name in trial.config.data.names}
     for name in used:
         registry.parse(name, options.folders)
@@ -43,6 +44,24 @@ def plan_trials(sweep: Sweep, options: Options) -> list[Trial]:
     for trial in trials:
         registry.check_options(trial.config.data.options)
     return trials
+
+
+def trials_of(sweep: Sweep | Search, plan: Plan) -> list[Trial]:
+    """The trials of a plan; of a search, samples of them."""
+    if isinstance(sweep, Search) and plan.search:
+        return [Trial("sample", sample.config) for sample in sweep.samples(plan.search.base)]
+    return list(plan.trials)
+
+
+def _overrides(options: Options) -> dict[str, Any]:
+    caps = {f"data.max_hours.{name}": hours for name, hours in options.max_hours.items()}
+    return {**options.overrides, **caps}
+
+
+def search_plan(search: Search, options: Options) -> SearchPlan:
+    """What a search's trials will follow from."""
+    base = search.base(base_of(options), options.seeds, _overrides(options))
+    return SearchPlan(base, options.trials or search.n_trials, options.objective)
 
 
 def _require_used(options: Options, used: set[str]) -> None:
@@ -81,7 +100,7 @@ def _require_parts_used(options: Options, trials: list[Trial], used: set[str]) -
 
 
 def make_plan(
-    sweep: Sweep,
+    sweep: Sweep | Search,
     options: Options,
     trials: list[Trial],
     where: Locations,
@@ -93,7 +112,9 @@ def make_plan(
     if gpus is None:
         gpus = 1.0 if n_gpus else 0.0
     slots = int(n_gpus / gpus) if gpus else n_cpus
-    at_once = max(1, min(options.concurrent or len(trials), len(trials), slots))
+    search = search_plan(sweep, options) if isinstance(sweep, Search) else None
+    n_trials = search.n_trials if search else len(trials)
+    at_once = max(1, min(options.concurrent or n_trials, n_trials, slots))
     return Plan(
         name=f"{sweep.name}-{options.preset}-{datetime.now():%Y%m%d-%H%M%S}",
         script=sweep.name,
@@ -107,8 +128,10 @@ def make_plan(
         early_stop=options.early_stop,
         threads=max(1, min(n_cpus // at_once, n_cpus_of_a_node)),
         gpus_per_trial=gpus,
-        concurrent=options.concurrent,
-        trials=tuple(trials),
+        # a search without a limit would ask for a suggestion more than it has room for
+        concurrent=at_once if search else options.concurrent,
+        trials=() if search else tuple(trials),
+        search=search,
         command=options.command,
     )
 
@@ -155,6 +178,12 @@ def versions() -> dict[str, str]:
 
 def sweep_params(plan: Plan) -> dict[str, str]:
     """What is needed to run it again: versions and hardware; paths are no part of it."""
+    if plan.search:
+        names = {"trials": str(plan.n_trials), "objective": plan.search.objective}
+        seeds = [plan.search.base.training.seed]
+    else:
+        names = {"rows": ", ".join(dict.fromkeys(t.row for t in plan.trials))}
+        seeds = list(dict.fromkeys(t.seed for t in plan.trials))
     return {
         **versions(),
         "version.python": platform.python_version(),
@@ -163,6 +192,6 @@ def sweep_params(plan: Plan) -> dict[str, str]:
         "hardware.gpus_per_trial": f"{plan.gpus_per_trial:g}",
         "command": plan.command,
         "early_stop": str(plan.early_stop),
-        "rows": ", ".join(dict.fromkeys(t.row for t in plan.trials)),
-        "seeds": ", ".join(str(s) for s in dict.fromkeys(t.seed for t in plan.trials)),
+        **names,
+        "seeds": ", ".join(map(str, seeds)),
     }

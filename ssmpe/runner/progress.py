@@ -52,7 +52,8 @@ class Progress:
             self._console.print(self.table())
 
     def started(self, trial: Trial) -> None:
-        self._show(self._lines[trial.identity], "running")
+        # a search's trials are not known before
+        self._show(self._lines.setdefault(trial.identity, _Line(trial)), "running")
 
     def reported(self, trial: Trial, result: dict[str, Any]) -> None:
         line = self._lines[trial.identity]

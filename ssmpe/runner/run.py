@@ -2,7 +2,7 @@
 
 import errno
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,13 +21,18 @@ from ssmpe.runner.planning import (
     locations,
     make_plan,
     plan_trials,
+    search_plan,
     sweep_params,
     sweep_tags,
+    trials_of,
     with_data_root,
     world_size,
 )
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.provision import Prepared, embedded_root, open_all_sets
+from ssmpe.runner.suggestions import Suggestions
+from ssmpe.runner.trials import run_search, run_trials
+from ssmpe.search import Search
 from ssmpe.sweep import Sweep
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker, check_server, local_uri
@@ -46,8 +51,10 @@ Report = Callable[[str, str, Path], Sequence[str]]
 figures that answer the sweep's question."""
 
 
-def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Console) -> int:
-    """Run or resume a sweep; the exit code: 0, 1 if trials failed, 130 if interrupted.
+def run_sweep(
+    sweep: Sweep | Search, options: Options, report: Report | None, console: Console
+) -> int:
+    """Run or resume a sweep or a search; the exit code: 0, 1 if trials failed, 130 if interrupted.
 
     Raises:
         UserError, OutOfSpaceError
@@ -55,6 +62,10 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
     results = RESULTS.absolute()
     if options.dry_run:
         trials, data_label = plan_trials(sweep, options), describe_data(options)
+        if isinstance(sweep, Search):
+            planned = search_plan(sweep, options)
+            show.dry_run_search(console, sweep, trials, planned, data_label, options)
+            return 0
         store = options.tracking_uri or local_uri(results)
         found = parents.origins(trials, store, data_label)
         show.dry_run(console, sweep, trials, base_of(options), data_label, found, options)
@@ -72,7 +83,7 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
     if plan:
         if plan.world:
             plan = with_data_root(plan, embedded_root(cache, plan.world, console))
-        trials, where = list(plan.trials), plan.locations
+        trials, where = trials_of(sweep, plan), plan.locations
         own = plan.world is None or bool(plan.folders)
     else:
         root = options.data_root or embedded_root(cache, world_size(options), console)
@@ -87,7 +98,8 @@ def run_sweep(sweep: Sweep, options: Options, report: Report | None, console: Co
             show.origins(console, trials, found)
             check_storage(plan.storage)
             plan.save(results)
-        return _run_plan(plan, results, data, report, console)
+        suggestions = Suggestions(sweep, plan, results) if isinstance(sweep, Search) else None
+        return _run_plan(plan, suggestions, results, data, report, console)
 
 
 def _require_writable(results: Path) -> None:
@@ -106,6 +118,7 @@ def _require_writable(results: Path) -> None:
 
 def _run_plan(
     plan: Plan,
+    suggestions: Suggestions | None,
     results: Path,
     data: Prepared,
     report: Report | None,
@@ -116,18 +129,25 @@ def _run_plan(
     failed: dict[str, str] = {}
     try:
         tags = {**sweep_tags(plan), schema.QUESTION: plan.question, schema.STATE: "running"}
+        if suggestions:
+            tags |= suggestions.tags
         tracker.start_sweep(plan.script, plan.name, tags, sweep_params(plan))
         started = True
-        console.print(f"sweep {plan.name}: {len(plan.trials)} trials", highlight=False)
+        console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
         ended = parents.provide(plan, ended, tracker, console)
-        with Progress(console, list(plan.trials), ended) as progress:
+        known = suggestions.trials if suggestions else list(plan.trials)
+        with Progress(console, known, ended) as progress:
             SweepCallback.attach(tracker, progress, sweep_tags(plan), parents.tags(plan))
-            state, failed = _run_trials(plan, ended, tracker, data)
+            if suggestions:
+                state, failed = run_search(plan, suggestions, tracker, data)
+            else:
+                state, failed = run_trials(plan, ended, tracker, data)
     finally:
         SweepCallback.attach(None, None, {}, {})
         if started:
-            tracker.end_sweep(_STATUS.get(state, "FAILED"), {schema.STATE: state})
+            planned = {schema.PLANNED: str(suggestions.n_trials)} if suggestions else {}
+            tracker.end_sweep(_STATUS.get(state, "FAILED"), {schema.STATE: state, **planned})
         arrived = tracker.close(FLUSH_SECONDS if started else 0.0)
     complete = arrived
     if report and arrived and state != "interrupted":
@@ -135,36 +155,6 @@ def _run_plan(
     show.farewell(console, plan, state, failed, arrived, tracker.url)
     code = {"finished": 0, "interrupted": 130}.get(state, 1)
     return code if complete else code or 1
-
-
-def _run_trials(
-    plan: Plan, ended: Mapping[str, str], tracker: Tracker, data: Prepared
-) -> tuple[str, dict[str, str]]:
-    """Run what has not ended, parents before what continues them: the state, and what failed."""
-    waiting = [trial for trial in plan.trials if trial.identity not in ended]
-    completed = {key for key, reason in ended.items() if reason == schema.EndReason.COMPLETED}
-    failed: dict[str, str] = {}
-    while waiting:
-        trials, waiting = parents.first_generation(waiting)
-        orphans = parents.orphans(plan, trials, completed)
-        for trial in trials:
-            if trial.identity in orphans:
-                failed[trial.name] = orphans[trial.identity]
-                SweepCallback().fail(trial, orphans[trial.identity])
-        trials = [trial for trial in trials if trial.identity not in orphans]
-        if not trials:
-            continue
-        grid = engine.run(plan, trials, data)
-        failed |= engine.failures(grid, trials)
-        completed |= engine.completed(grid, trials)
-        unfinished = engine.unfinished(grid, trials)
-        for trial in unfinished:
-            if trial.identity in SweepCallback.started:
-                tags = {schema.END_REASON: str(schema.EndReason.INTERRUPTED)}
-                tracker.end_trial(trial.identity, "KILLED", tags)
-        if unfinished:
-            return "interrupted", failed
-    return "failed" if failed else "finished", failed
 
 
 def _draw(report: Report, plan: Plan, results: Path, console: Console) -> bool:

@@ -1,5 +1,6 @@
 """What a sweep prints before and after its trials."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,8 @@ from ssmpe.config import TrialConfig
 from ssmpe.estimate import sweep_cost
 from ssmpe.options import Options
 from ssmpe.runner.parents import Origin
-from ssmpe.runner.plan import Plan
+from ssmpe.runner.plan import Plan, SearchPlan
+from ssmpe.search import Search
 from ssmpe.sweep import Sweep, Trial, differences
 from ssmpe.tracking.ui import ui_command
 
@@ -32,11 +34,7 @@ def dry_run(
     Args:
         found: where the trials that others continue come from, by identity.
     """
-    console.print(sweep.question, highlight=False)
-    console.print(f"preset {options.preset}, data: {data}", highlight=False, soft_wrap=True)
-    varied = f"varied: {', '.join(sweep.scientific)}"
-    tuned = f"; tuned: {', '.join(sweep.nuisance)}" if sweep.nuisance else ""
-    console.print(f"{varied}{tuned}; all else is fixed", highlight=False, soft_wrap=True)
+    _question(console, sweep, data, options)
     rows = {trial.identity: trial.row for trial in trials}
     table = Table("row", "differs from the preset in", box=None, pad_edge=False)
     for trial in {t.row: t for t in trials}.values():
@@ -49,15 +47,62 @@ def dry_run(
     console.print(table)
     origins(console, trials, found)
     trials = [t for t in trials if t.identity not in found or not found[t.identity].run]
+    _cost(console, trials, len(trials), options)
+
+
+def dry_run_search(
+    console: Console,
+    search: Search,
+    samples: Sequence[Trial],
+    plan: SearchPlan,
+    data: str,
+    options: Options,
+) -> None:
+    """Where suggestions are drawn from, what they are judged by, and an estimate from samples."""
+    _question(console, search, data, options)
+    table = Table("parameter", "values", "first", box=None, pad_edge=False)
+    space: dict[str, str] = {}
+    for sample in search.samples(plan.base):
+        space |= sample.distributions
+    start = search.start(plan.base)
+    for name, distribution in space.items():
+        attributes = json.loads(distribution)["attributes"]
+        table.add_row(name, _values(attributes), _said(start.get(name)))
+    console.print(table)
+    objectives = ", ".join(f"{o.direction} {o.metric}" for o in search.objectives(plan.base))
+    console.print(f"objectives ({plan.objective}): {objectives}", highlight=False, soft_wrap=True)
+    _cost(console, samples, plan.n_trials, options)
+
+
+def _question(console: Console, sweep: Sweep | Search, data: str, options: Options) -> None:
+    console.print(sweep.question, highlight=False)
+    console.print(f"preset {options.preset}, data: {data}", highlight=False, soft_wrap=True)
+    varied = f"varied: {', '.join(sweep.scientific)}"
+    tuned = f"; tuned: {', '.join(sweep.nuisance)}" if sweep.nuisance else ""
+    console.print(f"{varied}{tuned}; all else is fixed", highlight=False, soft_wrap=True)
+
+
+def _values(attributes: Mapping[str, Any]) -> str:
+    """What a parameter may be, from the attributes of Optuna's distribution."""
+    if "choices" in attributes:
+        return ", ".join(map(_said, attributes["choices"]))
+    step = f" in steps of {_said(attributes['step'])}" if attributes["step"] else ""
+    scale = " (logarithmic)" if attributes["log"] else step
+    return f"{_said(attributes['low'])} to {_said(attributes['high'])}{scale}"
+
+
+def _cost(console: Console, trials: Sequence[Trial], n_trials: int, options: Options) -> None:
+    """What ``n_trials`` cost if they are like these."""
     gpu = bool(options.gpus_per_trial)
-    at_once = min(options.concurrent or ASSUMED_CPUS, len(trials))
+    at_once = min(options.concurrent or ASSUMED_CPUS, n_trials)
+    share = n_trials / max(len(trials), 1)
     seconds, size = sweep_cost(trials, "cuda" if gpu else "cpu", at_once)
-    batches = sum(t.config.training.n_batches for t in trials)
+    batches = round(share * sum(t.config.training.n_batches for t in trials))
     seeds = ", ".join(str(s) for s in options.seeds)
     console.print(
-        f"{len(trials)} trials (seeds {seeds}), {batches} batches; about {_duration(seconds)} "
+        f"{n_trials} trials (seeds {seeds}), {batches} batches; about {_duration(share * seconds)} "
         f"with {at_once} at a time on {'GPUs' if gpu else 'CPU cores'} if none is stopped early, "
-        f"and {size / 1e6:.0f} MB of disk",
+        f"and {share * size / 1e6:.0f} MB of disk",
         highlight=False,
         soft_wrap=True,
     )

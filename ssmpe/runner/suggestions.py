@@ -1,0 +1,265 @@
+"""The trials of a search: asked of Optuna's study, and told to it when they have ended.
+
+The study lies in a SQLite file beside the MLflow store. It is all the state that a search has: a
+trial belongs to the search from the moment at which its configuration is written there, and is
+RUNNING until its end is written there, after MLflow has it. A search that was killed goes on with
+what is RUNNING.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from ssmpe import collapse
+from ssmpe.config import TrialConfig
+from ssmpe.runner.plan import Plan
+from ssmpe.search import Objective, Search, score
+from ssmpe.seeding import seed_of
+from ssmpe.sweep import Trial
+from ssmpe.tracking import schema
+from ssmpe.tracking.schema import EndReason
+
+FILE = "optuna.db"
+"""below the results, with a study for every search"""
+LOCK_SECONDS = 60
+"""patience with another process that writes to the file"""
+STARTUP_SHARE = 0.3
+"""of the trials, drawn at random before TPE has enough to learn from (at most Optuna's 10)"""
+MAX_REPEATS = 100
+"""suggestions in a row that are known already: the space is exhausted"""
+
+_CONFIG, _VALIDATIONS, _REPEATS = "config", "validations", "repeats"
+"""of a trial in the study, besides tags of the tracking schema"""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A trial of a search.
+
+    Attributes:
+        suggested: the space's parameters, by name.
+        number: in the study.
+    """
+
+    trial: Trial
+    suggested: Mapping[str, Any]
+    number: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """A validation: the score, and whether the labelled set has come alive."""
+
+    batch: int
+    score: float
+    started: bool
+
+    @classmethod
+    def of(
+        cls,
+        config: TrialConfig,
+        objectives: Sequence[Objective],
+        batch: int,
+        metrics: Mapping[str, float],
+    ) -> "Point | None":
+        """From the metrics of a report; None if an objective is not among them."""
+        found = score(objectives, metrics)
+        blank = metrics.get(schema.set_metric(config.data.validation, "blank_rate"))
+        if found is None or blank is None:
+            return None
+        return cls(batch, found, blank <= collapse.DEFAULT.alive)
+
+
+class Suggestions:
+    """A search's study, open.
+
+    Every suggestion is drawn by a sampler of its own, seeded with the search's seed and the
+    number of trials before: it depends on these trials and nothing else. Which ones have ended by
+    then depends on the order of completion when several run at a time; one at a time, a search is
+    the same on every run, resumed or not.
+
+    Args:
+        results: folder of the study's file.
+
+    Attributes:
+        objectives: of the search.
+        exhausted: the space has no further configuration.
+    """
+
+    def __init__(self, search: Search, plan: Plan, results: Path) -> None:
+        assert plan.search
+        self._search, self._plan = search, plan.search
+        self.exhausted = False
+        self.objectives = tuple(search.objectives(plan.search.base))
+        self._single = plan.search.objective == "score"
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        self._storage = optuna.storages.RDBStorage(
+            f"sqlite:///{results / FILE}",
+            engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}},
+        )
+        self._study = optuna.create_study(
+            storage=self._storage,
+            study_name=plan.name,
+            directions=["maximize"] if self._single else [o.direction for o in self.objectives],
+            load_if_exists=True,
+        )
+        if not self._study.get_trials(deepcopy=False):
+            self._study.set_user_attr(schema.QUESTION, plan.question)
+            self._study.enqueue_trial(dict(search.start(plan.search.base)))
+        self._left = [self._suggestion(t) for t in self._own() if t.state is TrialState.RUNNING]
+        for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            if _CONFIG not in trial.user_attrs:  # asked, and killed before it was answered
+                self._study.tell(trial.number, state=TrialState.FAIL)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Tags of the search's run: what its trials' numbers mean."""
+        space: dict[str, str] = {}
+        for sample in self._search.samples(self._plan.base):
+            space |= sample.distributions
+        objectives = [[o.metric, o.direction] for o in self.objectives]
+        return {
+            schema.OBJECTIVES: json.dumps(objectives),
+            schema.SPACE: json.dumps(space),
+            schema.PLANNED: str(self.n_trials),
+        }
+
+    @property
+    def n_trials(self) -> int:
+        """Number of trials there will be."""
+        return len(self._own()) if self.exhausted else self._plan.n_trials
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every trial so far."""
+        return [self._suggestion(t).trial for t in self._own()]
+
+    @property
+    def n_left(self) -> int:
+        """Trials that have yet to run, or to run to their end."""
+        return len(self._left) + max(self._plan.n_trials - len(self._own()), 0)
+
+    @property
+    def running(self) -> list[Trial]:
+        """Trials that have not ended."""
+        own = [t for t in self._own() if t.state is TrialState.RUNNING]
+        return [self._suggestion(t).trial for t in own]
+
+    @property
+    def ended(self) -> dict[str, str]:
+        """Identity of every trial that has ended -> why."""
+        return {
+            self._suggestion(t).trial.identity: t.user_attrs[schema.END_REASON]
+            for t in self._own()
+            if t.state.is_finished()
+        }
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """Name of every failed trial -> why."""
+        failed = [t for t in self._own() if t.state is TrialState.FAIL]
+        return {self._suggestion(t).trial.name: t.user_attrs[schema.FAILURE] for t in failed}
+
+    def past(self) -> dict[str, list[Point]]:
+        """Identity of every trial so far -> its validations."""
+        return {
+            self._suggestion(t).trial.identity: [
+                Point(*values) for values in t.user_attrs.get(_VALIDATIONS, [])
+            ]
+            for t in self._own()
+        }
+
+    def next(self) -> Suggestion | None:
+        """The next trial to run; None if there is no more."""
+        if self._left:
+            return self._left.pop(0)
+        if len(self._own()) < self._plan.n_trials:
+            for _ in range(MAX_REPEATS):
+                if suggestion := self._ask():
+                    return suggestion
+            self.exhausted = True
+        return None
+
+    def record(self, trial: Trial, batch: int, metrics: Mapping[str, float]) -> None:
+        """Keep a validation, which pruning goes by."""
+        point = Point.of(trial.config, self.objectives, batch, metrics)
+        if point is None:
+            return
+        before = self._of(trial).user_attrs.get(_VALIDATIONS, [])
+        # a resumed trial goes over some of its batches again
+        points = [*(p for p in before if p[0] < batch), astuple(point)]
+        self._set(trial, _VALIDATIONS, points)
+        if self._single:  # the dashboard draws these, and TPE ranks pruned trials by them
+            self._storage.set_trial_intermediate_value(self._id(trial), batch, point.score)
+
+    def end(self, trial: Trial, reason: EndReason, metrics: Mapping[str, float], why: str) -> None:
+        """Tell the study how a trial ended; ``why`` it failed, if it did.
+
+        One that collapsed is a result like one that ran to its end. A pruned one is known to be
+        worse than others: by its last score if that is the objective, else without a value.
+        """
+        values = self._values(metrics)
+        if values is None and reason is not EndReason.FAILED:
+            reason, why = EndReason.FAILED, "a measure that the search needs is missing"
+        self._set(trial, schema.END_REASON, str(reason))
+        number = self._of(trial).number
+        if reason is EndReason.FAILED:
+            self._set(trial, schema.FAILURE, why)
+            self._study.tell(number, state=TrialState.FAIL)
+        elif reason is EndReason.PRUNED:
+            self._study.tell(number, state=TrialState.PRUNED)
+        else:
+            self._study.tell(number, values)
+
+    def _ask(self) -> Suggestion | None:
+        """A new suggestion, or None if its configuration is known: its result is told again."""
+        earlier = self._study.get_trials(deepcopy=False)
+        asked = sum(t.state is not TrialState.WAITING for t in earlier)
+        self._study.sampler = optuna.samplers.TPESampler(
+            n_startup_trials=min(10, round(STARTUP_SHARE * self._plan.n_trials)),
+            seed=seed_of("suggestion", self._plan.base.training.seed, asked) % 2**32,
+        )
+        trial = self._study.ask()
+        config = self._search.sample(trial, self._plan.base).config
+        for known in self._own():
+            if self._suggestion(known).trial.identity == config.identity:
+                trial.set_user_attr(_REPEATS, known.number)
+                # what is not known yet, or has no value, is nothing to learn from
+                done = known.state is TrialState.COMPLETE
+                state = TrialState.COMPLETE if done else TrialState.FAIL
+                self._study.tell(trial, known.values if done else None, state)
+                return None
+        trial.set_user_attr(_CONFIG, config.to_dict())
+        return self._suggestion(self._study.trials[trial.number])
+
+    def _values(self, metrics: Mapping[str, float]) -> list[float] | None:
+        found = score(self.objectives, metrics)
+        if found is None:
+            return None
+        return [found] if self._single else [metrics[o.metric] for o in self.objectives]
+
+    def _own(self) -> list[FrozenTrial]:
+        """Trials of the search; the study has others, which repeat one or were cut short."""
+        return [t for t in self._study.get_trials(deepcopy=False) if _CONFIG in t.user_attrs]
+
+    def _of(self, trial: Trial) -> FrozenTrial:
+        own = {self._suggestion(t).trial.identity: t for t in self._own()}
+        return own[trial.identity]
+
+    def _id(self, trial: Trial) -> int:
+        study = self._storage.get_study_id_from_name(self._study.study_name)
+        number = self._of(trial).number
+        return self._storage.get_trial_id_from_study_id_trial_number(study, number)
+
+    def _set(self, trial: Trial, key: str, value: Any) -> None:
+        self._storage.set_trial_user_attr(self._id(trial), key, value)
+
+    @staticmethod
+    def _suggestion(trial: FrozenTrial) -> Suggestion:
+        config = TrialConfig.from_dict(trial.user_attrs[_CONFIG])
+        return Suggestion(Trial(f"#{trial.number}", config), trial.params, trial.number)
