@@ -157,7 +157,9 @@ def _search(
 
 
 def _planned(parent: "Run") -> int:
-    """Number of trials: every row with every seed, which the sweep's run has as parameters."""
+    """Number of trials: that of a search; otherwise every row with every seed."""
+    if planned := parent.data.tags.get(schema.PLANNED):
+        return int(planned)
     rows, seeds = (parent.data.params.get(p, "") for p in ("rows", "seeds"))
     return len(rows.split(", ")) * len(seeds.split(", ")) if rows and seeds else 0
 

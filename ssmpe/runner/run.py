@@ -136,7 +136,9 @@ def _run_plan(
         console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
         ended = parents.provide(plan, ended, tracker, console)
-        known = suggestions.trials if suggestions else list(plan.trials)
+        known = list(plan.trials)
+        if suggestions:
+            known, ended = suggestions.trials, suggestions.ended
         with Progress(console, known, ended) as progress:
             SweepCallback.attach(tracker, progress, sweep_tags(plan), parents.tags(plan))
             if suggestions:
