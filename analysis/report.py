@@ -25,19 +25,29 @@ class Report:
     """What was written.
 
     Attributes:
-        question: of the sweep.
         table: the results.
         others: files that the page has in it.
         omitted: figures that could not be drawn.
     """
 
-    run_id: str
-    question: str
     answer: Answered
     table: results.Rendered
     file: Path
     others: tuple[Path, ...]
     omitted: tuple[Omitted, ...]
+
+    @property
+    def run_id(self) -> str:
+        return self.table.run_id
+
+    @property
+    def question(self) -> str:
+        return self.table.comparison.sweep.question
+
+    @property
+    def data(self) -> str:
+        """What the data are."""
+        return self.table.comparison.sweep.data_label
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -77,8 +87,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> Report:
     file = style.output_folder(out) / FILE
     file.write_text(report_page.html(parts), encoding="utf-8")
     others = (*table.files, *(f for figure in figures for f in figure.drawn.files))
-    question = comparison.sweep.question
-    return Report(table.run_id, question, said, table, file, others, tuple(omitted))
+    return Report(said, table, file, others, tuple(omitted))
 
 
 def of_ended(uri: str, name: str, out: Path) -> list[str]:
@@ -98,7 +107,13 @@ def of_ended(uri: str, name: str, out: Path) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit code."""
     assert __doc__
-    return command.run("report", __doc__.partition("\n")[0], render, arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if "--all" in given:
+        from analysis import report_index  # which needs this module
+
+        return report_index.run([option for option in given if option != "--all"])
+    description = f"{__doc__.partition(chr(10))[0]} With --all: every sweep's, and a page of links."
+    return command.run("report", description, render, given)
 
 
 if __name__ == "__main__":

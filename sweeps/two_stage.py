@@ -7,7 +7,7 @@ start (+MN-16), and with continuing Ref. for as long with nothing added (Ref.-FT
 What the rows continue is taken from the tracking store if it has it, and else trained first.
 """
 
-from analysis import results
+from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
 from ssmpe.deltas import REFERENCE, added, fine_tuning
@@ -36,4 +36,4 @@ SWEEP = Sweep(
 )
 
 if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, results.report))
+    raise SystemExit(main(SWEEP, report.of_ended))

@@ -43,3 +43,20 @@ def brief() -> TrialConfig:
             "data.source": "embedded-tiny",
         }
     )
+
+
+@pytest.fixture(scope="session")
+def report_store(tmp_path_factory) -> str:
+    """URI of a store with invented sweeps."""
+    from tests.reporting import write_store
+
+    return write_store(tmp_path_factory.mktemp("report_store"))
+
+
+@pytest.fixture(scope="session")
+def reports(report_store, tmp_path_factory):
+    """Reports of its sweeps that have ended, by name; below one folder with the page of links."""
+    from analysis import report_index
+
+    _, entries = report_index.render(report_store, tmp_path_factory.mktemp("reports"))
+    return {entry.name: entry.report for entry in entries if entry.report}
