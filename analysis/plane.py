@@ -13,7 +13,7 @@ from ssmpe.errors import UserError
 
 BLANK = collapse.DEFAULT.blank
 """blank rate at the border"""
-_WEIGHTS, _ADDED, _MAX_HOURS = "objectives.weights.", "data.added.", "data.max_hours."
+_WEIGHTS = "objectives.weights."
 _SUPERVISED = f"{_WEIGHTS}supervised"
 
 
@@ -124,7 +124,6 @@ def _held(trial: Trial) -> frozenset[tuple[str, str]]:
     """What all runs of the plane have in common: proportions of the weights, all other settings."""
     weights = _self_supervised(trial)
     shares = {p: f"{w / _mean(weights):.6f}" for p, w in weights.items()}
-    added = {p for p in trial.params if p.startswith(_ADDED)}
-    free = {"training.seed", *added, *(p.replace(_ADDED, _MAX_HOURS) for p in added), *weights}
+    free = {"training.seed", *trial.added_settings, *weights}
     rest = {p: v for p, v in trial.params.items() if p not in free}
     return frozenset({**rest, **shares}.items())

@@ -12,8 +12,6 @@ from analysis.statistics import (
 from analysis.sweep import REFERENCE_ROW, Sweep, Trial, dataset_of
 from ssmpe.errors import UserError
 
-_ADDED, _MAX_HOURS = "data.added.", "data.max_hours."
-
 SEVERITY = "blank_rate"
 """the measure of degeneration that is correlated with the count"""
 
@@ -90,8 +88,7 @@ def _held(trial: Trial) -> frozenset[tuple[str, str]]:
 
     How much there is of an added set to draw from goes with the set.
     """
-    added = {path for path in trial.params if path.startswith(_ADDED)}
-    free = {"training.seed", *added, *(path.replace(_ADDED, _MAX_HOURS) for path in added)}
+    free = {"training.seed", *trial.added_settings}
     return frozenset((path, value) for path, value in trial.params.items() if path not in free)
 
 

@@ -14,6 +14,7 @@ REFERENCE_ROW = "Ref."
 """the closed condition: every objective, no added excerpts (paper section 3.3)"""
 
 _WEIGHTS = "objectives.weights."
+_ADDED, _CAPS = "data.added.", ("data.max_hours.", "data.max_tracks.")
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,12 @@ class Trial:
     def supervised_only(self) -> bool:
         weights = [p for p in self.params if p.startswith(_WEIGHTS)]
         return weights == [f"{_WEIGHTS}supervised"]
+
+    @property
+    def added_settings(self) -> frozenset[str]:
+        """Paths of what is added: excerpts in a batch, and how much there is to draw them from."""
+        counts = {path for path in self.params if path.startswith(_ADDED)}
+        return frozenset(counts | {p.replace(_ADDED, cap) for p in counts for cap in _CAPS})
 
     @property
     def n_batches(self) -> int:

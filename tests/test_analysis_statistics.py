@@ -140,14 +140,16 @@ def test_rows_that_differ_in_more_than_the_count_are_left_out():
         trial("+X-1", 0, "X/x", 1),
         # how much there is of the added set goes with it
         trial("+X-2", 0, "X/x", 2, params={"data.added.X/x": "2", "data.max_hours.X/x": "0.5"}),
+        trial("+X-3", 0, "X/x", 3, params={"data.added.X/x": "3", "data.max_tracks.X/x": "5"}),
         trial("+X-2+EG", 0, "X/x", 2, objectives=(*ALL, "energy")),
         trial("+X-4-FT", 0, "X/x", 4, params={"training.learning_rate": "1e-4"}),
         trial("+X-4-half", 0, "X/x", 4, params={"data.max_hours.URMP/train": "1.0"}),
+        trial("5-tracks+X-4", 0, "X/x", 4, params={"data.max_tracks.URMP/train": "5"}),
     ]
     comparison = SampleCount.of(sweep(*trials))
-    assert [t.row for t in comparison.series("X/x")] == ["Ref.", "+X-1", "+X-2"]
-    assert comparison.left_out == ("+X-2+EG", "+X-4-FT", "+X-4-half")
-    assert comparison.counts == (0, 1, 2)
+    assert [t.row for t in comparison.series("X/x")] == ["Ref.", "+X-1", "+X-2", "+X-3"]
+    assert comparison.left_out == ("+X-2+EG", "+X-4-FT", "+X-4-half", "5-tracks+X-4")
+    assert comparison.counts == (0, 1, 2, 3)
 
 
 def test_comparison_without_a_closed_row():
