@@ -81,7 +81,7 @@ class Search:
     common: Callable[[TrialConfig], Iterable[Delta]]
     space: Callable[["optuna.Trial", TrialConfig], Iterable[Delta]]
     objectives: Callable[[TrialConfig], Sequence[Objective]]
-    start: Callable[[TrialConfig], Mapping[str, Any]]
+    start: Mapping[str, Any]
     n_trials: int
     scientific: tuple[str, ...] = ()
     nuisance: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         sampler = optuna.samplers.RandomSampler(seed=seed_of("samples", self.name) % 2**32)
         study = optuna.create_study(sampler=sampler)
-        study.enqueue_trial(dict(self.start(base)))
+        study.enqueue_trial(dict(self.start))
         return [self.sample(study.ask(), base) for _ in range(N_SAMPLES)]
 
     def sample(self, trial: "optuna.Trial", base: TrialConfig) -> Sample:

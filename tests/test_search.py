@@ -34,7 +34,7 @@ SEARCH = Search(
     common=lambda base: [Delta("", {"data.added": {"NSynth/train": 1}})],
     space=space,
     objectives=lambda c: (maximise("GuitarSet/00/mean_peak"), minimise("GuitarSet/00/blank_rate")),
-    start=lambda base: {"self_supervised": 0.1, "learning_rate": 1e-2},
+    start={"self_supervised": 0.1, "learning_rate": 1e-2},
     n_trials=5,
 )
 if __name__ == "__main__":

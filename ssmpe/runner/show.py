@@ -64,10 +64,9 @@ def dry_run_search(
     space: dict[str, str] = {}
     for sample in search.samples(plan.base):
         space |= sample.distributions
-    start = search.start(plan.base)
     for name, distribution in space.items():
         attributes = json.loads(distribution)["attributes"]
-        table.add_row(name, _values(attributes), _said(start.get(name)))
+        table.add_row(name, _values(attributes), _said(search.start.get(name)))
     console.print(table)
     objectives = ", ".join(f"{o.direction} {o.metric}" for o in search.objectives(plan.base))
     console.print(f"objectives ({plan.objective}): {objectives}", highlight=False, soft_wrap=True)

@@ -110,7 +110,7 @@ class Suggestions:
         )
         if not self._study.get_trials(deepcopy=False):
             self._study.set_user_attr(schema.QUESTION, plan.question)
-            self._study.enqueue_trial(dict(search.start(plan.search.base)))
+            self._study.enqueue_trial(dict(search.start))
         self._left = [self._suggestion(t) for t in self._own() if t.state is TrialState.RUNNING]
         for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
             if _CONFIG not in trial.user_attrs:  # asked, and killed before it was answered
