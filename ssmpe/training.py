@@ -3,7 +3,8 @@
 import math
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,11 +16,13 @@ from torch import Tensor
 from ssmpe import checkpoint
 from ssmpe.batches import BatchMaker
 from ssmpe.config import TrialConfig
+from ssmpe.diagnostics import Diagnosis, Diagnostics
 from ssmpe.errors import UserError
 from ssmpe.evaluation import SetScores, evaluate, prepare
 from ssmpe.hcqt import HCQT
 from ssmpe.model import Autoencoder
-from ssmpe.objectives import REGISTRY, TotalLoss
+from ssmpe.objectives import REGISTRY, Batch, TotalLoss
+from ssmpe.objectives.total import Term, total_of
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.sets import Sets
 from ssmpe.teacher import Teacher
@@ -46,6 +49,7 @@ class Validation:
         scores: by set name.
         is_best: the validation set's F1 is the highest so far.
         train_seconds, evaluation_seconds: since the last validation.
+        diagnosis: None if nothing was measured.
     """
 
     batch: int
@@ -54,6 +58,7 @@ class Validation:
     is_best: bool
     train_seconds: float
     evaluation_seconds: float
+    diagnosis: Diagnosis | None = None
 
 
 def lr_scale(batch: int, warmup: int) -> float:
@@ -71,13 +76,20 @@ class Trainer:
     """
 
     def __init__(
-        self, config: TrialConfig, sets: Sets, device: str = "cpu", parent: Path | None = None
+        self,
+        config: TrialConfig,
+        sets: Sets,
+        device: str = "cpu",
+        parent: Path | None = None,
+        diagnostics: int | None = None,
     ) -> None:
         """Take a trial to its beginning.
 
         Args:
             parent: folder with the best weights of the trial that this one continues, and their
                 description, as ``save`` writes them; only if there is such a trial.
+            diagnostics: batches from one measurement of ``ssmpe.diagnostics`` to the next; None:
+                none. They change no result.
 
         Raises:
             UserError: it is not that trial's, or cannot be used.
@@ -98,6 +110,7 @@ class Trainer:
         self.batches = BatchMaker(config, sets, self.hcqt, self.loss.needs, device)
         self.evaluated = prepare(sets.evaluated, self.hcqt, device)
         self.optimizer = self._make_optimizer()
+        self.diagnostics = Diagnostics(self.network, diagnostics) if diagnostics else None
         self.batch = 0
         self._started = False
         self.best_f1 = -1.0
@@ -232,14 +245,25 @@ class Trainer:
         teacher = None if self.teacher is None else partial(self._forward, self.teacher.network)
         forward = partial(self._forward, self.network)
         progress = index / training.n_batches
-        total, values = self.loss(forward, batch, generator, teacher, progress)
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)
-        self.optimizer.step()
+        terms = self.loss.terms_of(forward, batch, generator, teacher, progress)
+        total = total_of(terms)
+        with self._watched(index, batch, terms):
+            self.optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)
+            self.optimizer.step()
         if self.teacher is not None:
             self.teacher.follow(self.network)
+        values = {term.name: term.value.detach() for term in terms}
         return {"total": total.detach(), **values, _GRADIENT: norm}
+
+    def _watched(
+        self, index: int, batch: Batch, terms: Sequence[Term]
+    ) -> AbstractContextManager[None]:
+        if self.diagnostics is None:
+            return nullcontext()
+        forward = partial(self._forward, self.network)
+        return self.diagnostics.watch(index, batch, terms, forward)
 
     def _forward(self, network: Autoencoder, features: Tensor) -> Tensor:
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.autocast):
@@ -248,10 +272,11 @@ class Trainer:
 
     def _validated(self, losses: dict[str, float], train_seconds: float) -> Validation:
         started = time.perf_counter()
+        diagnosis = self.diagnostics.collect() if self.diagnostics else None
         scores = self.evaluate()
         is_best = self.batch > 0 and self._keep_if_best(scores)
         seconds = time.perf_counter() - started
-        return Validation(self.batch, losses, scores, is_best, train_seconds, seconds)
+        return Validation(self.batch, losses, scores, is_best, train_seconds, seconds, diagnosis)
 
     def _keep_if_best(self, scores: dict[str, SetScores]) -> bool:
         f1 = scores[self.config.data.validation].means.f1

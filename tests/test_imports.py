@@ -16,6 +16,7 @@ LAYERS = (
     ("model", "transforms"),
     ("objectives", "inference", "checkpoint", "teacher"),
     ("batches", "evaluation", "streaming", "notes"),
+    ("diagnostics",),
     ("training", "overview"),
     ("trained", "transcription"),
     ("sweep",),
