@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +26,7 @@ there, through Y, if Y is what it compares a view with; at the output for that v
 
 Key = tuple[str, ...]
 Values = dict[Key, Tensor]
+Collected = dict[Key, list[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,9 @@ class Diagnosis:
         pulls: where, measure, term, set -> what the weighted term asks of the logits in a frame of
             the set: the "mean" over frames of minus its gradient, summed over bins (above 0: more
             salience); "norm": root mean square over frames of the gradient's norm over bins.
-        salience: measure, set -> of Y: its "mean", the mean "peak" of a frame, the binary "entropy"
+        salience: measure, set -> of the output: its "mean", the mean "peak" of a frame, the binary "entropy"
             of a frame in bits, summed over bins, and the "change" of the mean by one batch.
-        histograms: set -> shares of Y's bins in ``N_BANDS`` equal bands from 0 to 1.
+        histograms: set -> shares of the output's bins in ``N_BANDS`` equal bands from 0 to 1.
     """
 
     gradients: dict[Key, float]
@@ -52,31 +54,35 @@ class Diagnosis:
 
 
 @dataclass
-class _Sums:
-    """The fields of a ``Diagnosis``, summed; on the device, so that nothing waits for it."""
+class _Measurements:
+    """What the fields of a ``Diagnosis`` are the means of.
 
-    n: int = 0
-    gradients: Values = field(default_factory=dict)
-    losses: Values = field(default_factory=dict)
-    pulls: Values = field(default_factory=dict)
-    salience: Values = field(default_factory=dict)
-    histograms: Values = field(default_factory=dict)
+    On the device, so that training does not wait for it. Not every batch has an excerpt of every
+    set for every term.
+    """
 
-    def means(self, values: Values) -> dict[Key, float]:
-        if not values:
-            return {}
-        read = torch.stack(list(values.values())).cpu() / self.n
-        return dict(zip(values, read.tolist(), strict=True))
+    gradients: Collected = field(default_factory=dict)
+    losses: Collected = field(default_factory=dict)
+    pulls: Collected = field(default_factory=dict)
+    salience: Collected = field(default_factory=dict)
+    histograms: Collected = field(default_factory=dict)
 
     def diagnosis(self) -> Diagnosis:
-        shares = {name: total.cpu() / self.n for (name,), total in self.histograms.items()}
         return Diagnosis(
-            gradients=self.means(self.gradients),
-            losses=self.means(self.losses),
-            pulls=self.means(self.pulls),
-            salience=self.means(self.salience),
-            histograms={name: share.tolist() for name, share in shares.items()},
+            gradients=_means(self.gradients),
+            losses=_means(self.losses),
+            pulls=_means(self.pulls),
+            salience=_means(self.salience),
+            histograms={name: shares for (name,), shares in _means(self.histograms).items()},
         )
+
+
+def _means(collected: Collected) -> dict[Key, Any]:
+    """Lists of numbers to their means, lists of vectors to theirs as lists; read at once."""
+    if not collected:
+        return {}
+    means = torch.stack([torch.stack(values).mean(dim=0) for values in collected.values()])
+    return dict(zip(collected, means.tolist(), strict=True))
 
 
 class Diagnostics:
@@ -93,12 +99,12 @@ class Diagnostics:
         # as for the learning rates: what is not the decoder counts as encoder
         self._encoder = [p for p in network.parameters() if id(p) not in own]
         self._decoder = decoder
-        self._sums = _Sums()
+        self._found = _Measurements()
 
     def collect(self) -> Diagnosis | None:
         """The means since the last call; None if nothing was measured."""
-        sums, self._sums = self._sums, _Sums()
-        return sums.diagnosis() if sums.n else None
+        found, self._found = self._found, _Measurements()
+        return found.diagnosis() if found.gradients else None
 
     def watch(
         self,
@@ -119,23 +125,22 @@ class Diagnostics:
     def _measured(
         self, batch: Batch, terms: Sequence[Term], forward: Callable[[Tensor], Tensor]
     ) -> Iterator[None]:
-        sums = self._sums
-        sums.n += 1
+        found = self._found
         self._measure_terms(batch.sets, terms)
         before = terms[0].out.salience.detach()
         for name in dict.fromkeys(batch.sets):
             own = of_set(before, batch.sets, name)
-            _add(sums.salience, {(m, name): value for m, value in salience_measures(own).items()})
-            _add(sums.histograms, {(name,): histogram(own)})
+            _add(found.salience, {(m, name): value for m, value in salience_measures(own).items()})
+            _add(found.histograms, {(name,): histogram(own)})
         yield
         with torch.no_grad():
             moved = torch.sigmoid(forward(batch.features).float()) - before
         for name in dict.fromkeys(batch.sets):
             change = of_set(moved, batch.sets, name).mean()
-            _add(sums.salience, {("change", name): change})
+            _add(found.salience, {("change", name): change})
 
     def _measure_terms(self, sets: Sequence[str], terms: Sequence[Term]) -> None:
-        sums = self._sums
+        found = self._found
         parts: dict[str, dict[str, Tensor]] = {"encoder": {}, "decoder": {}}
         for term in terms:
             encoder, decoder, arriving = self._gradients(term)
@@ -143,13 +148,13 @@ class Diagnostics:
             seen = slice(term.first, term.first + len(term.frames))
             for name in dict.fromkeys(sets[seen]):
                 own = of_set(term.frames.detach(), sets[seen], name)
-                _add(sums.losses, {(term.name, name): own.mean()})
+                _add(found.losses, {(term.name, name): own.mean()})
                 for where, gradient in arriving.items():
                     pulls = pull_measures(of_set(gradient[seen], sets[seen], name))
                     keys: Values = {(where, m, term.name, name): v for m, v in pulls.items()}
-                    _add(sums.pulls, keys)
+                    _add(found.pulls, keys)
         for part, gradients in parts.items():
-            _add(sums.gradients, {(part, *key): v for key, v in conflicts(gradients).items()})
+            _add(found.gradients, {(part, *key): v for key, v in conflicts(gradients).items()})
 
     def _gradients(self, term: Term) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Of the weighted term: by encoder and decoder, flat, and by the logits (B, F, T).
@@ -160,15 +165,15 @@ class Diagnostics:
         places = {OUTPUT: out.logits}
         if out.view_logits is not None:
             places = {TARGET: out.logits, VIEW: out.view_logits}
-        found = torch.autograd.grad(
+        gradients = torch.autograd.grad(
             term.weight * term.value,
             [*self._encoder, *self._decoder, *places.values()],
             retain_graph=True,
             materialize_grads=True,  # where Y is without gradient, none arrives
         )
-        flat = torch.cat([g.flatten() for g in found[:n_encoder]])
-        others = torch.cat([g.flatten() for g in found[n_encoder : -len(places)]])
-        scaled = [g * term.frames.numel() for g in found[-len(places) :]]
+        flat = torch.cat([g.flatten() for g in gradients[:n_encoder]])
+        others = torch.cat([g.flatten() for g in gradients[n_encoder : -len(places)]])
+        scaled = [g * term.frames.numel() for g in gradients[-len(places) :]]
         return flat, others, dict(zip(places, scaled, strict=True))
 
 
@@ -215,6 +220,6 @@ def of_set(values: Tensor, sets: Sequence[str], name: str) -> Tensor:
     return torch.stack([x for x, own in zip(values, sets, strict=True) if own == name])
 
 
-def _add(sums: Values, values: Mapping[Key, Tensor]) -> None:
+def _add(collected: Collected, values: Mapping[Key, Tensor]) -> None:
     for key, value in values.items():
-        sums[key] = sums[key] + value if key in sums else value
+        collected.setdefault(key, []).append(value)

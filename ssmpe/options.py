@@ -35,6 +35,7 @@ class Options:
         concurrent: trials at a time; None: as many as the resources allow.
         gpus_per_trial: None: one if there is any.
         resume: name of a sweep to continue, or None.
+        diagnostics: batches from one measurement to the next; None: nothing is measured.
         command: what was typed, for a shell.
         trials: of a search; None: as many as it has by default.
         objective: of a search, one of ``OBJECTIVE_MODES``.
@@ -56,6 +57,7 @@ class Options:
     dry_run: bool
     resume: str | None
     early_stop: bool
+    diagnostics: int | None
     command: str
     trials: int | None = None
     objective: str = "pareto"
@@ -95,6 +97,7 @@ def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = 
         dry_run=given.dry_run,
         resume=given.resume,
         early_stop=not given.no_early_stop,
+        diagnostics=_at_least_one("--diagnostics", given.diagnostics),
         command=shlex.join(["python", prog, *arguments]),
         trials=_at_least_one("--trials", given.trials) if search else None,
         objective=given.objective if search else Options.objective,
@@ -176,6 +179,13 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
         help="GPUs of a trial, as 0.25 to share one between four (default: 1 if there is one)",
     )
     add("--no-early-stop", action="store_true", help="run collapsed trials to their end, too")
+    add(
+        "--diagnostics",
+        type=int,
+        metavar="EVERY",
+        help="measure every so many batches how the terms of the loss act on each other and on the "
+        "output; changes no result; such a batch takes three times as long (default: never)",
+    )
     add("--dry-run", action="store_true", help="print what would run, and run nothing")
     add(
         "--resume",

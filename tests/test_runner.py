@@ -14,7 +14,7 @@ from ssmpe.presets import tiny
 from ssmpe.tracking import schema
 from tests import sweeping
 
-ROWS = ("--rows", "Ref.,+NS-1")
+ROWS = ("--rows", "Ref.,+NS-1", "--diagnostics", "2")
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,21 @@ def test_metrics_at_every_validation_once(undisturbed):
         )
         for points in trial["curves"].values():
             assert [step for step, _ in points] == list(range(3, 25, 3))
+
+
+def test_diagnostics_are_logged_at_every_validation(undisturbed):
+    folder, _ = undisturbed
+    run = sweeping.runs(folder, "trial")[0]
+    assert run.data.metrics.keys() >= {
+        "gradient/decoder/cosine/timbre",
+        "gradient/encoder/norm/supervised",
+        "term/geometric/NSynth/train",
+        "pull/target/mean/percussion/NSynth/train",
+        "salience/URMP/train/entropy",
+    }
+    tables = sweeping.client(folder).list_artifacts(run.info.run_id, schema.HISTOGRAM_ARTIFACTS)
+    names = [table.path.split("/")[-1] for table in tables]
+    assert names == [schema.histogram_file(batch) for batch in range(3, 25, 3)]
 
 
 def test_artifacts_can_be_used(undisturbed, tmp_path):

@@ -93,6 +93,7 @@ class TestOptions:
         assert given.preset == "tiny"
         assert given.seeds == (0,)
         assert given.early_stop
+        assert given.diagnostics is None
         assert given.rows == ()
         assert given.overrides == {}
 
@@ -136,6 +137,7 @@ class TestOptions:
             ("--seeds", "1,1"),
             ("--seeds", "3-1"),
             ("--concurrent", "0"),
+            ("--diagnostics", "0"),
             ("--gpus-per-trial", "-1"),
             ("--gpus-per-trial", "1.5"),
             ("--gpus-per-trial", "nan"),

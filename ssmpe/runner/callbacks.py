@@ -14,7 +14,7 @@ from ssmpe.config import TrialConfig
 from ssmpe.runner import reports
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.space import tells_of_full_disk
-from ssmpe.runner.trainable import PICTURES, SCORES
+from ssmpe.runner.trainable import HISTOGRAMS, PICTURES, SCORES
 from ssmpe.sweep import Trial
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
@@ -85,7 +85,10 @@ class SweepCallback(Callback):
     ) -> None:
         if self._tracker:
             with checkpoint.as_directory() as folder:
-                self._log_pictures(trial_of(trial).identity, Path(folder) / PICTURES)
+                identity = trial_of(trial).identity
+                self._log_pictures(identity, Path(folder) / PICTURES)
+                for file in (Path(folder) / HISTOGRAMS).glob("*.csv"):
+                    self._tracker.log_file(identity, file, schema.HISTOGRAM_ARTIFACTS)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._ended(trial, errored=False)

@@ -129,6 +129,7 @@ def _tuner(
         ready={key: (found.store, found.annotations) for key, found in data.ready.items()},
         threads=plan.threads,
         use_gpu=plan.gpus_per_trial > 0,
+        diagnostics=plan.diagnostics,
     )
     planned = [
         {

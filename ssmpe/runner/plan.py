@@ -47,6 +47,7 @@ class Plan:
         gpus_per_trial, concurrent: None: no limit of concurrency.
         trials: of a sweep; none of a search, whose trials follow from each other.
         search: None: of a sweep.
+        diagnostics: batches from one measurement to the next; None: nothing is measured.
         command: with which it was begun; "" of sweeps of early versions.
         taken: identity of a trial -> run of the store that it is taken from, instead of trained.
     """
@@ -68,6 +69,7 @@ class Plan:
     command: str = ""
     taken: dict[str, str] = field(default_factory=dict)
     search: SearchPlan | None = None
+    diagnostics: int | None = None
 
     @property
     def n_trials(self) -> int:

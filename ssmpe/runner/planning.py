@@ -133,6 +133,7 @@ def make_plan(
         trials=() if search else tuple(trials),
         search=search,
         command=options.command,
+        diagnostics=options.diagnostics,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ssmpe import collapse
 from ssmpe.config import DataConfig, TrialConfig
+from ssmpe.diagnostics import Diagnosis
 from ssmpe.evaluation import MEASURES
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
@@ -65,10 +66,37 @@ def metrics_of(validation: Validation) -> dict[str, float]:
     for name, scores in validation.scores.items():
         for measure in MEASURES:
             metrics[schema.set_metric(name, measure)] = getattr(scores.means, measure)
+    if validation.diagnosis:
+        metrics |= diagnostic_metrics(validation.diagnosis)
     metrics = {key: value for key, value in metrics.items() if math.isfinite(value)}
     metrics[schema.TRAIN_SECONDS] = validation.train_seconds
     metrics[schema.EVALUATION_SECONDS] = validation.evaluation_seconds
     return metrics
+
+
+def diagnostic_metrics(diagnosis: Diagnosis) -> dict[str, float]:
+    """Everything of a diagnosis but its histograms as metrics under the tracking schema."""
+    return {
+        **{schema.gradient_metric(*key): value for key, value in diagnosis.gradients.items()},
+        **{schema.term_metric(*key): value for key, value in diagnosis.losses.items()},
+        **{schema.pull_metric(*key): value for key, value in diagnosis.pulls.items()},
+        **{schema.salience_metric(*key): value for key, value in diagnosis.salience.items()},
+    }
+
+
+def save_histogram(validation: Validation, folder: Path) -> None:
+    """Write the histograms of a diagnosis, if there is one, as a CSV: set, low, high, share."""
+    if validation.diagnosis is None:
+        return
+    folder.mkdir()
+    path = folder / schema.histogram_file(validation.batch)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(schema.HISTOGRAM_COLUMNS)
+        for name, shares in validation.diagnosis.histograms.items():
+            for band, share in enumerate(shares):
+                edges = (f"{edge / len(shares):g}" for edge in (band, band + 1))
+                table.writerow([name, *edges, share])
 
 
 def save_track_scores(validation: Validation, folder: Path) -> None:

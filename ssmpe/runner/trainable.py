@@ -22,6 +22,8 @@ PICTURES = "pictures"
 """folder of a checkpoint: <set with - for />/<batch>.png"""
 SCORES = "scores"
 """folder of a checkpoint: every track's scores at its validation, a table per set"""
+HISTOGRAMS = "histograms"
+"""folder of a checkpoint: the salience of training, if measured, in a table <batch>.csv"""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Worker:
         ready: key of a use of a set -> keys of its store and annotations in the cache.
         threads: CPU threads; the same for every trial of a sweep.
         use_gpu: run on the GPU that Ray assigned.
+        diagnostics: batches from one measurement to the next; None: nothing is measured.
     """
 
     data_root: str
@@ -41,6 +44,7 @@ class Worker:
     ready: dict[str, tuple[str, str | None]]
     threads: int
     use_gpu: bool
+    diagnostics: int | None
 
     def sets(self, config: TrialConfig) -> Sets:
         """The sets of a trial."""
@@ -73,7 +77,7 @@ def run_trial(parameters: dict[str, Any]) -> None:
         torch.cuda.empty_cache()
     sets = worker.sets(config)
     try:
-        trainer = _begin(config, sets, worker.device, parameters["trial"]["parent"])
+        trainer = _begin(config, sets, worker, parameters["trial"]["parent"])
     except UserError as error:
         _report_failure(0, error)
         return
@@ -86,12 +90,12 @@ def run_trial(parameters: dict[str, Any]) -> None:
         _report_failure(trainer.batch, error)
 
 
-def _begin(config: TrialConfig, sets: Sets, device: str, parent: str | None) -> Trainer:
+def _begin(config: TrialConfig, sets: Sets, worker: Worker, parent: str | None) -> Trainer:
     """A trial at its beginning; UserError if what it continues cannot be used."""
     if parent is None:
-        return Trainer(config, sets, device)
+        return Trainer(config, sets, worker.device, diagnostics=worker.diagnostics)
     with tune.Checkpoint(parent).as_directory() as folder:
-        return Trainer(config, sets, device, Path(folder))
+        return Trainer(config, sets, worker.device, Path(folder), worker.diagnostics)
 
 
 def _report_failure(batch: int, error: Exception) -> None:
@@ -132,4 +136,5 @@ def _report(trainer: Trainer, validation: Validation, curve: reports.Curve) -> N
         trainer.save(folder, curve=curve.to_dict(), report=result)
         save_pictures(trainer, folder / PICTURES)
         reports.save_track_scores(validation, folder / SCORES)
+        reports.save_histogram(validation, folder / HISTOGRAMS)
         tune.report(result, checkpoint=tune.Checkpoint.from_directory(folder))

@@ -61,6 +61,10 @@ SALIENCE_ARTIFACTS = "salience"
 """folder of pictures: salience/<set with - for />/<batch, 6 digits>.png"""
 SCORES_ARTIFACTS = "scores"
 """folder of tables of the last validation: scores/<set with - for />.csv, a line per track"""
+HISTOGRAM_ARTIFACTS = "salience_histograms"
+"""folder of tables of the salience of training, if measured, one per validation"""
+HISTOGRAM_COLUMNS = ("set", "low", "high", "share")
+"""of such a table: share of the bins with a salience from low to high, on the set"""
 FIGURES_ARTIFACTS = "figures"
 """folder of the parent's figures and tables"""
 
@@ -93,3 +97,28 @@ def scores_file(set_name: str) -> str:
 def loss_metric(objective: str) -> str:
     """Metric key of a loss term: "loss/timbre"."""
     return f"loss/{objective}"
+
+
+def gradient_metric(part: str, measure: str, objective: str) -> str:
+    """Metric key of a term's gradient (``ssmpe.diagnostics``): "gradient/encoder/cosine/timbre"."""
+    return f"gradient/{part}/{measure}/{objective}"
+
+
+def term_metric(objective: str, set_name: str) -> str:
+    """Metric key of a term on a set's excerpts in training: "term/timbre/MusicNet/train"."""
+    return f"term/{objective}/{set_name}"
+
+
+def pull_metric(where: str, measure: str, objective: str, set_name: str) -> str:
+    """Metric key of a term's gradient at the output: "pull/target/mean/timbre/MusicNet/train"."""
+    return f"pull/{where}/{measure}/{objective}/{set_name}"
+
+
+def salience_metric(measure: str, set_name: str) -> str:
+    """Metric key of the salience of a set's excerpts: "salience/MusicNet/train/entropy"."""
+    return f"salience/{set_name}/{measure}"
+
+
+def histogram_file(batch: int) -> str:
+    """Name of a table among the ``HISTOGRAM_ARTIFACTS``."""
+    return f"{batch:06d}.csv"
