@@ -63,7 +63,7 @@ def draw(sweep: Sweep) -> Figure:
         title="F1 and blank rate over batches",
         subtitle=labels.subtitle(sweep),
         x_label="batches",
-        legend=_legend(sweep),
+        legend=legend(sweep),
         legend_columns=page.legend_columns(sweep.rows),
         note=NOTE,
     )
@@ -92,7 +92,7 @@ def mean_curve(curves: Sequence[Curve]) -> Curve:
 
 
 def _draw_row(ax: Axes, sweep: Sweep, row: str, set_name: str, measure: str) -> None:
-    colour, line = _look(sweep, row)
+    colour, line = look(sweep, row)
     trials = [(t, c) for t in sweep.of_row(row) if (c := t.curve(set_name, measure))]
     if len(trials) > 1:
         for _, curve in trials:
@@ -117,7 +117,7 @@ def _mark_end(ax: Axes, trial: Trial, curve: Curve, colour: style.Colour) -> Non
     ax.plot(x, y, color=colour, marker=marker, mec=edge, ms=6, mew=0.8, clip_on=False, zorder=4)
 
 
-def _look(sweep: Sweep, row: str) -> tuple[style.Colour, style.LineStyle]:
+def look(sweep: Sweep, row: str) -> tuple[style.Colour, style.LineStyle]:
     """Every added set has a colour and a line, darker the more is added; a closed row its own.
 
     Where rows differ in more than the set and the count, each has its own.
@@ -147,10 +147,10 @@ def _has_own_look(sweep: Sweep, row: str) -> bool:
     return not sweep.of_row(row)[0].added_set or len(set(added)) < len(added)
 
 
-def _legend(sweep: Sweep) -> list[Artist]:
+def legend(sweep: Sweep) -> list[Artist]:
     handles: list[Artist] = []
     for row in sweep.rows:
-        colour, line = _look(sweep, row)
+        colour, line = look(sweep, row)
         handles.append(Line2D([], [], color=colour, ls=line, lw=1.8, label=row))
     if any(t.stopped for t in sweep.trials):
         handles.append(style.stopped_handle())

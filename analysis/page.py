@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -55,9 +56,12 @@ def margin(texts: Sequence[str]) -> float:
     return max(_LEFT, 0.42 + max(map(len, texts)) * _TICK / _CHARACTERS_PER_INCH)
 
 
-def panels(n_rows: int, n_columns: int, page: Page) -> tuple[Figure, list[list[Axes]]]:
+def panels(
+    n_rows: int, n_columns: int, page: Page, share_y: Literal["all", "row"] = "all"
+) -> tuple[Figure, list[list[Axes]]]:
     """A figure of n_rows x n_columns panels that share their axes, with the page's text laid out.
 
+    The vertical axis is that of all panels, or of those in a row.
     Heights are added up in inches, so that text never meets text whatever the number of panels.
     """
     gaps = ((n_columns - 1) * _GAP[0], (n_rows - 1) * _GAP[1])
@@ -77,7 +81,7 @@ def panels(n_rows: int, n_columns: int, page: Page) -> tuple[Figure, list[list[A
         wspace=_GAP[0] / panel_width,
         hspace=_GAP[1] / page.panel[1],
     )
-    axes = grid.subplots(sharex=True, sharey=True, squeeze=False)
+    axes = grid.subplots(sharex=True, sharey=share_y, squeeze=False)
     _write(figure, page, width, height)
     return figure, [list(row) for row in axes]
 

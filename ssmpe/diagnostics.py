@@ -41,8 +41,8 @@ class Diagnosis:
         pulls: where, measure, term, set -> what the weighted term asks of the logits in a frame of
             the set: the "mean" over frames of minus its gradient, summed over bins (above 0: more
             salience); "norm": root mean square over frames of the gradient's norm over bins.
-        salience: measure, set -> of the output: its "mean", the mean "peak" of a frame, the binary "entropy"
-            of a frame in bits, summed over bins, and the "change" of the mean by one batch.
+        salience: measure, set -> of the output: its "mean", the mean "peak" of a frame, the binary
+            "entropy" of a frame in bits, summed over bins, the "change" of the mean by one batch.
         histograms: set -> shares of the output's bins in ``N_BANDS`` equal bands from 0 to 1.
     """
 

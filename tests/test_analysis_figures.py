@@ -180,5 +180,6 @@ def text_boxes(figure: Figure) -> Iterator[tuple[str, Bbox]]:
 
 
 def in_view(tick) -> bool:
-    low, high = sorted(tick.axes.viewLim.intervalx if "X" in type(tick).__name__ else (-1, 2))
+    limits = tick.axes.viewLim
+    low, high = sorted(limits.intervalx if "X" in type(tick).__name__ else limits.intervaly)
     return low <= tick.get_loc() <= high
