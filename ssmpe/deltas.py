@@ -24,6 +24,24 @@ SELF_SUPERVISED = ("timbre", "percussion", "geometric")
 REFERENCE = Delta("Ref.")
 """all self-supervised objectives under closed conditions: nothing added"""
 
+STOP_GRADIENT = Delta("+stop", {"objectives.stop_gradient": True})
+"""no gradient through the targets Y"""
+
+CONTENT_EVERYWHERE = Delta("", {"objectives.content_on": "all"})
+"""terms on content see labelled excerpts too; without it, they are off where nothing is added"""
+
+TEACHER_MEMORY = 0.05
+"""of a teacher, as a share of the trial's batches"""
+FADING_FACTOR = 0.3
+"""at 1, nothing else is learned in the preset tiny while energy objectives have their weight"""
+FADE = 0.5
+"""share of a trial's batches after which what fades is gone"""
+
+CATEGORICAL_WEIGHT = 4.0
+"""with which it is as large as the supervised loss, half-way through a trial of the preset tiny"""
+PESTO_FACTORS = {"categorical_invariance": 4.0, "shift_cross_entropy": 4.0, "transposition": 100.0}
+"""weights relative to those of the self-supervised objectives"""
+
 
 def supervised_only(base: TrialConfig) -> Delta:
     """The supervised objective alone, at the weight it has."""
@@ -110,25 +128,6 @@ def _weighted(base: TrialConfig, label: str, names: tuple[str, ...], factor: flo
     weight = factor * _unit(base)
     suffix = "" if factor == 1 else f"x{factor:g}"
     return Delta(f"+{label}{suffix}", {f"objectives.weights.{name}": weight for name in names})
-
-
-STOP_GRADIENT = Delta("+stop", {"objectives.stop_gradient": True})
-"""no gradient through the targets Y"""
-
-CONTENT_EVERYWHERE = Delta("", {"objectives.content_on": "all"})
-"""terms on content see labelled excerpts too; without it, they are off where nothing is added"""
-
-TEACHER_MEMORY = 0.05
-"""of a teacher, as a share of the trial's batches"""
-FADING_FACTOR = 0.3
-"""at 1, nothing else is learned in the preset tiny while energy objectives have their weight"""
-FADE = 0.5
-"""share of a trial's batches after which what fades is gone"""
-
-CATEGORICAL_WEIGHT = 4.0
-"""with which it is as large as the supervised loss, half-way through a trial of the preset tiny"""
-PESTO_FACTORS = {"categorical_invariance": 4.0, "shift_cross_entropy": 4.0, "transposition": 100.0}
-"""weights relative to those of the self-supervised objectives"""
 
 
 def teacher(base: TrialConfig) -> Delta:
