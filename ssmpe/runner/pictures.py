@@ -1,5 +1,6 @@
 """Small pictures of the salience of one excerpt per set, to see a collapse with one's eyes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +23,24 @@ def save_pictures(trainer: Trainer, folder: Path) -> None:
     for evaluated in trainer.evaluated:
         file = folder / evaluated.name.replace("/", "-") / f"{trainer.batch:06d}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
-        imsave(file, _picture(trainer, evaluated), cmap="magma", vmin=0.0, vmax=1.0)
+        write(file, _panels(trainer, evaluated))
 
 
-def _picture(trainer: Trainer, evaluated: EvaluationSet) -> NDArray[np.float32]:
+def write(file: Path, panels: Sequence[NDArray[np.float32]]) -> None:
+    """Write panels (F, T) of values in [0, 1] beside each other, divided by a line.
+
+    Bins and frames are whole pixels and colours those of one map, so that the values can be read
+    back in steps of 1/255.
+    """
+    n_bins, n_frames = panels[0].shape
+    pixels = np.ones((max(1, _HEIGHT // n_bins), max(1, _WIDTH // n_frames)), np.float32)
+    drawn = [np.kron(panel[::-1], pixels) for panel in panels]
+    line = np.ones((drawn[0].shape[0], 2), np.float32)
+    picture = np.concatenate([drawn[0], *(x for p in drawn[1:] for x in (line, p))], axis=1)
+    imsave(file, picture, cmap="magma", vmin=0.0, vmax=1.0)
+
+
+def _panels(trainer: Trainer, evaluated: EvaluationSet) -> list[NDArray[np.float32]]:
     g = trainer.config.geometry
     n_frames = round(SECONDS * g.frame_rate)
     features = evaluated.features(0)[..., :n_frames]
@@ -33,8 +48,4 @@ def _picture(trainer: Trainer, evaluated: EvaluationSet) -> NDArray[np.float32]:
     truth = evaluated.reference(0).on_frames
     if truth is not None:
         panels.insert(0, blurred_target(truth.f0s[:n_frames], g))
-    n_bins, n_frames = panels[0].shape
-    pixels = np.ones((max(1, _HEIGHT // n_bins), max(1, _WIDTH // n_frames)), np.float32)
-    drawn = [np.kron(panel[::-1], pixels) for panel in panels]
-    line = np.ones((drawn[0].shape[0], 2), np.float32)
-    return np.concatenate([drawn[0], *(x for panel in drawn[1:] for x in (line, panel))], axis=1)
+    return panels
