@@ -84,7 +84,7 @@ def _legend() -> list[Artist]:
 def _write_scores(ax: Axes, f1: float, blank: float) -> None:
     known = {"F1": f1, "blank": blank}
     parts = [f"{name} {value:.2f}" for name, value in known.items() if np.isfinite(value)]
-    where = {"transform": ax.transAxes, "ha": "right", "va": "top"}
+    where: Any = {"transform": ax.transAxes, "ha": "right", "va": "top"}
     ax.text(0.98, 0.97, ", ".join(parts), color="white", size=7, **where)
 
 
