@@ -1,7 +1,7 @@
 """Reads sweeps from an MLflow store by the names of the tracking schema."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -180,10 +180,15 @@ def _trial(client: "MlflowClient", run: "Run") -> Trial:
         end_reason=schema.EndReason(reason) if reason else None,
         collapsed_at=json.loads(tags.get(schema.COLLAPSED_AT, "{}")),
         curves={metric: _curve(client, run_id, metric) for metric in run.data.metrics},
-        params=run.data.params,
+        params=_configuration(run.data.params),
         started=run.info.start_time / 1000,
         seconds=_seconds(run),
     )
+
+
+def _configuration(params: Mapping[str, str]) -> dict[str, str]:
+    """Parameters without those that are listed with a zero since other trials have them."""
+    return {k: v for k, v in params.items() if not (k.startswith(schema.COUNTED) and not float(v))}
 
 
 def _seconds(run: "Run") -> float:

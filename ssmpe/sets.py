@@ -125,10 +125,20 @@ def use_of(name: str, config: DataConfig, sample_rate: int, *, annotated: bool) 
 
 def uses_of(config: DataConfig, sample_rate: int) -> tuple[Use, ...]:
     """All uses of a trial: labelled, added, percussion and evaluated sets, in this order."""
-    added = [(name, name in config.labelled_share) for name in config.added]
-    names = [(config.labelled, True), *added]
-    names += [(config.percussion, False), *((name, True) for name in config.evaluated_sets)]
-    return tuple(dict.fromkeys(use_of(n, config, sample_rate, annotated=a) for n, a in names))
+    return tuple(roles_of(config, sample_rate))
+
+
+def roles_of(config: DataConfig, sample_rate: int) -> dict[Use, tuple[str, ...]]:
+    """All uses of a trial, and what it uses each for: "labelled", "added", "percussion", ..."""
+    named = [("labelled", config.labelled, True)]
+    named += [("added", name, name in config.labelled_share) for name in config.added]
+    named += [("percussion", config.percussion, False), ("validation", config.validation, True)]
+    named += [("evaluation", name, True) for name in config.evaluated_sets[1:]]
+    roles: dict[Use, tuple[str, ...]] = {}
+    for role, name, annotated in named:
+        use = use_of(name, config, sample_rate, annotated=annotated)
+        roles[use] = (*roles.get(use, ()), role)
+    return roles
 
 
 def load_use(

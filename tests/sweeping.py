@@ -106,6 +106,11 @@ def content(folder: Path) -> dict:
             "curves": curves,
             "tags": tags,
             "params": run_.data.params,
+            "name": run_.info.run_name,
+            "sets": sorted(
+                (i.dataset.name, i.dataset.digest, i.dataset.profile, i.tags[0].value)
+                for i in run_.inputs.dataset_inputs
+            ),
             "status": run_.info.status,
         }
     return stored

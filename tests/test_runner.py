@@ -60,6 +60,32 @@ def test_every_trial_has_its_run(undisturbed):
         assert run.data.params["training.n_batches"] == "24"
 
 
+def test_a_trial_is_told_from_others_by_its_name_parameters_and_description(undisturbed):
+    added, closed = sweeping.runs(undisturbed[0], "trial")
+    assert (added.info.run_name, closed.info.run_name) == ("+NS-1", "Ref.")  # of a single seed
+    count = "data.added.NSynth/train"
+    assert (added.data.params[count], closed.data.params[count]) == ("1", "0")
+    assert f"`{count}`: 1 (none)" in added.data.tags[schema.NOTE]
+    assert count not in closed.data.tags[schema.NOTE]
+    (parent,) = sweeping.runs(undisturbed[0], "sweep")
+    assert parent.data.tags[schema.QUESTION] in parent.data.tags[schema.NOTE]
+
+
+def test_trials_name_the_sets_they_use(undisturbed):
+    folder, _ = undisturbed
+    used = [{name: role for name, *_, role in t["sets"]} for t in sweeping.content(folder).values()]
+    closed = {
+        "URMP/train": "labelled",
+        "URMP/validation": "validation",
+        "E-GMD/train": "percussion",
+    }
+    assert sorted(used, key=len) == [closed, {**closed, "NSynth/train": "added"}]
+    inputs = [i for run in sweeping.runs(folder, "trial") for i in run.inputs.dataset_inputs]
+    profiles = {i.dataset.name: json.loads(i.dataset.profile) for i in inputs}
+    assert profiles["URMP/train"]["tracks"] == 35
+    assert 0 < profiles["NSynth/train"]["hours"] < 1
+
+
 def test_metrics_at_every_validation_once(undisturbed):
     folder, _ = undisturbed
     for trial in sweeping.content(folder).values():

@@ -249,7 +249,8 @@ def check_trials(folder: Path, rows: set[str]) -> None:
     assert {t.data.tags[schema.ROW] for t in trials} == rows
     for trial in trials:
         assert trial.data.tags[schema.END_REASON] == "completed"
-        weights = {p for p in trial.data.params if p.startswith("objectives.weights.")}
+        listed = {p for p in trial.data.params if p.startswith("objectives.weights.")}
+        weights = {p for p in listed if float(trial.data.params[p]) > 0}
         logged = {m for m in trial.data.metrics if m.startswith("loss/")} - {schema.TOTAL_LOSS}
         assert {f"objectives.weights.{m.removeprefix('loss/')}" for m in logged} == weights
 

@@ -1,5 +1,6 @@
 """Decoded audio of a set in one memory-mapped file, built once and shared by every process."""
 
+import hashlib
 import json
 import mmap
 import os
@@ -151,6 +152,17 @@ class AudioStore:
     def hours(self) -> float:
         """Length of all usable tracks."""
         return len(self._stored) / self.sample_rate / 3600
+
+    @cached_property
+    def digest(self) -> str:
+        """20 hexadecimal digits of the names and lengths of the usable tracks.
+
+        Other than ``key`` it is the same for copies of a dataset, whenever they were made.
+        """
+        lengths = (self._stops - self._starts).tolist()
+        entries = [(t.name, n) for t, n in zip(self.tracks, lengths, strict=True)]
+        text = json.dumps((self.dataset, self.sample_rate, entries))
+        return hashlib.sha256(text.encode()).hexdigest()[:20]
 
     def __len__(self) -> int:
         """Number of usable tracks."""

@@ -12,6 +12,7 @@ from ray.tune import Callback
 
 from ssmpe.config import TrialConfig
 from ssmpe.runner import reports
+from ssmpe.runner.presentation import Presentation
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.space import tells_of_full_disk
 from ssmpe.runner.trainable import HISTOGRAMS, PICTURES, SCORES
@@ -31,7 +32,7 @@ class SweepCallback(Callback):
 
     _tracker: Tracker | None = None
     _progress: Progress | None = None
-    _tags: Mapping[str, str] = {}
+    _presentation: Presentation | None = None
     _own_tags: Mapping[str, Mapping[str, str]] = {}
     started: ClassVar[set[str]] = set()
     """identities of the trials that have started since ``attach``"""
@@ -39,19 +40,24 @@ class SweepCallback(Callback):
     @classmethod
     def attach(
         cls,
-        tracker: Tracker | None,
+        tracker: Tracker,
         progress: Progress | None,
-        tags: Mapping[str, str],
+        presentation: Presentation,
         own_tags: Mapping[str, Mapping[str, str]],
     ) -> None:
-        """Set what all callbacks of this process report to, and tags of the trials' runs.
+        """Set what all callbacks of this process report to, and how it presents trials.
 
         Args:
-            tags: of every trial's.
-            own_tags: identity of a trial -> further ones of its own.
+            own_tags: identity of a trial -> further tags of its own.
         """
-        cls._tracker, cls._progress, cls._tags, cls._own_tags = tracker, progress, tags, own_tags
+        cls._tracker, cls._progress = tracker, progress
+        cls._presentation, cls._own_tags = presentation, own_tags
         cls.started.clear()
+
+    @classmethod
+    def detach(cls) -> None:
+        """Report to nobody any more."""
+        cls._tracker = cls._progress = cls._presentation = None
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         planned = trial_of(trial)
@@ -118,9 +124,9 @@ class SweepCallback(Callback):
         # a trial that goes on has not ended, whatever an earlier attempt said
         going = {schema.END_REASON: "", schema.FAILURE: ""}
         own = self._own_tags.get(trial.identity, {})
-        tags = {**self._tags, **trial_tags(trial), **suggestion_tags(parameters), **own, **going}
-        params = {**trial.config.flat(), **suggested(parameters)}
-        self._tracker.start_trial(trial.identity, trial.name, tags, params)
+        assert self._presentation
+        tags = {**suggestion_tags(parameters), **own, **going}
+        self._presentation.start(trial, self._tracker, tags, suggested(parameters))
 
     def _log_config(self, trial: Trial) -> None:
         assert self._tracker
@@ -157,17 +163,6 @@ def trial_of(trial: Any) -> Trial:
     """The planned trial behind one of Tune's."""
     planned = trial.config["trial"]
     return Trial(planned["row"], TrialConfig.from_dict(planned["config"]))
-
-
-def trial_tags(trial: Trial) -> dict[str, str]:
-    """Tags by which a trial's run is found and told from others."""
-    unlabelled = trial.config.data.unlabelled
-    return {
-        schema.ROW: trial.row,
-        schema.SEED: str(trial.seed),
-        schema.ADDED_SET: ",".join(unlabelled),
-        schema.ADDED_EXCERPTS: str(sum(unlabelled.values())),
-    }
 
 
 def suggestion_tags(parameters: Mapping[str, Any]) -> dict[str, str]:

@@ -16,9 +16,9 @@ from ssmpe import checkpoint
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.runner.attempts import keep_foreign, next_attempt
-from ssmpe.runner.callbacks import trial_tags
 from ssmpe.runner.plan import Plan
-from ssmpe.runner.planning import sweep_tags, versions
+from ssmpe.runner.planning import versions
+from ssmpe.runner.presentation import Presentation
 from ssmpe.sweep import Trial
 from ssmpe.tracking import schema
 from ssmpe.tracking.artifacts import fetch_best
@@ -109,7 +109,11 @@ def tags(plan: Plan) -> dict[str, dict[str, str]]:
 
 
 def provide(
-    plan: Plan, ended: Mapping[str, str], tracker: Tracker, console: Console
+    plan: Plan,
+    ended: Mapping[str, str],
+    tracker: Tracker,
+    shown: Presentation,
+    console: Console,
 ) -> dict[str, str]:
     """Bring what is taken from the store to where trials find it; those ended now, and before.
 
@@ -121,7 +125,7 @@ def provide(
         run = plan.taken.get(trial.identity)
         try:
             if run and trial.identity not in ended:
-                _take(plan, trial, run, tracker)
+                _take(plan, trial, run, tracker, shown)
                 ended[trial.identity] = EndReason.COMPLETED
             elif ended.get(trial.identity) == EndReason.COMPLETED and not stored(plan, trial):
                 _restore(plan, trial)
@@ -164,13 +168,12 @@ def stored(plan: Plan, trial: Trial) -> bool:
     return trial.identity in next_attempt(plan.storage, plan.name).checkpoints
 
 
-def _take(plan: Plan, trial: Trial, run: str, tracker: Tracker) -> None:
+def _take(plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentation) -> None:
     """Copy a trial's run into this sweep; UserError if it cannot be continued."""
     with tempfile.TemporaryDirectory() as scratch:
         record = fetch_record(plan.tracking_uri, run, Path(scratch))
         _keep_best(plan, trial, record.folder / schema.BEST_CHECKPOINT_ARTIFACT)
-        known = {**sweep_tags(plan), **trial_tags(trial), schema.COPIED_FROM: run}
-        tracker.start_trial(trial.identity, trial.name, known, trial.config.flat())
+        shown.start(trial, tracker, {schema.COPIED_FROM: run})
         for batch, metrics in record.metrics.items():
             tracker.log(trial.identity, batch, metrics)
         for file, folder in record.files():

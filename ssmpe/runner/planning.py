@@ -17,7 +17,6 @@ from ssmpe.runner import engine
 from ssmpe.runner.plan import Plan, SearchPlan
 from ssmpe.search import Search
 from ssmpe.sweep import Sweep, Trial
-from ssmpe.tracking import schema
 
 
 def world_size(options: Options) -> str:
@@ -164,11 +163,6 @@ def with_data_root(plan: Plan, data_root: Path) -> Plan:
             f"this version renders {data_root.name}; start a new sweep"
         )
     return replace(plan, data_root=str(data_root.absolute()))
-
-
-def sweep_tags(plan: Plan) -> dict[str, str]:
-    """Tags that a sweep's run shares with its trials' runs."""
-    return {schema.PRESET: plan.preset, schema.DATA: plan.data, schema.SCRIPT: plan.script}
 
 
 def versions() -> dict[str, str]:

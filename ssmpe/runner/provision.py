@@ -18,11 +18,21 @@ from ssmpe.world.build import build_world, world_key
 
 
 @dataclass(frozen=True)
+class SetFacts:
+    """What is told of a set: a digest of its tracks, their number and their hours."""
+
+    digest: str
+    n_tracks: int
+    hours: float
+
+
+@dataclass(frozen=True)
 class Prepared:
     """Decoded audio and parsed annotations: the cache, and what it holds by the keys of uses."""
 
     cache: Path
     ready: Mapping[str, Ready]
+    facts: Mapping[str, SetFacts]
 
 
 def embedded_root(cache: Path, size: str, console: Console) -> Path:
@@ -56,6 +66,7 @@ def open_all_sets(
     }
     reports: list[SetReport] = []
     ready: dict[str, Ready] = {}
+    facts: dict[str, SetFacts] = {}
     with TaskBar(console) as bar:
         for use, geometry in geometries.items():
             report = _checked(use, geometry, where, cache, bar)
@@ -63,6 +74,8 @@ def open_all_sets(
                 report, loaded = _loaded(use, report, where, cache, bar)
                 if loaded:
                     ready[use.key] = loaded.ready
+                    store = loaded.store
+                    facts[use.key] = SetFacts(store.digest, len(store), store.hours)
             reports.append(report)
     refused = [r for use, r in zip(geometries, reports, strict=True) if _refused(use, r)]
     copies = duplicates(reports)
@@ -74,7 +87,7 @@ def open_all_sets(
         raise _refusal(refused)
     for config in {str(t.config.data): t.config for t in trials}.values():
         load_sets(config.data, config.geometry.sample_rate, where, cache, ready)
-    return Prepared(cache, ready)
+    return Prepared(cache, ready, facts)
 
 
 def _checked(

@@ -23,11 +23,11 @@ from ssmpe.runner.planning import (
     plan_trials,
     search_plan,
     sweep_params,
-    sweep_tags,
     trials_of,
     with_data_root,
     world_size,
 )
+from ssmpe.runner.presentation import Presentation
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.provision import Prepared, embedded_root, open_all_sets
 from ssmpe.runner.suggestions import Suggestions
@@ -99,7 +99,8 @@ def run_sweep(
             check_storage(plan.storage)
             plan.save(results)
         suggestions = Suggestions(sweep, plan, results) if isinstance(sweep, Search) else None
-        return _run_plan(plan, suggestions, results, data, report, console)
+        shown = Presentation(plan, tuple(trials), data.facts)
+        return _run_plan(plan, suggestions, shown, results, data, report, console)
 
 
 def _require_writable(results: Path) -> None:
@@ -119,6 +120,7 @@ def _require_writable(results: Path) -> None:
 def _run_plan(
     plan: Plan,
     suggestions: Suggestions | None,
+    shown: Presentation,
     results: Path,
     data: Prepared,
     report: Report | None,
@@ -128,25 +130,25 @@ def _run_plan(
     state, started = "failed", False
     failed: dict[str, str] = {}
     try:
-        tags = {**sweep_tags(plan), schema.QUESTION: plan.question, schema.STATE: "running"}
+        tags = {**shown.sweep_tags, schema.STATE: "running"}
         if suggestions:
             tags |= suggestions.tags
-        tracker.start_sweep(plan.script, plan.name, tags, sweep_params(plan))
+        tracker.start_sweep(plan.script, plan.name, tags, sweep_params(plan), shown.view)
         started = True
         console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
-        ended = parents.provide(plan, ended, tracker, console)
+        ended = parents.provide(plan, ended, tracker, shown, console)
         known = list(plan.trials)
         if suggestions:
             known, ended = suggestions.trials, suggestions.ended
         with Progress(console, known, ended) as progress:
-            SweepCallback.attach(tracker, progress, sweep_tags(plan), parents.tags(plan))
+            SweepCallback.attach(tracker, progress, shown, parents.tags(plan))
             if suggestions:
                 state, failed = run_search(plan, suggestions, tracker, data)
             else:
                 state, failed = run_trials(plan, ended, tracker, data)
     finally:
-        SweepCallback.attach(None, None, {}, {})
+        SweepCallback.detach()
         if started:
             planned = {schema.PLANNED: str(suggestions.n_trials)} if suggestions else {}
             tracker.end_sweep(_STATUS.get(state, "FAILED"), {schema.STATE: state, **planned})

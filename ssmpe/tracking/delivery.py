@@ -140,6 +140,10 @@ def _carry_out(operation: Operation, store: Store, spool: Spool) -> None:
     match operation.kind:
         case Kind.START_SWEEP | Kind.START_TRIAL:
             store.start(trial, time, content["name"], content["tags"], content["params"])
+        case Kind.VIEW:
+            store.tag_experiment(content["key"], content["value"])
+        case Kind.SETS:
+            store.add_sets(trial, time, content["sets"])
         case Kind.END_SWEEP | Kind.END_TRIAL:
             store.end(trial, time, content["status"], content["tags"])
         case Kind.FILE:

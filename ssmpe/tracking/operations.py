@@ -12,6 +12,8 @@ class Kind(StrEnum):
 
     START_SWEEP = "start_sweep"
     START_TRIAL = "start_trial"
+    VIEW = "view"
+    SETS = "sets"
     LOG = "log"
     FILE = "file"
     END_TRIAL = "end_trial"

@@ -54,6 +54,14 @@ SUGGESTED = "search."
 """prefix of a search's child's parameters: what was suggested for it"""
 PARENT_RUN = "mlflow.parentRunId"
 """tag by which MLflow nests runs"""
+NOTE = "mlflow.note.content"
+"""tag: description of a run, in Markdown; shown on top of its page"""
+VIEW_PREFIX = "mlflow.sharedViewState."
+"""tags of an experiment that begin so hold views saved in MLflow's interface"""
+
+COUNTED = ("objectives.weights.", "data.added.")
+"""beginnings of the parameters of a child that are 0 where its configuration has none, but that of
+another child has"""
 
 CONFIG_ARTIFACT = "config.json"
 BEST_CHECKPOINT_ARTIFACT = "checkpoint/best"

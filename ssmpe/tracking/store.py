@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.connection import artifact_location, connect
+from ssmpe.tracking.inputs import dataset_input
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -117,6 +118,15 @@ class Store:
             tags=[RunTag(key, value[:MAX_TAG]) for key, value in tags.items()],
         )
         return run
+
+    def tag_experiment(self, key: str, value: str) -> None:
+        """Set a tag of the sweep's experiment."""
+        self._client.set_experiment_tag(self.experiment_id(), key, value)
+
+    def add_sets(self, trial: str | None, time: int, sets: Iterable[Mapping[str, Any]]) -> None:
+        """Add datasets (``UsedSet`` as plain data) to the run's inputs; MLflow drops doubles."""
+        inputs = [dataset_input(values) for values in sets]
+        self._client.log_inputs(self.run_id(trial, time), inputs)
 
     def log(self, trial: str | None, reports: Iterable[Points]) -> None:
         """Write metric points, each metric only behind the last step that the run has of it."""

@@ -3,17 +3,20 @@
 import logging
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.tracking.connection import check_server, local_uri, reason_of, store_errors
 from ssmpe.tracking.delivery import Delivery
+from ssmpe.tracking.inputs import UsedSet
 from ssmpe.tracking.operations import Kind, Operation
 from ssmpe.tracking.spool import Spool
 from ssmpe.tracking.store import Store, key_of
-from ssmpe.tracking.ui import run_url
+from ssmpe.tracking.ui import view_url
+from ssmpe.tracking.view import View, view_key
 
 __all__ = ["Tracker", "check_server", "local_uri"]
 
@@ -53,7 +56,12 @@ class Tracker:
         self._full: OutOfSpaceError | None = None
 
     def start_sweep(
-        self, experiment: str, name: str, tags: Mapping[str, str], params: Mapping[str, Any]
+        self,
+        experiment: str,
+        name: str,
+        tags: Mapping[str, str],
+        params: Mapping[str, Any],
+        view: View | None = None,
     ) -> str:
         """Create the sweep's run, or reopen it, and return its id; to be called first.
 
@@ -64,6 +72,7 @@ class Tracker:
             name: the sweep's name, by which its runs are found again.
             tags: further tags of the run.
             params: parameters of the run; one it has keeps its first value.
+            view: what the interface shows of its trials at first.
 
         Raises:
             UserError: the store cannot be used.
@@ -77,13 +86,15 @@ class Tracker:
             with self._delivery.store_in_use, self._store.doubted_on_error():
                 self._store.enter(experiment, name)
                 run = self._store.run_id(None, operation.time)
-                self.url = run_url(self.uri, self._store.experiment_id(), name)
+                self.url = view_url(self.uri, self._store.experiment_id(), name)
         except store_errors() as error:
             if "disk is full" in str(error):  # SQLite's words
                 raise OutOfSpaceError(f"{self.uri}: its disk is full; free some space") from error
             message = f"{self.uri}: runs cannot be stored there: {reason_of(error)}"
             raise UserError(message) from error
         self._append(operation)
+        tag = {"key": view_key(name), "value": (view or View()).tag(name, operation.time)}
+        self._append(Operation.now(Kind.VIEW, None, **tag))
         self._raise_if_full()
         return run
 
@@ -109,6 +120,11 @@ class Tracker:
         """Create the run of a trial, or reopen it (status RUNNING), called ``name``."""
         content = {"name": name, "tags": dict(tags), "params": _texts(params)}
         self._append(Operation.now(Kind.START_TRIAL, trial, **content))
+
+    def log_sets(self, trial: str, sets: Iterable[UsedSet]) -> None:
+        """Add sets to the datasets that a trial uses; those it has are not added again."""
+        content = [asdict(used) for used in sets]
+        self._append(Operation.now(Kind.SETS, trial, sets=content))
 
     def log(self, trial: str, step: int, metrics: Mapping[str, float]) -> None:
         """Add metric points of a trial after ``step`` batches, as of now.

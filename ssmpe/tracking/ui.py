@@ -40,11 +40,28 @@ def run_url(uri: str, experiment_id: str, sweep: str) -> str:
             "compareRunsMode": "CHART",
             "orderByKey": f"tags.`{schema.ROW}`",
             "orderByAsc": "true",
-            "searchFilter": f"tags.`{schema.SWEEP}` = {quoted(sweep)} "
-            f"and tags.`{schema.KIND}` = '{schema.KIND_TRIAL}'",
+            "searchFilter": filter_of(sweep),
         }
     )
     return f"{_server(uri)}/#/experiments/{experiment_id}/runs?{query}"
+
+
+def view_url(uri: str, experiment_id: str, sweep: str) -> str:
+    """Return the link to the view of a sweep that is saved in the store."""
+    query = urlencode(
+        {
+            "workflowType": "machine_learning",
+            "compareRunsMode": "CHART",
+            "viewStateShareKey": sweep,
+        }
+    )
+    return f"{_server(uri)}/#/experiments/{experiment_id}/runs?{query}"
+
+
+def filter_of(sweep: str) -> str:
+    """Return the search by which a sweep's trials are found."""
+    kind = f"tags.`{schema.KIND}` = '{schema.KIND_TRIAL}'"
+    return f"tags.`{schema.SWEEP}` = {quoted(sweep)} and {kind}"
 
 
 def trial_url(uri: str, experiment_id: str, run_id: str) -> str:
