@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -15,7 +15,7 @@ from ssmpe.console import printable
 from ssmpe.notes import NoteTracker
 from ssmpe.overview import Overview
 from ssmpe.salience import decode
-from ssmpe.streaming import Progress, Recording
+from ssmpe.streaming import Piece, Progress, Recording
 from ssmpe.trained import Trained
 
 SUFFIXES = (".csv", ".mid", ".png")
@@ -57,9 +57,7 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
     with tempfile.TemporaryDirectory(dir=out, prefix=".unfinished-") as scratch:
         csv, midi, picture = (Path(scratch) / f"x{suffix}" for suffix in SUFFIXES)
         with csv.open("w", encoding="ascii") as text:
-            for piece in recording.pieces(trained.network):
-                f0s = decode(piece.salience, g)
-                times = (piece.start + np.arange(len(f0s))) * g.hop_length / g.sample_rate
+            for piece, times, f0s in multi_pitch(recording, trained):
                 _write_ragged(text, times, f0s)
                 notes.add(f0s)
                 overview.add(piece)
@@ -69,6 +67,16 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
         for written, target in zip((csv, midi, picture), outputs(path, out), strict=True):
             os.replace(written, target)
     return Transcription(recording.seconds, n_notes, n_pitched / recording.n_frames)
+
+
+def multi_pitch(
+    recording: Recording, trained: Trained
+) -> Iterator[tuple[Piece, units.Floats, list[NDArray[np.float64]]]]:
+    """A recording piece by piece: the piece, times (t,) of its frames in s, and their F0s in Hz."""
+    g = trained.config.geometry
+    for piece in recording.pieces(trained.network):
+        f0s = decode(piece.salience, g)
+        yield piece, (piece.start + np.arange(len(f0s))) * g.hop_length / g.sample_rate, f0s
 
 
 def outputs(path: Path, out: Path) -> list[Path]:

@@ -19,6 +19,7 @@ LAYERS = (
     ("diagnostics",),
     ("training", "overview"),
     ("trained", "transcription"),
+    ("pyfunc",),
     ("sweep",),
     ("deltas", "estimate", "options", "search", "tracking"),
     ("runner",),

@@ -17,7 +17,7 @@ from ssmpe.runner.progress import Progress
 from ssmpe.runner.space import tells_of_full_disk
 from ssmpe.runner.trainable import HISTOGRAMS, PICTURES, SCORES
 from ssmpe.sweep import Trial
-from ssmpe.tracking import schema
+from ssmpe.tracking import model, schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
 from ssmpe.training import BEST
@@ -149,8 +149,16 @@ class SweepCallback(Callback):
         with checkpoint.as_directory() as folder:
             for name in (f"{BEST}.pt", f"{BEST}.json"):
                 self._tracker.log_file(trial, Path(folder) / name, schema.BEST_CHECKPOINT_ARTIFACT)
+            self._log_model(trial)
             for file in sorted((Path(folder) / SCORES).glob("*.csv")):
                 self._tracker.log_file(trial, file, schema.SCORES_ARTIFACTS)
+
+    def _log_model(self, trial: str) -> None:
+        """Log what makes the weights, where they lie, a model that MLflow loads."""
+        assert self._tracker
+        with tempfile.TemporaryDirectory() as scratch:
+            for file in model.describe(Path(scratch)):
+                self._tracker.log_file(trial, file, schema.BEST_CHECKPOINT_ARTIFACT)
 
 
 def _end_if_disk_is_full(trial: Any) -> None:

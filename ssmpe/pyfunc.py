@@ -1,0 +1,51 @@
+"""A trial's best network as an MLflow model: applied to audio files, it gives their pitches.
+
+MLflow finds this module by its name in ``MLmodel`` beside the weights, and calls ``_load_pyfunc``;
+nothing is pickled. Needs this package installed.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ssmpe.streaming import Recording
+from ssmpe.trained import Trained, load_trained
+from ssmpe.transcription import multi_pitch
+
+MultiPitch = dict[str, list[Any]]
+""""times" of the frames in s, and their "f0s" in Hz, a list for each frame"""
+
+
+class Transcriber:
+    """What ``mlflow.pyfunc`` wraps."""
+
+    def __init__(self, trained: Trained) -> None:
+        self._trained = trained
+
+    def predict(
+        self, model_input: Iterable[Any], params: Mapping[str, Any] | None = None
+    ) -> list[MultiPitch]:
+        """Pitches of audio files, given as paths: a list, or a table of one column.
+
+        Raises:
+            DataError: a file is unreadable, empty, truncated, or has values that are not finite.
+        """
+        rows = getattr(model_input, "values", model_input)
+        return [self._transcribed(Path(str(path))) for path in getattr(rows, "flat", rows)]
+
+    def _transcribed(self, path: Path) -> MultiPitch:
+        trained = self._trained
+        recording = Recording(path, trained.hcqt, trained.device, lambda *_: None)
+        found: MultiPitch = {"times": [], "f0s": []}
+        for _, times, f0s in multi_pitch(recording, trained):
+            found["times"] += times.tolist()
+            found["f0s"] += [frame.tolist() for frame in f0s]
+        return found
+
+
+def _load_pyfunc(path: str) -> Transcriber:
+    """The model in a folder, on a GPU if there is one."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return Transcriber(load_trained(Path(path), device))
