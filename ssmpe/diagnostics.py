@@ -1,7 +1,8 @@
 """What each term of the loss does to the network and to its output, measured while it trains.
 
 Nothing is measured unless it is asked for. A measurement takes one more backward pass per term and
-one more forward pass; it changes no weight and draws no random number.
+one more forward pass: with the four terms of the paper, such a batch takes three times as long as
+another (preset tiny, one core). It changes no weight and draws no random number.
 """
 
 import math
