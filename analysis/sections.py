@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from analysis import curves, degeneration, precision_recall
+from analysis import curves, degeneration, hyperparameters, precision_recall
 from analysis.command import Drawn
 from analysis.sweep import Sweep
 from ssmpe.errors import UserError
+from ssmpe.tracking import schema
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,12 @@ def _has_content_objectives(sweep: Sweep) -> bool:
     return any("objectives.weights.energy" in t.params for t in sweep.trials)
 
 
+def _is_search(sweep: Sweep) -> bool:
+    return any(p.startswith(schema.SUGGESTED) for t in sweep.trials for p in t.params)
+
+
 SECTIONS = (
+    Section(hyperparameters, _is_search),
     Section(curves),
     Section(degeneration, _adds_several_counts),
     Section(precision_recall, _has_content_objectives),

@@ -11,7 +11,7 @@ from optuna.trial import TrialState
 from ssmpe.cli import main
 from ssmpe.search import Search
 from ssmpe.tracking import schema
-from sweeps.hyperparameters import SEARCH
+from sweeps.hyperparameters import SWEEP as SEARCH
 from tests import sweeping
 
 SCRIPT = '''
