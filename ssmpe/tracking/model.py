@@ -2,6 +2,7 @@
 
 from importlib.metadata import requires, version
 from pathlib import Path
+from typing import Any
 
 LOADER = "ssmpe.pyfunc"
 FILES = ("MLmodel", "requirements.txt")
@@ -18,7 +19,7 @@ def describe(folder: Path) -> list[Path]:
     from mlflow.pyfunc import FLAVOR_NAME
     from mlflow.types.schema import Array, ColSpec, DataType, Schema
 
-    pitches = [
+    pitches: list[Any] = [
         ColSpec(Array(DataType.double), "times"),
         ColSpec(Array(Array(DataType.double)), "f0s"),
     ]
