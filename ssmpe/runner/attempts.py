@@ -50,11 +50,19 @@ def keep_foreign(storage: str, sweep: str, trial: str, checkpoint: Path) -> None
     """Put a checkpoint that was made elsewhere where those of a sweep's trial are looked for.
 
     It counts as older than any that the sweep makes itself.
+
+    Raises:
+        OutOfSpaceError: the disk is full.
     """
     filesystem, root = _open(f"{storage.rstrip('/')}/{sweep}")
     folder = f"{root}/{PREFIX}0/{trial}/checkpoint_000000"
-    filesystem.create_dir(folder, recursive=True)
-    fs.copy_files(str(checkpoint), folder, destination_filesystem=filesystem)
+    try:
+        filesystem.create_dir(folder, recursive=True)
+        fs.copy_files(str(checkpoint), folder, destination_filesystem=filesystem)
+    except OSError as error:
+        if tells_of_full_disk(error):
+            raise OutOfSpaceError(f"{storage}: the disk is full") from None
+        raise
 
 
 def check_storage(storage: str) -> None:

@@ -12,8 +12,6 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ssmpe import checkpoint
-from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.runner.attempts import keep_foreign, next_attempt
 from ssmpe.runner.plan import Plan
@@ -25,7 +23,7 @@ from ssmpe.tracking.artifacts import fetch_best
 from ssmpe.tracking.completed import CompletedRun, completed_runs, fetch_record
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
-from ssmpe.training import BEST
+from ssmpe.trained import load_trained
 
 DECISIVE = "version.ssmpe"
 """of another one, the same configuration may mean another trial"""
@@ -121,13 +119,14 @@ def provide(
         ended: identity of a trial -> why it ended in an earlier attempt.
     """
     ended = dict(ended)
+    kept = checkpointed(plan)
     for trial in parents(plan.trials):
         run = plan.taken.get(trial.identity)
         try:
             if run and trial.identity not in ended:
                 _take(plan, trial, run, tracker, shown)
                 ended[trial.identity] = EndReason.COMPLETED
-            elif ended.get(trial.identity) == EndReason.COMPLETED and not stored(plan, trial):
+            elif ended.get(trial.identity) == EndReason.COMPLETED and trial.identity not in kept:
                 _restore(plan, trial)
         except UserError as error:
             console.print(
@@ -153,19 +152,20 @@ def orphans(plan: Plan, trials: Sequence[Trial], completed: Set[str]) -> dict[st
         completed: identities of the trials that were trained to their end.
     """
     by_identity = {trial.identity: trial for trial in plan.trials}
+    kept = checkpointed(plan)
     found = {}
     for trial in trials:
         parent = by_identity.get(trial.config.training.parent)
         if parent and parent.identity not in completed:
             found[trial.identity] = f"{parent.name}, which it continues, was not trained to its end"
-        elif parent and not stored(plan, parent):
+        elif parent and parent.identity not in kept:
             found[trial.identity] = f"no checkpoint of {parent.name}, which it continues, is left"
     return found
 
 
-def stored(plan: Plan, trial: Trial) -> bool:
-    """Whether a checkpoint of the trial lies where other trials find it."""
-    return trial.identity in next_attempt(plan.storage, plan.name).checkpoints
+def checkpointed(plan: Plan) -> Set[str]:
+    """Identities of the trials that have a checkpoint where other trials find it."""
+    return next_attempt(plan.storage, plan.name).checkpoints.keys()
 
 
 def _take(plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentation) -> None:
@@ -195,7 +195,6 @@ def _restore(plan: Plan, trial: Trial) -> None:
 
 
 def _keep_best(plan: Plan, trial: Trial, folder: Path) -> None:
-    config = TrialConfig.from_dict(checkpoint.load_plain(folder, BEST)["config"])
-    if config != trial.config or not checkpoint.load_tensors(folder, BEST):
-        raise UserError(f"{folder}: not the weights of {trial.name}")
+    if load_trained(folder, "cpu").config != trial.config:
+        raise UserError(f"{folder}: a checkpoint of another trial")
     keep_foreign(plan.storage, plan.name, trial.identity, folder)

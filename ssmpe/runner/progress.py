@@ -83,7 +83,7 @@ class Progress:
         text = f"[{minutes:3d}:{seconds:02d}] {line.trial.name:<20} {_batch(line):>11}  {state:<10}"
         if line.blank:
             blank = "  ".join(f"{short(name)} {rate:.2f}" for name, rate in line.blank.items())
-            text += f"  loss {line.loss:6.2f}  F1 {line.f1:.2f}  blank: {blank}"
+            text += f"  loss {_number(line.loss):>6}  F1 {line.f1:.2f}  blank: {blank}"
         self._console.print(text + (f"  {note}" if note else ""), highlight=False, soft_wrap=True)
 
     def table(self) -> Table:

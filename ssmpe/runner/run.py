@@ -141,7 +141,8 @@ def _run_plan(
         known = list(plan.trials)
         if suggestions:
             known, ended = suggestions.trials, suggestions.ended
-        with Progress(console, known, ended) as progress:
+        states = {key: "from store" if key in plan.taken else end for key, end in ended.items()}
+        with Progress(console, known, states) as progress:
             SweepCallback.attach(tracker, progress, shown, parents.tags(plan))
             if suggestions:
                 state, failed = run_search(plan, suggestions, tracker, data)
