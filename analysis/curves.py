@@ -102,10 +102,11 @@ def _draw_row(ax: Axes, sweep: Sweep, row: str, set_name: str, measure: str) -> 
         mean = mean_curve(counted)
         ax.plot(mean.steps, mean.values, color=colour, ls=line, lw=1.6)
     for trial, curve in trials:
-        _mark_end(ax, trial, curve, colour)
+        mark_end(ax, trial, curve, colour)
 
 
-def _mark_end(ax: Axes, trial: Trial, curve: Curve, colour: style.Colour) -> None:
+def mark_end(ax: Axes, trial: Trial, curve: Curve, colour: style.Colour) -> None:
+    """Mark where a run was stopped as collapsed, or ended without a result."""
     x, y = curve.steps[-1], curve.values[-1]
     edge: style.Colour
     if trial.stopped:

@@ -55,9 +55,11 @@ def draw_conflicts(found: Measured) -> Figure:
             _lines(cosines, sweep, partial(found.cosine, part=part, term=term))
             _lines(norms, sweep, partial(found.relative_norm, part=part, term=term))
             cosines.axhline(0, color="#999999", lw=0.8, zorder=1)
-            norms.set_ylim(bottom=0)
         for name, line in sets.items():
             _lines(axes[4][column], sweep, partial(found.loss, term=term, set_name=name), line)
+    # below the last of their lines, as panels share it
+    for index in (2, 3):
+        axes[index][0].set_ylim(bottom=0)
     names = [f"{what}, {part}" for what in ("cosine", "norm") for part in ("encoder", "decoder")]
     _name_rows(axes, (*names, "loss per frame"))
     return figure
@@ -119,10 +121,12 @@ def _lines(
     for row in sweep.rows:
         colour, own = curves.look(sweep, row)
         trials = [(t, c) for t in sweep.of_row(row) if (c := curve_of(t))]
-        if len(trials) > 1:
-            for _, curve in trials:
-                ax.plot(curve.steps, curve.values, color=colour, lw=0.4, alpha=0.4, ls=line or "-")
         counted = [curve for trial, curve in trials if trial.has_result]
+        if len(trials) > 1 or not counted:
+            for _, curve in trials:
+                ax.plot(curve.steps, curve.values, color=colour, lw=0.5, alpha=0.45, ls=line or "-")
         if counted:
             mean = curves.mean_curve(counted)
             ax.plot(mean.steps, mean.values, color=colour, ls=line or own, lw=1.4)
+        for trial, curve in trials:
+            curves.mark_end(ax, trial, curve, colour)
