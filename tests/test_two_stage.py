@@ -16,6 +16,7 @@ from ssmpe.presets import tiny
 from ssmpe.runner import parents, planning
 from ssmpe.runner.attempts import next_attempt
 from ssmpe.runner.plan import Plan
+from ssmpe.runner.presentation import Presentation
 from ssmpe.sweep import Delta, Sweep, row
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker
@@ -210,7 +211,8 @@ def provided(folder: Path, plan: Plan, ended: dict[str, str]) -> tuple[dict[str,
     tracker = Tracker(plan.tracking_uri, folder / "spool")
     tracker.start_sweep(plan.script, plan.name, {}, {})
     console = Console(file=(folder / "said").open("w"), width=200)
-    ended = parents.provide(plan, ended, tracker, console)
+    shown = Presentation(plan, plan.trials, {})
+    ended = parents.provide(plan, ended, tracker, shown, console)
     assert tracker.close(60)
     console.file.close()
     return ended, (folder / "said").read_text()
