@@ -98,6 +98,7 @@ class Presentation:
         """What is worth seeing at first: what differs between trials, and their scores."""
         trials = self.trials
         differing = varied(self.params(t) for t in trials)
+        differing.pop("training.seed", None)  # rows are what is compared, and names tell the seed
         validation = dict.fromkeys(t.config.data.validation for t in trials)
         kinds = dict.fromkeys(name for t in trials for name in t.config.data.counterparts)
         scored = dict.fromkeys(name for t in trials for name in t.config.data.evaluated_sets)

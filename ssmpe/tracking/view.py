@@ -67,8 +67,8 @@ class View:
             "groupBy": averages if self.averaged else None,
             "isAccordionReordered": True,
             "compareRunSections": [
-                _section(_AXES, "what differs, and what comes of it", 1),
-                _section(_CURVES, "the sets that the question is about", 3),
+                _section(_AXES, "settings and scores", 1),
+                _section(_CURVES, "over batches", 3),
             ],
             "compareRunCharts": [self._parallel(), *map(_line, self.curves)],
         }
