@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis import answers_added, answers_objectives
+from analysis import answers_added, answers_objectives, answers_remedies
 from analysis.comparison import Comparison
-from analysis.facts import Facts, counted, listed
+from analysis.facts import Facts, counted, listed, sentence
 
 Two = tuple[str, str]
 Answer = Callable[[Facts], Two | None]
@@ -17,7 +17,11 @@ ANSWERS: dict[str, Answer] = {
     "distribution": answers_added.distribution,
     "loss_weights": answers_added.loss_weights,
     "objectives": answers_objectives.objectives,
-    "energy": answers_objectives.energy,
+    "energy": answers_remedies.of_rows("with energy or sparsity objectives"),
+    "content": answers_remedies.of_rows("with a remedy"),
+    "monophonic": answers_remedies.of_rows("with monophonic objectives"),
+    "supervision": answers_remedies.of_rows("with more or other labels"),
+    "two_stage": answers_remedies.of_rows("that adds it later"),
 }
 """by sweep file; others, and those that lack the rows they are about, have the general answer"""
 
@@ -61,7 +65,7 @@ def _extremes(facts: Facts) -> str:
     )
     if facts.baseline in ranked and facts.baseline not in (best, worst):
         text += f"; {facts.baseline} itself has {facts.value(facts.baseline, where)}"
-    return f"{text}."
+    return sentence(text)
 
 
 def _collapses(facts: Facts) -> str:
@@ -83,7 +87,7 @@ def _collapses(facts: Facts) -> str:
     else:
         rows = listed(list(dict.fromkeys(t.row for t in collapsed.values())))
         said = f"{len(collapsed)} of {counted(len(runs), 'run')} collapsed {where} ({rows})"
-    return f"{'; '.join([said, *filter(None, scores)])}."
+    return sentence("; ".join([said, *filter(None, scores)]))
 
 
 def _on_added_kind(facts: Facts, kind: str) -> str:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from analysis.facts import Facts, clear, counted, listed
+from analysis.facts import Facts, clear, counted, listed, sentence
 from analysis.sample_count import SEVERITY, SampleCount
 from analysis.statistics import Spread
 from analysis.sweep import Trial
@@ -89,7 +89,7 @@ def _own_kinds(facts: Facts, rows: list[str]) -> str:
         if len(unknown) > 1:
             those = "are not scored on the kinds they add"
         texts.append(f"{listed(unknown)} {those}")
-    return f"{'; '.join(texts)}."
+    return sentence("; ".join(texts))
 
 
 def distribution(facts: Facts) -> tuple[str, str] | None:
@@ -104,16 +104,16 @@ def distribution(facts: Facts) -> tuple[str, str] | None:
     ]
     collapsed = facts.collapsed(rows, where)
     ends = "collapses" if collapsed else "does not collapse"
-    one = (
+    one = sentence(
         f"On {where}, of the kind of both the labelled and the added music, the output {ends}: "
         f"{base} has a blank rate of {facts.value(base, where, SEVERITY)} and F1 "
-        f"{facts.value(base, where)}, {first}."
+        f"{facts.value(base, where)}, {first}"
     )
     elsewhere = [s for s in facts.sweep.sets if s != where]
     hit = [f"{t.row} collapsed on {s}" for s in elsewhere for t in facts.collapsed(facts.rows, s)]
     beside = listed(list(dict.fromkeys(hit))) if hit else ("on other kinds, no run collapsed")
     two = "; ".join([*others, beside])
-    return one, f"{two[0].upper()}{two[1:]}."
+    return one, sentence(two[0].upper() + two[1:])
 
 
 def loss_weights(facts: Facts) -> tuple[str, str] | None:
@@ -135,6 +135,8 @@ def loss_weights(facts: Facts) -> tuple[str, str] | None:
     ranked = facts.ranked(where, SEVERITY, rows)
     least, most = ranked[0], ranked[-1]
     best = facts.ranked(facts.validation)[-1]
+    if len(rows) == 1:
+        return first, f"The blank rate there is {facts.value(least, where, SEVERITY)} ({least})."
     return first, (
         f"The blank rate there is lowest with {least} ({facts.value(least, where, SEVERITY)}) and "
         f"highest with {most} ({facts.value(most, where, SEVERITY)}); the best F1 on "

@@ -10,8 +10,6 @@ from analysis.statistics import Interval, Spread
 from analysis.sweep import REFERENCE_ROW
 
 _WEIGHTS = "objectives.weights."
-BLANK = 0.7
-"""blank rate from which a set counts as collapsed, once it has been alive"""
 
 
 def objectives(facts: Facts) -> tuple[str, str] | None:
@@ -69,44 +67,3 @@ def _reverse(difference: Difference) -> Difference:
         Spread(s.n, -s.mean, s.std, -s.high, -s.low),
         Interval(-i.high, -i.low, i.n) if i else None,
     )
-
-
-def energy(facts: Facts) -> tuple[str, str] | None:
-    """Do energy and sparsity keep added music from going blank, and at what precision?"""
-    added = [r for r in facts.rows if facts.of_row(r)[0].added_set]
-    with_content = [r for r in added if _content(facts, r)]
-    plain = [r for r in added if r not in with_content]
-    if not plain or not with_content or (where := facts.added_kind(plain[0])) is None:
-        return None
-    row = plain[0]
-    rows = [r for r in with_content if facts.added_kind(r) == where]
-    if not rows:
-        return None
-    blank = [r for r in rows if facts.mean(r, where, "blank_rate") >= BLANK]
-    least = facts.ranked(where, "blank_rate", rows)[0]
-    first = (
-        f"On {where}, of the added kind, the blank rate is {facts.value(row, where, 'blank_rate')} "
-        f"with {row} and {facts.value(least, where, 'blank_rate')} with {least}, the lowest of "
-        f"{counted(len(rows), 'row')} with energy or sparsity objectives; "
-        f"{len(blank) or 'none'} of them ended at {BLANK:g} or more."
-    )
-    ranked = facts.ranked(where, rows=rows)
-    if not ranked:
-        return None
-    best = ranked[-1]
-    second = (
-        f"The best F1 there among these is {facts.value(best, where)} ({best}, precision "
-        f"{facts.value(best, where, 'precision')}, recall {facts.value(best, where, 'recall')}), "
-        f"against {facts.value(row, where)} of {row} (precision "
-        f"{facts.value(row, where, 'precision')}, recall {facts.value(row, where, 'recall')})"
-    )
-    if facts.baseline in facts.rows and facts.baseline != row:
-        second += (
-            f" and {facts.value(facts.baseline, where)} of {facts.baseline}, which adds nothing"
-        )
-    return first, f"{second}."
-
-
-def _content(facts: Facts, row: str) -> bool:
-    params = facts.of_row(row)[0].params
-    return any(f"{_WEIGHTS}{name}" in params for name in ("energy", "sparsity"))

@@ -127,3 +127,8 @@ def listed(texts: Sequence[str], last: str = "and") -> str:
 def counted(n: int, what: str) -> str:
     """ "1 run", "3 runs"."""
     return f"{n} {what}{'s' * (n != 1)}"
+
+
+def sentence(text: str) -> str:
+    """With a full stop, where the name at its end (Ref.) does not bring one."""
+    return text if text.endswith(".") else f"{text}."

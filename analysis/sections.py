@@ -6,8 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from analysis import curves, degeneration, hyperparameters, precision_recall
+from analysis import (
+    border,
+    curves,
+    degeneration,
+    gallery,
+    gradients,
+    hyperparameters,
+    precision_recall,
+    replay,
+    spending,
+)
 from analysis.command import Drawn
+from analysis.measured import Measured
+from analysis.plane import Plane
+from analysis.replay_collapse import recorded
 from analysis.sweep import Sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -44,11 +57,29 @@ def _is_search(sweep: Sweep) -> bool:
     return any(p.startswith(schema.SUGGESTED) for t in sweep.trials for p in t.params)
 
 
+def _allows(reading: Callable[[Sweep], object]) -> Callable[[Sweep], bool]:
+    """Whether a figure's own reading of a sweep finds what it needs there."""
+
+    def allowed(sweep: Sweep) -> bool:
+        try:
+            reading(sweep)
+        except UserError:
+            return False
+        return True
+
+    return allowed
+
+
 SECTIONS = (
     Section(hyperparameters, _is_search),
     Section(curves),
     Section(degeneration, _adds_several_counts),
+    Section(border, _allows(Plane.of)),
     Section(precision_recall, _has_content_objectives),
+    Section(gallery),
+    Section(gradients, _allows(Measured.of)),
+    Section(spending),
+    Section(replay, _allows(recorded)),
 )
 """in the order of a report"""
 

@@ -37,7 +37,7 @@ def test_nothing_fails_or_overflows(chromium, reports, name, size, dark):
     assert chromium.value(PAST_THE_EDGE) == 0
     widths = chromium.value("[...document.images].map(i => [i.naturalWidth, i.clientWidth])")
     assert len(widths) == len(Page.of(reports[name]).images) >= 2
-    assert all(natural > 400 and size[0] * 0.7 < shown <= size[0] for natural, shown in widths)
+    assert all(natural > 400 and size[0] * 0.65 < shown <= size[0] for natural, shown in widths)
     ground = chromium.value("getComputedStyle(document.body).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 150) is dark
 
