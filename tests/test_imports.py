@@ -85,4 +85,4 @@ def test_every_sweep_is_a_short_file_with_a_question():
         question = ast.get_docstring(ast.parse(text))
         assert question, path
         assert question.splitlines()[0].endswith("?"), path
-        assert "main(SWEEP, report.of_ended)" in text or "main(SEARCH" in text, path
+        assert "main(SWEEP, report.of_ended)" in text, path
