@@ -56,11 +56,13 @@ class Costs:
 def of_sweep(sweep: Sweep) -> tuple[Costs, ...]:
     """Costs of every row that has a validation, runs without a result included: spent is spent.
 
+    A run that was copied from an earlier sweep has cost this one nothing.
+
     Raises:
         UserError: no run has recorded how long its training took.
     """
     gpus = float(sweep.params.get(GPUS, 0))
-    by_row = [[t for t in sweep.of_row(r) if schema.TRAIN_SECONDS in t.curves] for r in sweep.rows]
+    by_row = [[t for t in sweep.of_row(row) if _own(t)] for row in sweep.rows]
     found = tuple(_of(trials[0].row, trials, gpus) for trials in by_row if trials)
     if not found:
         raise UserError(
@@ -77,6 +79,10 @@ def total(rows: Sequence[Costs]) -> Costs:
         if name not in ("row", "gpus")
     }
     return Costs(row=ALL, gpus=rows[0].gpus, **summed)
+
+
+def _own(trial: Trial) -> bool:
+    return schema.TRAIN_SECONDS in trial.curves and not trial.copied
 
 
 def _of(row: str, trials: Sequence[Trial], gpus: float) -> Costs:

@@ -140,6 +140,10 @@ def summary(sweep: Sweep, rows: Sequence[Costs]) -> str:
         )
     else:
         lines.append("No run was stopped as collapsed: nothing was saved.")
+    if copied := [t.row for t in sweep.trials if t.copied]:
+        lines.append(
+            f"Taken from earlier sweeps, and left out here: {', '.join(dict.fromkeys(copied))}."
+        )
     return "\n".join(lines)
 
 

@@ -183,6 +183,7 @@ def _trial(client: "MlflowClient", run: "Run") -> Trial:
         params=_configuration(run.data.params),
         started=run.info.start_time / 1000,
         seconds=_seconds(run),
+        copied=schema.COPIED_FROM in tags,
     )
 
 

@@ -43,6 +43,7 @@ class Trial:
         params: configuration, dotted path -> text.
         started: when its run was begun, in seconds since 1970.
         seconds: from then to its run's end; NaN while it is running.
+        copied: whether its run is a copy of one that an earlier sweep has trained.
     """
 
     run_id: str
@@ -56,6 +57,7 @@ class Trial:
     params: Mapping[str, str]
     started: float = float("nan")
     seconds: float = float("nan")
+    copied: bool = False
 
     @property
     def has_result(self) -> bool:

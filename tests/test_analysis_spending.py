@@ -54,6 +54,16 @@ def test_costs_of_a_row_by_hand():
     assert stopped.saved_gpu_hours == pytest.approx(0.5 * stopped.saved / 3600)
 
 
+def test_a_run_taken_from_an_earlier_sweep_costs_nothing():
+    whole = timed()
+    trials = tuple(replace(t, copied=t.row == "Ref.") for t in whole.trials)
+    rows = of_sweep(replace(whole, trials=trials))
+    assert [c.row for c in rows] == [r for r in whole.rows if r != "Ref."]
+    assert "Taken from earlier sweeps, and left out here: Ref." in spending.summary(
+        replace(whole, trials=trials), rows
+    )
+
+
 def test_all_rows_together():
     rows = of_sweep(timed(gpus=1))
     whole = total(rows)
