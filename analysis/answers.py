@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis import answers_added, answers_objectives, answers_remedies
+from analysis import answers_added, answers_objectives, answers_remedies, answers_search
 from analysis.comparison import Comparison
 from analysis.facts import Facts, counted, listed, sentence
 
@@ -21,6 +21,7 @@ ANSWERS: dict[str, Answer] = {
     "content": answers_remedies.of_rows("with a remedy"),
     "monophonic": answers_remedies.of_rows("with monophonic objectives"),
     "supervision": answers_remedies.of_rows("with more or other labels"),
+    "hyperparameters": answers_search.hyperparameters,
     "two_stage": answers_remedies.of_rows("that adds it later"),
 }
 """by sweep file; others, and those that lack the rows they are about, have the general answer"""

@@ -21,6 +21,7 @@ from analysis.command import Drawn
 from analysis.measured import Measured
 from analysis.plane import Plane
 from analysis.replay_collapse import recorded
+from analysis.sample_count import SampleCount
 from analysis.sweep import Sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -44,9 +45,16 @@ class Section:
         return (inspect.getdoc(self.module) or "").partition("\n")[0]
 
 
-def _adds_several_counts(sweep: Sweep) -> bool:
+def _compares_counts(sweep: Sweep) -> bool:
+    """Several counts of a set, or none against one where rows differ in nothing else."""
     added = {(t.added_set, t.added_excerpts) for t in sweep.trials if t.added_set}
-    return len(added) > len(sweep.added_sets)
+    if len(added) > len(sweep.added_sets):
+        return True
+    try:
+        comparison = SampleCount.of(sweep)
+    except UserError:
+        return False
+    return not comparison.left_out and len(comparison.counts) > 1
 
 
 def _has_content_objectives(sweep: Sweep) -> bool:
@@ -73,7 +81,7 @@ def _allows(reading: Callable[[Sweep], object]) -> Callable[[Sweep], bool]:
 SECTIONS = (
     Section(hyperparameters, _is_search),
     Section(curves),
-    Section(degeneration, _adds_several_counts),
+    Section(degeneration, _compares_counts),
     Section(border, _allows(Plane.of)),
     Section(precision_recall, _has_content_objectives),
     Section(gallery),

@@ -13,7 +13,7 @@ from optuna.distributions import (
     distribution_to_json,
 )
 
-from analysis import hyperparameters
+from analysis import answers, hyperparameters, results
 from analysis.search import Search
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -110,6 +110,22 @@ def test_figure_and_numbers(uri, tmp_path):
     assert [line["trial"] for line in lines] == [f"#{n}" for n in range(16)]
     front = {t.row for t in Search.read(uri, "search").front}
     assert {line["trial"] for line in lines if line["front"] == "True"} == front
+
+
+def test_the_answer_names_the_best_balance(uri):
+    comparison = results.read(uri, "search")
+    counted = [t for t in comparison.sweep.trials if t.has_result]
+    balance = {
+        t.row: t.final("URMP/validation", "f1")
+        - t.final(METRICS[1].rpartition("/")[0], "blank_rate")
+        for t in counted
+    }
+    best = max(balance, key=lambda row: balance[row])
+    first, second = answers.answer(comparison).sentences
+    assert f"Of 16 trials, 2 of them pruned, {best} weighs" in first
+    assert "#0, which the search began with" in first or best == "#0"
+    suggested = next(t for t in counted if t.row == best).params
+    assert f"weight {float(suggested['search.weight']):.2g}" in second
 
 
 def test_a_sweep_that_is_no_search_is_refused(uri, tmp_path):
