@@ -115,7 +115,11 @@ def test_the_parent_says_what_is_searched(undisturbed):
 
 
 @pytest.mark.parametrize(
-    "when", ["#0 seed 0                   6/20", "#3 seed 0                   2/20"]
+    "when",
+    [
+        pytest.param("#0 seed 0                   6/20", marks=pytest.mark.long),
+        "#3 seed 0                   2/20",
+    ],
 )
 def test_a_killed_search_resumes_to_the_same_result(undisturbed, tmp_path, when):
     """One at a time, a search is reproducible; the study is all that a resume needs."""
