@@ -3,7 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis import answers_added, answers_objectives, answers_remedies, answers_search
+from analysis import (
+    answers_added,
+    answers_objectives,
+    answers_remedies,
+    answers_search,
+    answers_stages,
+)
 from analysis.comparison import Comparison
 from analysis.facts import Facts, counted, listed, sentence
 
@@ -22,7 +28,7 @@ ANSWERS: dict[str, Answer] = {
     "monophonic": answers_remedies.of_rows("with monophonic objectives"),
     "supervision": answers_remedies.of_rows("with more or other labels"),
     "hyperparameters": answers_search.hyperparameters,
-    "two_stage": answers_remedies.of_rows("that adds it later"),
+    "two_stage": answers_stages.two_stage,
 }
 """by sweep file; others, and those that lack the rows they are about, have the general answer"""
 

@@ -32,9 +32,12 @@ def of_rows(what: str) -> Callable[[Facts], tuple[str, str] | None]:
 
 
 def _plain(facts: Facts) -> str | None:
-    """The row that differs from the baseline in what it adds alone; the first, of several."""
+    """The row that differs from the baseline in what it adds alone; the first, of several.
+
+    What it adds must be of a kind that is scored.
+    """
     held = _held(facts, facts.baseline)
-    added = [r for r in facts.rows if facts.of_row(r)[0].added_set]
+    added = [r for r in facts.rows if facts.added_kind(r) is not None]
     return next((r for r in added if _held(facts, r) == held), None)
 
 
