@@ -325,7 +325,7 @@ def saved_view(uri: str, experiment: str, key: str) -> dict[str, Any]:
 
 
 def test_a_view_of_what_differs_is_saved_for_the_interface(uri: str, tmp_path: Path) -> None:
-    trials = [
+    trials: list[dict[str, Any]] = [
         {"data.added.MusicNet/train": 0, "objectives.weights.timbre": 0.25, "training.seed": 0},
         {"data.added.MusicNet/train": 8, "objectives.weights.timbre": 0.25, "model.extra": 1},
     ]
