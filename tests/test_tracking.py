@@ -329,12 +329,14 @@ def test_a_view_of_what_differs_is_saved_for_the_interface(uri: str, tmp_path: P
         {"data.added.MusicNet/train": 0, "objectives.weights.timbre": 0.25, "training.seed": 0},
         {"data.added.MusicNet/train": 8, "objectives.weights.timbre": 0.25, "model.extra": 1},
     ]
-    trials = [{**trial, "decay": decay} for trial, decay in zip(trials, (None, 0.9), strict=True)]
+    trials[0] |= {"decay": None, "parent": ""}
+    trials[1] |= {"decay": 0.9, "parent": "abc"}
     assert varied(trials) == {
         "data.added.MusicNet/train": True,
         "training.seed": False,
         "model.extra": False,
         "decay": False,
+        "parent": False,
     }
     many = tuple(f"objectives.weights.a_term_with_a_long_name_{i}" for i in range(40))
     f1 = schema.set_metric("URMP/validation", "f1")

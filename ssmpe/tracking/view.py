@@ -91,12 +91,12 @@ def view_key(sweep: str) -> str:
 def varied(params: Iterable[Mapping[str, Any]]) -> dict[str, bool]:
     """Parameters that differ between trials, and whether each trial has a value of it.
 
-    None is no value: on an axis of numbers it would put its trial nowhere.
+    Nor are None and "" one: on an axis of others they would put their trial nowhere.
     """
     trials = list(params)
     keys = dict.fromkeys(key for trial in trials for key in trial)
     texts = {
-        key: {None if trial.get(key) is None else str(trial[key]) for trial in trials}
+        key: {None if trial.get(key) in (None, "") else str(trial[key]) for trial in trials}
         for key in keys
     }
     return {key: None not in found for key, found in texts.items() if len(found) > 1}
