@@ -26,7 +26,7 @@ ANSWERS: dict[str, Answer] = {
     "energy": answers_remedies.of_rows("with energy or sparsity objectives"),
     "content": answers_remedies.of_rows("with a remedy"),
     "monophonic": answers_remedies.of_rows("with monophonic objectives"),
-    "supervision": answers_remedies.of_rows("with more or other labels"),
+    "supervision": answers_remedies.of_rows("with other labels"),
     "hyperparameters": answers_search.hyperparameters,
     "two_stage": answers_stages.two_stage,
 }
