@@ -7,29 +7,15 @@ import csv
 import io
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis import border_figure, command, style
+from analysis.drawing import Drawing
 from analysis.plane import BLANK, Plane
 from analysis.store import read_sweep
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What was written, and what it says."""
-
-    run_id: str
-    files: tuple[Path, ...]
-    summary: str
-
-    def show(self, console: Console) -> None:
-        console.print(self.summary, highlight=False, markup=False)
-
-
-def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawn:
+def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:
     """Draw the border of a sweep's collapse into a folder.
 
     Arguments and errors as ``degeneration.render``; besides UserError: the rows do not vary both
@@ -41,7 +27,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawn:
         figures = style.save(border_figure.draw(plane), out, "border")
     table = out / "border.csv"
     table.write_text(comma_separated(plane), encoding="utf-8")
-    return Drawn(plane.sweep.run_id, (*figures, table), summary(plane))
+    return Drawing(plane.sweep.run_id, (*figures, table), summary(plane))
 
 
 def summary(plane: Plane) -> str:

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis import command, gallery_figure, style
+from analysis.drawing import Drawing
 from analysis.gallery_pictures import Pictures, read_pictures
 from analysis.statistics import Spread
 from analysis.store import read_sweep
@@ -54,19 +53,9 @@ class Gallery:
         return tuple(dict.fromkeys((*(shared[p] for p in places), last)))
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What was written, and what it shows."""
-
-    run_id: str
-    files: tuple[Path, ...]
-    summary: str
-
-    def show(self, console: Console) -> None:
-        console.print(self.summary, highlight=False, markup=False)
-
-
-def render(uri: str, name: str, out: Path, partial: bool = False, rows: str | None = None) -> Drawn:
+def render(
+    uri: str, name: str, out: Path, partial: bool = False, rows: str | None = None
+) -> Drawing:
     """Draw a sweep's salience-grams into a folder, a figure per evaluated set.
 
     Args:
@@ -97,7 +86,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False, rows: str | No
             files += style.save(figure, out, f"gallery_{set_name.replace('/', '-')}")
     table = out / "gallery.csv"
     table.write_text(comma_separated(gallery), encoding="utf-8")
-    return Drawn(sweep.run_id, (*files, table), summary(gallery))
+    return Drawing(sweep.run_id, (*files, table), summary(gallery))
 
 
 def chosen(sweep: Sweep, rows: str | None) -> tuple[str, ...]:

@@ -6,13 +6,12 @@ python -m analysis.gradients --sweep NAME
 import csv
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
 from analysis import command, style
+from analysis.drawing import Drawing
 from analysis.gradient_figures import draw_conflicts, draw_output
 from analysis.measured import Measured
 from analysis.statistics import Spread
@@ -20,19 +19,7 @@ from analysis.store import read_sweep
 from analysis.sweep import Curve, Trial
 
 
-@dataclass(frozen=True)
-class RenderedGradients:
-    """What was written, and what it says: a finding per line."""
-
-    run_id: str
-    files: tuple[Path, ...]
-    summary: str
-
-    def show(self, console: Console) -> None:
-        console.print(self.summary, highlight=False, markup=False)
-
-
-def render(uri: str, name: str, out: Path, partial: bool = False) -> RenderedGradients:
+def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:
     """Draw what was measured in a sweep, and write the numbers; arguments as elsewhere.
 
     Raises:
@@ -45,7 +32,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> RenderedGra
         output = style.save(draw_output(found), out, "output_movement")
     table = out / "gradients.csv"
     write_table(found, table)
-    return RenderedGradients(found.sweep.run_id, (*conflicts, *output, table), summary(found))
+    return Drawing(found.sweep.run_id, (*conflicts, *output, table), summary(found))
 
 
 def write_table(found: Measured, path: Path) -> None:

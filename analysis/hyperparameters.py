@@ -6,28 +6,14 @@ python -m analysis.hyperparameters --sweep NAME
 import csv
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis import command, search_figure, style
+from analysis.drawing import Drawing
 from analysis.search import Search
 
 
-@dataclass(frozen=True)
-class RenderedSearch:
-    """What was written, and what it says."""
-
-    run_id: str
-    files: tuple[Path, ...]
-    summary: str
-
-    def show(self, console: Console) -> None:
-        console.print(self.summary, highlight=False, markup=False)
-
-
-def render(uri: str, name: str, out: Path, partial: bool = False) -> RenderedSearch:
+def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:
     """Draw a search into a folder: front, history, importances, parallel coordinates.
 
     Raises:
@@ -39,7 +25,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> RenderedSea
         files = style.save(search_figure.draw(search), out, "hyperparameters")
     table = out / "hyperparameters.csv"
     _write(search, table)
-    return RenderedSearch(search.sweep.run_id, (*files, table), summary(search))
+    return Drawing(search.sweep.run_id, (*files, table), summary(search))
 
 
 def summary(search: Search) -> str:

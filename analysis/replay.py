@@ -7,14 +7,14 @@ import csv
 import io
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from analysis import command, replay_effects, replay_figure, style
+from analysis.drawing import Drawing
 from analysis.replay_asha import Asha
 from analysis.replay_collapse import DEFAULT
 from analysis.replay_figure import Rule
@@ -23,21 +23,7 @@ from analysis.replayed import Replay
 from analysis.store import read_sweep
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What was written, and what it says."""
-
-    run_id: str
-    files: tuple[Path, ...]
-    summary: str
-    table: Table
-
-    def show(self, console: Console) -> None:
-        console.print(self.table)
-        console.print(self.summary, highlight=False, markup=False)
-
-
-def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawn:
+def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:
     """Replay a sweep and draw it into a folder.
 
     Arguments and errors as ``degeneration.render``; besides UserError: no run adds excerpts of a
@@ -54,7 +40,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawn:
     for file, text in tables.items():
         (out / file).write_text(text, encoding="utf-8")
     files = (*figures, *(out / file for file in tables))
-    return Drawn(replay.sweep.run_id, files, summary(replay), _table(replay))
+    return Drawing(replay.sweep.run_id, files, summary(replay), _table(replay))
 
 
 def rules(replay: Replay) -> tuple[Rule, ...]:

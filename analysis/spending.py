@@ -7,7 +7,6 @@ import csv
 import io
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from analysis import command, labels, page, style
 from analysis.costs import Costs, of_sweep, total
+from analysis.drawing import Drawing
 from analysis.store import read_sweep
 from analysis.sweep import Sweep
 
@@ -40,21 +39,7 @@ PARTS = (
 )
 
 
-@dataclass(frozen=True)
-class Drawn:
-    """What was written, and what it says."""
-
-    run_id: str
-    files: tuple[Path, ...]
-    summary: str
-    table: Table
-
-    def show(self, console: Console) -> None:
-        console.print(self.table)
-        console.print(self.summary, highlight=False, markup=False)
-
-
-def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawn:
+def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:
     """Draw what a sweep has spent and saved into a folder.
 
     Arguments and errors as ``degeneration.render``; besides UserError: the store has no times.
@@ -66,7 +51,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawn:
         figures = style.save(draw(sweep, rows), out, "spending")
     table = out / "spending.csv"
     table.write_text(comma_separated(rows), encoding="utf-8")
-    return Drawn(sweep.run_id, (*figures, table), summary(sweep, rows), _table(sweep, rows))
+    return Drawing(sweep.run_id, (*figures, table), summary(sweep, rows), _table(sweep, rows))
 
 
 def draw(sweep: Sweep, rows: Sequence[Costs]) -> Figure:
