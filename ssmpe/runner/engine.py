@@ -25,7 +25,8 @@ from ssmpe.runner.scheduler import CollapseASHA
 from ssmpe.runner.searching import StudyCallback, StudySearcher
 from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.suggestions import Suggestions
-from ssmpe.runner.trainable import Worker, run_trial
+from ssmpe.runner.trainable import run_trial
+from ssmpe.runner.worker import Worker
 from ssmpe.sweep import Trial
 from ssmpe.tracking.schema import EndReason
 

@@ -2,7 +2,6 @@
 
 import gc
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,12 @@ import torch
 from ray import tune
 
 from ssmpe.config import TrialConfig
-from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.runner import reports
 from ssmpe.runner.memory import keep_freed_memory, return_freed_memory
 from ssmpe.runner.pictures import save_pictures
-from ssmpe.sets import Ready, Sets, load_sets
+from ssmpe.runner.worker import Worker
+from ssmpe.sets import Sets
 from ssmpe.training import DivergedError, Trainer, Validation
 
 PICTURES = "pictures"
@@ -24,38 +23,6 @@ SCORES = "scores"
 """folder of a checkpoint: every track's scores at its validation, a table per set"""
 HISTOGRAMS = "histograms"
 """folder of a checkpoint: the salience of training, if measured, in a table <batch>.csv"""
-
-
-@dataclass(frozen=True)
-class Worker:
-    """What a trial is run with; nothing of it changes a result (for equal threads and CPU type).
-
-    Attributes:
-        data_root, folders, cache: where the data lies.
-        ready: key of a use of a set -> keys of its store and annotations in the cache.
-        threads: CPU threads; the same for every trial of a sweep.
-        use_gpu: run on the GPU that Ray assigned.
-        diagnostics: batches from one measurement to the next; None: nothing is measured.
-    """
-
-    data_root: str
-    folders: dict[str, str]
-    cache: str
-    ready: dict[str, tuple[str, str | None]]
-    threads: int
-    use_gpu: bool
-    diagnostics: int | None
-
-    def sets(self, config: TrialConfig) -> Sets:
-        """The sets of a trial."""
-        folders = {name: Path(folder) for name, folder in self.folders.items()}
-        where = Locations(Path(self.data_root), folders)
-        ready = {key: Ready(*keys) for key, keys in self.ready.items()}
-        return load_sets(config.data, config.geometry.sample_rate, where, Path(self.cache), ready)
-
-    @property
-    def device(self) -> str:
-        return "cuda" if self.use_gpu else "cpu"
 
 
 def run_trial(parameters: dict[str, Any]) -> None:
