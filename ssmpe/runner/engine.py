@@ -15,7 +15,7 @@ from ray.tune.schedulers import TrialScheduler
 
 from ssmpe.collapse import grace_batches
 from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.runner import reports, searching
+from ssmpe.runner import loopback, reports, searching
 from ssmpe.runner.attempts import Attempt, next_attempt
 from ssmpe.runner.callbacks import SweepCallback, trial_of
 from ssmpe.runner.plan import Plan
@@ -66,14 +66,15 @@ def cluster(address: str | None) -> Iterator[None]:
             # asked for explicitly: with tokens, a token file would switch them on for the
             # user's other clusters, too
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-            ray.init(
-                # another cluster of this machine, or RAY_ADDRESS, is joined only if asked for
-                address="local",
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                _node_ip_address="127.0.0.1",
-                **shared,
-            )
+            with loopback.only_loopback():
+                ray.init(
+                    # another cluster of this machine, or RAY_ADDRESS, is joined only if asked for
+                    address="local",
+                    include_dashboard=False,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    _node_ip_address=loopback.ADDRESS,
+                    **shared,
+                )
         else:
             ray.init(address=address, **shared)
     except (ConnectionError, ValueError, RuntimeError) as error:
