@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote, urlparse
 from urllib.request import urlopen
 
 from ssmpe.errors import UserError
+from ssmpe.tracking.credentials import refuse_credentials
 
 # MLflow takes longer to import than all else together, and a sweep's --help imports this
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ SERVER_TIMEOUT = 10
 
 def connect(uri: str) -> "MlflowClient":
     """A client of an existing store; UserError if there is none, and none is made."""
+    refuse_credentials("--tracking-uri", uri)
     # opening a SQLite or folder store that is missing, or foreign, would create MLflow's tables
     scheme = urlparse(uri).scheme
     if scheme == "sqlite":

@@ -11,6 +11,7 @@ from typing import Any
 
 from ssmpe.errors import UserError
 from ssmpe.presets import PRESETS
+from ssmpe.tracking.credentials import refuse_credentials
 
 WORLD_SIZES = ("tiny", "full")
 """of the embedded world"""
@@ -80,6 +81,8 @@ def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = 
                 raise UserError(f"--resume takes all else from the sweep: leave out --{name}")
     if given.data_root is not None and given.world is not None:
         raise UserError("--world is the embedded data, and --data-root is other: give one of them")
+    for option, uri in (("--tracking-uri", given.tracking_uri), ("--storage", given.storage)):
+        refuse_credentials(option, uri or "")
     return Options(
         preset=given.preset,
         seeds=_seeds(given.seeds),

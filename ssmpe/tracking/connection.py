@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ssmpe.errors import UserError
+from ssmpe.tracking.credentials import refuse_credentials
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -90,8 +91,10 @@ def check_server(uri: str) -> None:
     """Make sure that a sweep could report to this store, within about ten seconds.
 
     Raises:
-        UserError: nothing answers there, or it refuses, or the SQLite file cannot be written.
+        UserError: nothing answers there, or it refuses, or the SQLite file cannot be written; or
+            the address holds credentials.
     """
+    refuse_credentials("--tracking-uri", uri)
     path = sqlite_path(uri)
     if path is not None:
         _check_sqlite(path)
