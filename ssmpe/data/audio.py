@@ -18,6 +18,8 @@ _BLOCK_FRAMES = 1 << 18
 """Frames decoded at a time, fewer of many channels: one block lies in memory beside the result"""
 _BLOCK_VALUES = 1 << 21
 
+MAX_SECONDS = 24 * 3600.0
+"""A few bytes of FLAC can be hours of silence, which would fill the disk"""
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
 """Hz; outside, the header is damaged, and resampling by such a ratio would exhaust the memory"""
 
@@ -31,8 +33,8 @@ class AudioFile:
         frames: number of samples of each channel that the header promises.
 
     Raises:
-        DataError: from every method, if the file is unreadable, empty, truncated, or has values
-            that are not finite.
+        DataError: from every method, if the file is unreadable, empty, truncated, has values that
+            are not finite, or lasts longer than ``MAX_SECONDS`` by its header.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,6 +43,12 @@ class AudioFile:
             self._file = _opened(path)
         self.sample_rate: int = self._file.samplerate
         self.frames = promised_frames(self._file)
+        if self.seconds > MAX_SECONDS:
+            self._file.close()
+            raise DataError(
+                f"{path}: audio claims to last {self.seconds / 3600:.0f} hours, and no more than "
+                f"{MAX_SECONDS / 3600:.0f} are read"
+            )
 
     def __enter__(self) -> "AudioFile":
         return self

@@ -2,6 +2,8 @@
 
 import io
 import re
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -20,6 +22,10 @@ NUMBERS = tuple(f"{i:02d}" for i in range(1, 11))
 
 _PIECE = re.compile(r"\d\d-[^-]+")
 _N_PARTS = 4
+_MAX_BYTES = 1 << 24
+"""Of a file, unpacked; a chorale's have 200 kB"""
+_COMPRESSED = 15
+"""type of a variable in a MAT-file"""
 _FIRST_TIME = 0.023
 _HOP = 0.010
 """Seconds: the annotation file has no times, its frames are at 0.023 s + 0.010 s · n"""
@@ -71,12 +77,15 @@ def read_part_pitches(path: Path) -> Floats:
     Raises:
         DataError: it is unreadable, missing, of another shape, or has values that are no pitches.
     """
+    packed = read_bytes(path, _MAX_BYTES)
     try:
-        content = scipy.io.loadmat(io.BytesIO(read_bytes(path)), variable_names=["GTF0s"])
+        _check_unpacked(packed)
+        content = scipy.io.loadmat(io.BytesIO(packed), variable_names=["GTF0s"])
     except DataError:
         raise
     except Exception as error:  # the reader of a damaged file fails in any number of ways
-        raise DataError(f"{path}: not a readable MAT-file ({type(error).__name__})") from None
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"{path}: not a readable MAT-file ({reason:.80})") from None
     if "GTF0s" not in content:
         raise DataError(f"{path}: no variable 'GTF0s'")
     pitches = np.asarray(content["GTF0s"])
@@ -93,3 +102,17 @@ def read_part_pitches(path: Path) -> Floats:
             f"expected a MIDI number from 0 to {highest:.1f}"
         )
     return pitches.astype(np.float64)
+
+
+def _check_unpacked(content: bytes) -> None:
+    """Check that the variables of a MAT-file (version 5) are not large only when unpacked."""
+    order = "<" if content[126:128] == b"IM" else ">"
+    start, room = 128, _MAX_BYTES
+    while start + 8 <= len(content):
+        kind, size = struct.unpack_from(f"{order}II", content, start)
+        if kind == _COMPRESSED:
+            packed = content[start + 8 : start + 8 + size]
+            room -= len(zlib.decompressobj().decompress(packed, room + 1))
+            if room < 0:
+                raise ValueError("unpacked, it would be too large")
+        start += 8 + size

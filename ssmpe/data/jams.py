@@ -22,6 +22,9 @@ from ssmpe.units import hz_to_midi, midi_to_hz
 NOTES = {"note_midi": True, "note_hz": False, "pitch_midi": True}
 """Namespaces of notes, and whether their values are MIDI numbers; the first that is there counts"""
 
+MAX_BYTES = 1 << 27
+"""An hour of one voice, written out at length; while it is parsed, a file takes up to some 25
+times its size of memory"""
 _MAX_DURATION = 1e9
 """Seconds"""
 _MAX_FRAMES = 1 << 24
@@ -85,7 +88,7 @@ def read_pitch_contours(path: Path, hop: float, late_by: float = 0.0) -> FrameAn
 
 
 def _read(path: Path) -> _Document:
-    jams = read_json(path)
+    jams = read_json(path, MAX_BYTES)
     try:
         duration = _number(jams["file_metadata"]["duration"], 0, _MAX_DURATION)
         annotations = [(a["namespace"], a["data"]) for a in jams["annotations"]]

@@ -19,6 +19,8 @@ from ssmpe.units import Floats, midi_to_hz
 _PITCH = re.compile(r"[A-Za-z0-9_-]+-([0-9]{3})-[0-9]{3}")
 _RMS_WINDOW = 0.1
 """Seconds"""
+_MAX_SECONDS = 60.0
+"""Of a file; the published ones have 4"""
 _ACTIVE = 0.1
 """Share of the largest RMS from which on a note counts as sounding"""
 
@@ -78,6 +80,10 @@ class NSynth(Dataset):
 
     def _annotation(self, track: Track) -> Annotation:
         with AudioFile(track.audio) as file:
+            if file.seconds > _MAX_SECONDS:
+                raise DataError(
+                    f"{track.audio}: lasts {file.seconds:.0f} s, expected a single note"
+                )
             rate = file.sample_rate
             samples = file.mono(rate)
         onsets, offsets = sounding(samples, rate, float(midi_to_hz(self.midi_range[0])))

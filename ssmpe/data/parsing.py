@@ -79,13 +79,14 @@ def read_bytes(path: Path, at_most: int | None = None) -> bytes:
     return content
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, at_most: int | None = None) -> str:
     """Text of a UTF-8 file, with or without byte-order mark; its lines end in LF alone.
 
     Raises:
-        DataError: it is missing, unreadable, empty or not text in this encoding.
+        DataError: it is missing, unreadable, empty, larger than ``at_most`` bytes, or not text in
+            this encoding.
     """
-    content = read_bytes(path)
+    content = read_bytes(path, at_most)
     try:
         return _lines_normalised(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -96,14 +97,14 @@ def read_text(path: Path) -> str:
         ) from None
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, at_most: int | None = None) -> Any:
     """Content of a JSON file.
 
     Raises:
-        DataError: it is unreadable or not JSON.
+        DataError: it is unreadable, larger than ``at_most`` bytes, or not JSON.
     """
     try:
-        return json.loads(read_text(path))
+        return json.loads(read_text(path, at_most))
     except json.JSONDecodeError as error:
         raise DataError(f"{path}, line {error.lineno}: not JSON ({error.msg})") from None
     except (RecursionError, ValueError) as error:  # nested too deep, a number too long
