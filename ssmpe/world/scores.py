@@ -49,8 +49,8 @@ def read_score(piece: str) -> Score:
     if not path.is_file():
         raise DataError(f"{path}: missing from the installed music21 corpus; reinstall music21")
     parser = converter.Converter()
-    # Unpickled on purpose: the cache of parsed scores lies in a folder shared by all processes.
-    parser.parseFile(path, storePickle=False)
+    # Not from music21's cache of pickles: its folder is one that anybody can write to.
+    parser.parseFileNoPickle(path)
     parts = tuple(filter(None, (_notes(part) for part in parser.stream.parts)))
     if not parts:
         raise DataError(f"{path}: holds no notes")
