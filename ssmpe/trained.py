@@ -1,7 +1,10 @@
 """The network that a trial has left, ready to be applied."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from ssmpe import checkpoint
 from ssmpe.config import TrialConfig
@@ -53,6 +56,7 @@ def load_trained(folder: Path, device: str) -> Trained:
         raise UserError(f"{weights}: no weights: the trial had no validation that could be scored")
     try:
         config = TrialConfig.from_dict(plain["config"])
+        _check_size(config, tensors, weights.stat().st_size)
         network = Autoencoder(config.geometry, config.model)
         network.load_state_dict(tensors)
         best = int(plain["best_batch"]), float(plain["best_f1"])
@@ -62,3 +66,20 @@ def load_trained(folder: Path, device: str) -> Trained:
         raise UserError(f"{folder}: weights and description do not fit ({reason})") from None
     network.channels_last(device).eval()
     return Trained(config, network, HCQT(config.geometry).to(device), device, *best)
+
+
+def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_bytes: int) -> None:
+    """Check that a network is one of these tensors, which a file of that size can hold.
+
+    Otherwise a few bytes could describe one that exhausts the memory.
+
+    Raises:
+        ValueError: it is not.
+    """
+    with torch.device("meta"):  # takes no memory
+        described = Autoencoder(config.geometry, config.model).state_dict()
+    for name, tensor in described.items():
+        if name not in tensors or tensors[name].shape != tensor.shape:
+            raise ValueError(f"{name} is not of shape {tuple(tensor.shape)}")
+    if sum(t.numel() * t.element_size() for t in tensors.values()) > n_bytes:
+        raise ValueError("larger than the file")
