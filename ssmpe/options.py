@@ -15,6 +15,7 @@ from ssmpe.tracking.credentials import refuse_credentials
 
 WORLD_SIZES = ("tiny", "full")
 """of the embedded world"""
+MAX_SEEDS = 10_000
 OBJECTIVE_MODES = ("pareto", "score")
 """of a search: the front of its objectives, or one number made of them"""
 RESULTS = Path("results")
@@ -214,9 +215,12 @@ def _seeds(text: str) -> tuple[int, ...]:
     try:
         for part in text.split(","):
             first, dash, last = part.partition("-")
-            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
-    except ValueError:
-        raise UserError(f"--seeds {text!r}: expected numbers from 0, as 0,1,2 or 0-4") from None
+            found = range(int(first), int(last) + 1) if dash else [int(first)]
+            if len(found) > MAX_SEEDS:
+                raise UserError(f"--seeds {text!r:.80}: more than {MAX_SEEDS}")
+            seeds += found
+    except (ValueError, OverflowError):
+        raise UserError(f"--seeds {text!r:.80}: expected numbers from 0, as 0,1,2 or 0-4") from None
     if not seeds or len(set(seeds)) != len(seeds):
         raise UserError(f"--seeds {text!r}: expected at least one seed, and none twice")
     return tuple(seeds)
@@ -253,13 +257,15 @@ def _hours(text: str) -> tuple[str, float]:
 def _override(text: str) -> tuple[str, Any]:
     path, equals, value = text.partition("=")
     if not equals or not path.strip() or not value.strip():
-        raise UserError(f"--set {text!r}: expected KEY.PATH=VALUE, as training.n_batches=100")
+        raise UserError(f"--set {text!r:.80}: expected KEY.PATH=VALUE, as training.n_batches=100")
     try:
         parsed = json.loads(value)
     except ValueError:
         parsed = value.strip()  # bare words are text
+    except RecursionError:
+        raise UserError(f"--set {text!r:.80}: nested too deep") from None
     if isinstance(parsed, float) and not math.isfinite(parsed):
-        raise UserError(f"--set {text!r}: expected a finite number")
+        raise UserError(f"--set {text!r:.80}: expected a finite number")
     return path.strip(), parsed
 
 

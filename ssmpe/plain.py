@@ -1,17 +1,22 @@
 """Dataclasses from plain data and back: nested dicts, as JSON has them, and dotted paths."""
 
 import dataclasses
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ssmpe.errors import UserError
 
+_LARGEST = 2**63 - 1
+"""whole number that arrays can hold"""
+_SHOWN = 200
+"""characters of a value in a message"""
+
 
 def require(condition: bool, what: str, value: object, expected: str) -> None:
     """UserError that prints the value unless the condition holds."""
     if not condition:
-        raise UserError(f"{what} = {value!r}: expected {expected}")
+        raise UserError(f"{what} = {value!r:.{_SHOWN}}: expected {expected}")
 
 
 def set_path(values: dict[str, Any], path: str, value: Any, open_mappings: Sequence[str]) -> None:
@@ -52,7 +57,7 @@ def build(cls: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
     """
     fields = {f.name: f for f in dataclasses.fields(cls)}
     if not isinstance(values, Mapping):
-        raise UserError(f"{prefix.rstrip('.')} = {values!r}: expected a group of settings")
+        require(False, prefix.rstrip("."), values, "a group of settings")
     unknown = sorted(set(values) - set(fields))
     if unknown:
         raise UserError(f"no setting {prefix + unknown[0]!r} (known here: {', '.join(fields)})")
@@ -72,12 +77,12 @@ def _coerce(kind: Any, value: Any, path: str) -> Any:
         require(isinstance(value, bool), path, value, "true or false")
     elif kind is int:
         ok = isinstance(value, int) and not isinstance(value, bool)
-        require(ok, path, value, "a whole number")
+        require(ok and abs(value) <= _LARGEST, path, value, "a whole number")
     elif kind is float or kind == (float | None):
         if value is None and kind is not float:
             return None
         ok = isinstance(value, int | float) and not isinstance(value, bool)
-        require(ok and math.isfinite(value), path, value, "a finite number")
+        require(ok and _is_finite(value), path, value, "a finite number")
         return float(value)
     elif kind is str:
         require(isinstance(value, str), path, value, "text")
@@ -92,7 +97,12 @@ def _coerce(kind: Any, value: Any, path: str) -> Any:
                 require(isinstance(number, bool), f"{path}.{key}", number, "true or false")
                 continue
             ok = isinstance(number, int | float) and not isinstance(number, bool)
-            require(ok and math.isfinite(number), f"{path}.{key}", number, "a finite number")
+            require(ok and _is_finite(number), f"{path}.{key}", number, "a finite number")
             if "int" in str(kind).split(",")[-1]:
                 require(number == int(number), f"{path}.{key}", number, "a whole number")
     return value
+
+
+def _is_finite(value: float) -> bool:
+    """Whether it is a number that a float can hold; a whole one may be of any size."""
+    return abs(value) <= sys.float_info.max

@@ -4,7 +4,8 @@ import json
 import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, get_origin, get_type_hints
 
 from ssmpe.config import TrialConfig
 from ssmpe.data.registry import Locations
@@ -14,6 +15,9 @@ from ssmpe.sweep import Trial
 FORMAT = 2
 FOLDER = "sweeps"
 """below the results: a folder for every sweep, with its plan and the tracker's spool"""
+
+_DAMAGES = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError)
+"""what comes of reading a plan that is none"""
 
 
 @dataclass(frozen=True)
@@ -128,8 +132,19 @@ class Plan:
             if search:
                 search = SearchPlan(**{**search, "base": TrialConfig.from_dict(search["base"])})
             plan = cls(**values, trials=trials, search=search)
-        except (ValueError, KeyError, TypeError) as error:
+            _check_types(plan)
+            if plan.name != name:  # it leads to folders
+                raise ValueError(f"that of {plan.name!r:.80}")
+        except _DAMAGES as error:
             raise UserError(f"{path}: not a usable plan of a sweep ({error})") from None
         if plan.script != script:
             raise UserError(f"--resume {name}: a sweep of sweeps/{plan.script}.py, not of {script}")
         return plan
+
+
+def _check_types(plan: Plan) -> None:
+    """Check the fields of a plan that was read; TypeError if one is of another type."""
+    for name, hint in get_type_hints(Plan).items():
+        kind = hint if isinstance(hint, UnionType) else get_origin(hint) or hint
+        if not isinstance(getattr(plan, name), kind):
+            raise TypeError(f"{name} is {getattr(plan, name)!r:.80}")
