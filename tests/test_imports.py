@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("errors", "units", "seeding"),
-    ("plain",),
+    ("plain", "places"),
     ("config",),
     ("presets", "data", "world"),
     ("sets", "kernels", "console"),

@@ -14,13 +14,29 @@ def cache_dir() -> Path:
     Raises:
         UserError: it cannot be created or written to.
     """
+    return writable(_named())
+
+
+def node_cache(of_driver: Path) -> Path:
+    """The cache of the node that this runs on: the driver's where it is to be seen, else its own.
+
+    A node that sets ``SSMPE_CACHE`` for itself, as for a disk of its own, has its own.
+
+    Raises:
+        UserError: its own cannot be created or written to.
+    """
+    own = bool(os.environ.get("SSMPE_CACHE")) and _named() != of_driver
+    return cache_dir() if own or not of_driver.is_dir() else of_driver
+
+
+def _named() -> Path:
     if own := os.environ.get("SSMPE_CACHE"):
         folder = Path(own)
     elif xdg := os.environ.get("XDG_CACHE_HOME"):
         folder = Path(xdg) / "ssmpe"
     else:
         folder = Path.home() / ".cache" / "ssmpe"
-    return writable(folder.expanduser())
+    return folder.expanduser()
 
 
 def writable(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from ssmpe.runner.callbacks import SweepCallback, trial_of
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.provision import Prepared
 from ssmpe.runner.pruning import SearchASHA
+from ssmpe.runner.release import release
 from ssmpe.runner.scheduler import CollapseASHA
 from ssmpe.runner.searching import StudyCallback, StudySearcher
 from ssmpe.runner.space import is_full, tells_of_full_disk
@@ -125,10 +127,14 @@ def _tuner(
 ) -> tune.Tuner:
     attempt = next_attempt(plan.storage, plan.name)
     worker = Worker(
+        home=socket.gethostname(),
+        release=release(),
         data_root=plan.data_root,
         folders=plan.folders,
         cache=str(data.cache),
+        world=plan.world,
         ready={key: (found.store, found.annotations) for key, found in data.ready.items()},
+        digests={key: facts.digest for key, facts in data.facts.items()},
         threads=plan.threads,
         use_gpu=plan.gpus_per_trial > 0,
         diagnostics=plan.diagnostics,

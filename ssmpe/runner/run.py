@@ -11,7 +11,7 @@ from rich.console import Console
 from ssmpe.data.cache import cache_dir
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.options import RESULTS, Options
-from ssmpe.runner import engine, parents, show
+from ssmpe.runner import engine, nodes, parents, show
 from ssmpe.runner.attempts import check_storage
 from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.plan import Plan
@@ -93,11 +93,14 @@ def run_sweep(
     with engine.cluster(options.address):
         if plan is None:
             plan = make_plan(sweep, options, trials, where, tracking_uri, results)
+            nodes.require_fit(plan, options.address)
             found = parents.origins(trials, plan.tracking_uri, plan.data)
             plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
             show.origins(console, trials, found)
             check_storage(plan.storage)
             plan.save(results)
+        else:
+            nodes.require_fit(plan, options.address)
         suggestions = Suggestions(sweep, plan, results) if isinstance(sweep, Search) else None
         shown = Presentation(plan, tuple(trials), data.facts)
         return _run_plan(plan, suggestions, shown, results, data, report, console)

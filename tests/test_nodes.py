@@ -1,0 +1,178 @@
+"""Clusters of several nodes: real raylets on this machine, some under another host name."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from ray._private import ray_constants
+
+from ssmpe.data.cache import cache_dir
+from ssmpe.errors import UserError
+from ssmpe.runner import engine, nodes, release
+from ssmpe.runner.nodes import Node
+from ssmpe.runner.plan import Plan
+from tests import raylets, sweeping
+from tests.test_tracking_server import Server
+
+SERVER = "http://127.0.0.1:5000"
+hosts = pytest.mark.skipif(
+    not raylets.several_hosts(), reason="needs the right to name a host with unshare"
+)
+
+# what a machine has that nobody has installed ssmpe on
+BARE = """
+import sys
+class Absent:
+    def find_spec(self, name, *_):
+        if name.split(".")[0] == "ssmpe":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+"""
+
+
+def plan(storage: Path | str, data_root: Path | str = "/", tracking_uri: str = SERVER) -> Plan:
+    return Plan(
+        name="demo", script="demo", question="Does it?", preset="tiny", data=f"folder {data_root}",
+        data_root=str(data_root), folders={}, storage=str(storage), tracking_uri=tracking_uri,
+        early_stop=True, threads=1, gpus_per_trial=0.0, concurrent=None, trials=(),
+    )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def loopback(monkeypatch):
+    for name, value in raylets.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(ray_constants, "ENABLE_RAY_CLUSTER", False)  # read when Ray was imported
+
+
+def other_code(folder: Path) -> Path:
+    """A copy of the package with one character more."""
+    shutil.copytree(raylets.ROOT / "ssmpe", folder)
+    with (folder / "units.py").open("a") as file:
+        file.write("\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory) -> Iterator[tuple[raylets.Cluster, Path]]:
+    """A cluster whose hosts are named after what is wrong with them; and a folder one misses."""
+    base = tmp_path_factory.mktemp("faulty")
+    for name in ("bare", "nothing", "apart/data"):
+        (base / name).mkdir(parents=True)
+    (base / "bare" / "sitecustomize.py").write_text(BARE)
+    old = other_code(base / "old")
+    with raylets.Cluster() as cluster:
+        cluster.add(host="old", covered={raylets.ROOT / "ssmpe": old})
+        cluster.add(host="bare", environment={"PYTHONPATH": str(base / "bare")})
+        cluster.add(host="apart", covered={base / "apart": base / "nothing"})
+        cluster.add(host="full", environment={"SSMPE_CACHE": "/proc/cache"})
+        yield cluster, base / "apart"
+
+
+@hosts
+def test_every_node_that_cannot_take_part_is_named_with_the_reason(faulty, tmp_path):
+    cluster, apart = faulty
+    with engine.cluster(cluster.address):
+        found = {node.host: why for node, why in nodes.problems(plan(apart / "ray")).items()}
+        assert found.keys() == {"old", "bare", "apart", "full"}
+        assert "other code" in found["old"]
+        assert "no module ssmpe" in found["bare"]
+        assert "give --storage that all nodes share" in found["apart"]
+        assert "/proc/cache is not writable" in found["full"]
+        assert not list((apart / "ray").iterdir()), "what was written to test it is deleted"
+        found = {n.host: why for n, why in nodes.problems(plan(tmp_path, apart / "data")).items()}
+        assert "is not there; mount it on every node" in found["apart"]
+        with pytest.raises(
+            UserError, match=r"^node apart \(\w{8}\) cannot .* \(nor can 3 more\): "
+        ):
+            nodes.require_fit(plan(tmp_path, apart / "data"), cluster.address)
+
+
+@hosts
+def test_a_node_that_does_not_answer_is_an_error_and_no_hang(faulty, tmp_path):
+    cluster, _ = faulty
+    with engine.cluster(cluster.address):
+        own = ray.get_runtime_context().get_node_id()
+        _, *apart = cluster.nodes
+        by_host = dict(zip(("old", "bare", "apart", "full"), apart, strict=True))
+        host = next(n.host for n in nodes.alive() if n.host in by_host and n.id != own)
+        os.killpg(by_host[host].pid, signal.SIGSTOP)
+        try:
+            found = {node.host: why for node, why in nodes.problems(plan(tmp_path), 6).items()}
+        finally:
+            os.killpg(by_host[host].pid, signal.SIGCONT)
+    assert "does not answer within 6 s" in found[host]
+
+
+def test_a_file_of_runs_serves_one_host_only():
+    one = (Node("a", "here", 1, 0), Node("b", "here", 1, 0))
+    nodes.require_server("sqlite:////tmp/mlflow.db", one)
+    several = (*one, Node("c", "there", 1, 0))
+    nodes.require_server(SERVER, several)
+    with pytest.raises(UserError, match=r"2 hosts \(here, there\).*http://") as error:
+        nodes.require_server("sqlite:////tmp/mlflow.db", several)
+    assert "\n" not in str(error.value)
+
+
+def test_another_version_is_named():
+    here = release.release()
+    release.require_same(here, dict(here))
+    with pytest.raises(UserError, match=r"it has torch 2\.12\.0, and the driver"):
+        release.require_same(here, {**here, "torch": "2.12.0"})
+
+
+FEW = (
+    *("--rows", "Ref.,+NS-1"),
+    *sweeping.BRIEF,
+    *("--set", "training.n_batches=4"),
+    *("--set", "training.validate_every=2"),
+)
+
+
+def sweep(folder: Path, *options: str) -> dict:
+    """What a sweep in a new folder has stored of its trials."""
+    folder.mkdir(exist_ok=True)
+    code, output = sweeping.run(folder, "sample_count.py", *FEW, *options)
+    assert code == 0, output
+    return sweeping.content(folder)
+
+
+def test_a_sweep_gives_the_same_numbers_on_two_raylets_one_with_a_cache_of_its_own(world, tmp_path):
+    data = ("--data-root", str(world))
+    alone = sweep(tmp_path / "alone", *data)
+    with raylets.Cluster() as cluster:
+        cluster.add(environment={"SSMPE_CACHE": str(tmp_path / "cache")})
+        joined = sweep(tmp_path / "joined", *data, "--address", cluster.address)
+    assert joined == alone
+    assert list((tmp_path / "cache" / "audio").glob("URMP-*")), "a trial ran on either node"
+
+
+@pytest.mark.long
+@hosts
+def test_a_sweep_gives_the_same_numbers_on_two_hosts_that_share_only_storage_and_tracking(
+    world, tmp_path
+):
+    alone, joined, nothing = tmp_path / "alone", tmp_path / "joined", tmp_path / "nothing"
+    for folder in (joined / "results", nothing):
+        folder.mkdir(parents=True)
+    expected = sweep(alone)
+    server = Server(joined / "results")
+    server.start()
+    try:
+        with raylets.Cluster() as cluster:
+            # it has neither the driver's cache nor its results, and renders the world itself
+            covered = {cache_dir(): nothing, joined / "results": nothing}
+            own = {"SSMPE_CACHE": str(tmp_path / "cache")}
+            cluster.add(host="elsewhere", covered=covered, environment=own)
+            options = ("--address", cluster.address, "--storage", str(tmp_path / "storage"))
+            code, output = sweeping.run(joined, "sample_count.py", *FEW, *options)
+            assert (code, "a SQLite file is of one machine" in output) == (2, True), output
+            found = sweep(joined, *options, "--tracking-uri", server.uri)
+    finally:
+        server.kill()
+    assert found == expected
+    assert list((tmp_path / "cache" / "world").glob("tiny-*/world.json"))
