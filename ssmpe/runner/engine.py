@@ -90,13 +90,6 @@ def cluster(address: str | None) -> Iterator[None]:
         ray.shutdown()
 
 
-def resources() -> tuple[int, int, float]:
-    """CPUs of the cluster and of its largest node, and GPUs of the cluster."""
-    found = ray.cluster_resources()
-    largest = max((n["Resources"].get("CPU", 0) for n in ray.nodes() if n["Alive"]), default=0)
-    return int(found.get("CPU", 0)), int(largest), float(found.get("GPU", 0))
-
-
 def run(
     plan: Plan, trials: Sequence[Trial], data: Prepared, suggestions: Suggestions | None = None
 ) -> tune.ResultGrid:

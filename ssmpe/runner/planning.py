@@ -13,7 +13,7 @@ from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.options import Options
 from ssmpe.presets import preset
-from ssmpe.runner import engine
+from ssmpe.runner import capacity, nodes
 from ssmpe.runner.plan import Plan, SearchPlan
 from ssmpe.search import Search
 from ssmpe.sweep import Sweep, Trial
@@ -106,14 +106,14 @@ def make_plan(
     tracking_uri: str,
     results: Path,
 ) -> Plan:
-    n_cpus, n_cpus_of_a_node, n_gpus = engine.resources()
+    found = nodes.alive()
     gpus = options.gpus_per_trial
     if gpus is None:
-        gpus = 1.0 if n_gpus else 0.0
-    slots = int(n_gpus / gpus) if gpus else n_cpus
+        gpus = 1.0 if any(node.n_gpus for node in found) else 0.0
     search = search_plan(sweep, options) if isinstance(sweep, Search) else None
     n_trials = search.n_trials if search else len(trials)
-    at_once = max(1, min(options.concurrent or n_trials, n_trials, slots))
+    at_once = min(options.concurrent or n_trials, n_trials)
+    at_once = max(1, min(at_once, capacity.fitting(found, 1, gpus)))
     return Plan(
         name=f"{sweep.name}-{options.preset}-{datetime.now():%Y%m%d-%H%M%S}",
         script=sweep.name,
@@ -125,7 +125,7 @@ def make_plan(
         storage=storage_of(options.storage, results),
         tracking_uri=tracking_uri,
         early_stop=options.early_stop,
-        threads=max(1, min(n_cpus // at_once, n_cpus_of_a_node)),
+        threads=capacity.threads_for(found, at_once, gpus),
         gpus_per_trial=gpus,
         # a search without a limit would ask for a suggestion more than it has room for
         concurrent=at_once if search else options.concurrent,
