@@ -61,7 +61,7 @@ def run(
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    console = Console()
+    console = Console(markup=False)  # names of rows may look like it
     drawn.show(console)
     for file in drawn.files:
         console.print(str(file), soft_wrap=True, highlight=False, markup=False)
@@ -71,7 +71,7 @@ def run(
 def lines(drawn: Drawn) -> list[str]:
     """What it shows, for a terminal of 80 columns."""
     page = io.StringIO()
-    drawn.show(Console(file=page, width=80))
+    drawn.show(Console(file=page, width=80, markup=False))
     return page.getvalue().splitlines()
 
 

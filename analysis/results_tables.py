@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from analysis import labels
 from analysis.comparison import MEASURES, Comparison, Result
@@ -130,7 +131,7 @@ def terminal(comparison: Comparison) -> Table:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column(f"F1 − {comparison.baseline}", justify="right", no_wrap=True)
     for set_name in sweep.sets:
-        table.add_row(f"[bold]{set_name}[/bold]")
+        table.add_row(Text(set_name, style="bold"))
         results = comparison.on(set_name)
         for result in results:
             means = [result.spreads[m].mean_text(2) for m in MEASURES]

@@ -131,7 +131,12 @@ def _parents(client: "MlflowClient", uri: str) -> list["Run"]:
 
 
 def _names(parents: list["Run"]) -> tuple[str, ...]:
-    return tuple(p.data.tags[schema.SWEEP] for p in parents)
+    """Names of the sweeps; UserError if one, which becomes a folder's, could lead elsewhere."""
+    names = tuple(p.data.tags.get(schema.SWEEP, "") for p in parents)
+    for name, parent in zip(names, parents, strict=True):
+        if name in ("", "..") or Path(name).name != name:
+            raise UserError(f"run {parent.info.run_id}: {name!r:.80} is no name of a sweep")
+    return names
 
 
 def _children(client: "MlflowClient", parent: "Run") -> list["Run"]:
@@ -166,11 +171,20 @@ def _planned(parent: "Run") -> int:
 
 def _trial(client: "MlflowClient", run: "Run") -> Trial:
     tags, run_id = run.data.tags, run.info.run_id
-    reason = tags.get(schema.END_REASON)
     missing = [t for t in _TRIAL_TAGS if t not in tags]
     missing += [p for p in _TRIAL_PARAMS if p not in run.data.params]
     if missing:
         raise UserError(f"run {run_id}: tagged as a trial, but without {', '.join(missing)}")
+    try:
+        return _read_trial(client, run)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise UserError(f"run {run_id}: not a trial of ssmpe ({error!s:.80})") from error
+
+
+def _read_trial(client: "MlflowClient", run: "Run") -> Trial:
+    """A trial; ValueError or TypeError if its tags are not what a sweep would write."""
+    tags, run_id = run.data.tags, run.info.run_id
+    reason = tags.get(schema.END_REASON)
     return Trial(
         run_id=run_id,
         row=tags[schema.ROW],

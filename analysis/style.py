@@ -46,6 +46,8 @@ _RC: Any = {
     "grid.linewidth": 0.6,
     "axes.axisbelow": True,
     "figure.facecolor": "white",
+    # names of rows are text, whatever is between their dollar signs
+    "text.parse_math": False,
     # the same figure gives the same file
     "svg.hashsalt": "ssmpe",
 }

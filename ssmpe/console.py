@@ -1,6 +1,7 @@
 """What all commands share of the terminal: errors, width, progress, the table of sets."""
 
 import errno
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -25,6 +26,7 @@ LOG_SECONDS = 60.0
 """between two lines of progress in a file"""
 SHOWN_LINES = 5
 """problems of a set that are printed"""
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 def exit_code(run: Callable[[], int]) -> int:
@@ -125,5 +127,6 @@ def shortened(lines: list[str]) -> list[str]:
 
 
 def printable(text: str) -> str:
-    """Text without what a terminal cannot encode: names of files may be of any bytes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """Text without what a terminal cannot encode or would obey: names may be of any characters."""
+    shown = text.encode("utf-8", "backslashreplace").decode()
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", shown)

@@ -114,7 +114,7 @@ class Plan:
     @classmethod
     def load(cls, results: Path, name: str, script: str) -> "Plan":
         """The plan of a sweep of this script; UserError if there is none."""
-        if not re.fullmatch(r"[\w.+-]+", name):
+        if not re.fullmatch(r"\w[\w.+-]*", name):
             raise UserError(f"--resume {name!r}: not a name of a sweep")
         path = results / FOLDER / name / "plan.json"
         if not path.is_file():
