@@ -26,6 +26,8 @@ LOG_SECONDS = 60.0
 """between two lines of progress in a file"""
 SHOWN_LINES = 5
 """problems of a set that are printed"""
+LONGEST_LINE = 4000
+"""characters of an error that are printed"""
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -47,7 +49,10 @@ def exit_code(run: Callable[[], int]) -> int:
 
 
 def _failed(what: str, code: int) -> int:
-    print(f"error: {printable(what)}", file=sys.stderr)
+    shown = printable(what)
+    if len(shown) > LONGEST_LINE:  # it quotes something enormous
+        shown = f"{shown[:LONGEST_LINE]} …"
+    print(f"error: {shown}", file=sys.stderr)
     return code
 
 
