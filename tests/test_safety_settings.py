@@ -1,7 +1,10 @@
 """Settings are data: whatever they hold, they are taken as values or refused in one line."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +13,10 @@ import pytest
 from ssmpe.cli import main
 from ssmpe.errors import UserError
 from ssmpe.presets import tiny
-from ssmpe.runner.plan import FOLDER, Plan
+from ssmpe.runner import suggestions
+from ssmpe.runner.plan import FOLDER, Plan, SearchPlan
 from ssmpe.sweep import Trial
+from sweeps import hyperparameters
 from sweeps.sample_count import SWEEP
 
 CODE = "__import__('pathlib').Path('was here').touch()"
@@ -142,3 +147,44 @@ def test_a_name_to_resume_leads_nowhere_else(tmp_path: Path, plan: Plan, name: s
     (tmp_path / "plan.json").write_text((tmp_path / FOLDER / "mine" / "plan.json").read_text())
     with pytest.raises(UserError, match="not a name of a sweep"):
         Plan.load(tmp_path, name, "sample_count")
+
+
+def not_sqlite(path: Path) -> None:
+    path.write_text("x" * 5000)
+
+
+def another_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE studies (name TEXT)")
+        database.commit()
+
+
+def forged_trials(path: Path, content: str) -> None:
+    with closing(sqlite3.connect(path)) as database:
+        changed = database.execute("UPDATE trial_user_attributes SET value_json = ?", (content,))
+        assert changed.rowcount
+        database.commit()
+
+
+STUDIES: dict[str, Callable[[Path], object]] = {
+    "not SQLite": not_sqlite,
+    "another database": another_database,
+    "trials of nothing": lambda path: forged_trials(path, '{"geometry": 1}'),
+    "trials that are no JSON": lambda path: forged_trials(path, CODE),
+    "lists in lists": lambda path: forged_trials(path, "[" * DEEP),
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_forged_study_is_one_line(tmp_path: Path, plan: Plan, name: str) -> None:
+    base = hyperparameters.SWEEP.base(tiny(), (0,), {})
+    searched = replace(plan, search=SearchPlan(base, 3, "pareto"), trials=())
+    path = tmp_path / suggestions.FILE
+    if "database" not in name and "SQLite" not in name:
+        suggestions.Suggestions(hyperparameters.SWEEP, searched, tmp_path).next()
+    STUDIES[name](path)
+    with pytest.raises(UserError) as error:
+        suggestions.Suggestions(hyperparameters.SWEEP, searched, tmp_path)
+    message = str(error.value)
+    assert message.startswith(f"{path}: not a usable study of searches (")
+    assert "\n" not in message

@@ -7,17 +7,22 @@ what is RUNNING.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
 import optuna
+from optuna.exceptions import OptunaError
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from ssmpe import collapse
 from ssmpe.config import TrialConfig
+from ssmpe.errors import UserError
 from ssmpe.runner.plan import Plan
+from ssmpe.runner.space import tells_of_full_disk
 from ssmpe.search import Objective, Search, score
 from ssmpe.seeding import seed_of
 from ssmpe.sweep import Trial
@@ -26,6 +31,15 @@ from ssmpe.tracking.schema import EndReason
 
 FILE = "optuna.db"
 """below the results, with a study for every search"""
+_DAMAGES = (
+    SQLAlchemyError,
+    OptunaError,
+    UserError,
+    ValueError,
+    LookupError,
+    TypeError,
+    RecursionError,
+)
 LOCK_SECONDS = 60
 """patience with another process that writes to the file"""
 STARTUP_SHARE = 0.3
@@ -98,8 +112,12 @@ class Suggestions:
         self.objectives = tuple(search.objectives(plan.search.base))
         self._single = plan.search.objective == "score"
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with _damage_told(results / FILE):
+            self._open(search, plan, results / FILE)
+
+    def _open(self, search: Search, plan: Plan, path: Path) -> None:
         self._storage = optuna.storages.RDBStorage(
-            f"sqlite:///{results / FILE}",
+            f"sqlite:///{path}",
             engine_kwargs={"connect_args": {"timeout": LOCK_SECONDS}},
         )
         self._study = optuna.create_study(
@@ -263,3 +281,17 @@ class Suggestions:
     def _suggestion(trial: FrozenTrial) -> Suggestion:
         config = TrialConfig.from_dict(trial.user_attrs[_CONFIG])
         return Suggestion(Trial(f"#{trial.number}", config), trial.params, trial.number)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    """Turn what comes of opening a file that is no study, or a damaged one, into one line."""
+    try:
+        yield
+    except _DAMAGES as error:
+        if tells_of_full_disk(error) or "database is locked" in str(error):
+            raise
+        reason = str(error).strip().partition("\n")[0]
+        raise UserError(
+            f"{path}: not a usable study of searches ({reason:.120}); move it away to begin anew"
+        ) from error
