@@ -23,27 +23,40 @@ START = 60.0
 
 
 class Server:
-    """MLflow's tracking server on a port of this machine, to be started and killed at will."""
+    """MLflow's tracking server on a port of this machine, to be started and killed at will.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: of its log, and of records and artifacts unless they go elsewhere.
+        settings: further environment.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        backend: str | None = None,
+        artifacts: str | None = None,
+        settings: dict[str, str] | None = None,
+    ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.uri = f"http://localhost:{self.port}"
         self._folder = folder
+        self._backend = backend or f"sqlite:///{folder}/mlflow.db"
+        self._artifacts = artifacts or str(folder / "artifacts")
+        self._settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         arguments = [
-            *("--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db"),
-            *("--artifacts-destination", str(self._folder / "artifacts")),
+            *("--backend-store-uri", self._backend),
+            *("--artifacts-destination", self._artifacts),
             *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"),
             *("--allowed-hosts", f"localhost:{self.port}"),
         ]
-        settings = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self._folder / "server.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "mlflow", "server", *arguments],
-                env=os.environ | settings,
+                env=os.environ | self._settings,
                 cwd=self._folder,
                 stdout=log,
                 stderr=log,
