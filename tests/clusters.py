@@ -3,9 +3,12 @@
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +73,25 @@ def executable(path: Path, text: str) -> None:
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
+def processes_with(name: str, value: object) -> list[int]:
+    """Ids of the processes that have a variable of that value in their environment."""
+    mark, found = f"{name}={value}".encode(), []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+    return found
+
+
+def kill_all_with(name: str, value: object) -> None:
+    """End them; new ones that they have started meanwhile, too."""
+    while found := processes_with(name, value):
+        for process in found:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+        time.sleep(0.1)
+
+
 class Nowhere:
     """A user's machine from which `ray up` runs, with ssh and rsync that only record.
 
@@ -78,18 +100,20 @@ class Nowhere:
         home: the user's own folder.
     """
 
-    def __init__(self, base: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, base: Path, environment: dict[str, str], ssh: str = _SSH, rsync: str = _RSYNC
+    ) -> None:
         self.folder, self._bin, self.home = base / "project", base / "bin", base / "home"
-        self._record = base / "record"
+        self.record = base / "record"
         for folder in (self.folder, self._bin, self.home / ".ray"):
             folder.mkdir(parents=True)
         (self.home / ".ray" / "auth_token").write_text("0" * 64)
-        executable(self._bin / "ssh", _SSH)
-        executable(self._bin / "rsync", _RSYNC)
+        executable(self._bin / "ssh", ssh)
+        executable(self._bin / "rsync", rsync)
         self._environment = {
             "PATH": f"{self._bin}:{Path(sys.executable).parent}:{os.environ['PATH']}",
             "HOME": str(self.home),
-            "RECORD": str(self._record),
+            "RECORD": str(self.record),
             "RAY_USAGE_STATS_ENABLED": "0",
             **environment,
         }
@@ -101,15 +125,15 @@ class Nowhere:
             env=self._environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
         )
 
     @property
     def calls(self) -> list[list[str]]:
         """Arguments of every ssh and rsync, in order."""
-        if not self._record.exists():
+        if not self.record.exists():
             return []
-        return [json.loads(line) for line in self._record.read_text().splitlines()]
+        return [json.loads(line) for line in self.record.read_text().splitlines()]
 
     @property
     def commands(self) -> list[str]:
@@ -119,4 +143,4 @@ class Nowhere:
     @property
     def head_config(self) -> dict[str, Any]:
         """The configuration that the head was given to start workers by."""
-        return yaml.safe_load(Path(f"{self._record}.config").read_text())
+        return yaml.safe_load(Path(f"{self.record}.config").read_text())

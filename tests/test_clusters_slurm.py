@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.clusters import CLUSTERS, executable
+from tests.clusters import CLUSTERS, executable, kill_all_with, processes_with
 
 # the options that the script gives are those of Slurm's srun
 _SRUN = """#!/bin/bash
@@ -78,32 +78,20 @@ class Slurm:
                 start_new_session=True,
             )
 
-    @property
-    def own(self) -> list[int]:
-        """Processes of the job that are left, by what only the job's have in their environment."""
-        mark, found = f"RECORD={self.record}".encode(), []
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                if mark in (folder / "environ").read_bytes().split(b"\0"):
-                    found.append(int(folder.name))
-        return found
-
 
 @pytest.fixture
 def slurm(tmp_path: Path) -> Iterator[Slurm]:
     slurm = Slurm(tmp_path)
     yield slurm
-    for process in slurm.own:
-        with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
+    kill_all_with("RECORD", slurm.record)
 
 
 def ends_alone(slurm: Slurm) -> bool:
     """Whether nothing of a job is left; Slurm itself would end what is."""
     deadline = time.monotonic() + 20
-    while slurm.own and time.monotonic() < deadline:
+    while processes_with("RECORD", slurm.record) and time.monotonic() < deadline:
         time.sleep(0.2)
-    return not slurm.own
+    return not processes_with("RECORD", slurm.record)
 
 
 def test_shellcheck_finds_nothing():
