@@ -87,7 +87,7 @@ def _draw_row(ax: Axes, sweep: Sweep, row: str, set_name: str) -> bool:
     colour, marker = _look(sweep, row)
     trials = [t for t in sweep.of_row(row) if t.has_result]
     points = [(t.final(set_name, "recall"), t.final(set_name, "precision")) for t in trials]
-    recall, precision = (Spread.of(values) for values in zip(*points, strict=True))
+    recall, precision = (Spread.of(point[i] for point in points) for i in (0, 1))
     if not recall.n:
         return False
     if len(trials) > 1:

@@ -35,22 +35,25 @@ class SampleCount:
 
     @classmethod
     def of(cls, sweep: Sweep) -> "SampleCount":
-        """UserError if no row with a finished trial adds unlabelled excerpts."""
+        """UserError if no two finished rows differ in added excerpts alone."""
         supervised = tuple(t for t in sweep.trials if t.supervised_only)
         others = tuple(t for t in sweep.trials if not t.supervised_only)
         if not any(t.added_set and t.has_result for t in others):
             raise UserError(f"sweep {sweep.name!r}: no finished row adds unlabelled excerpts")
         held = _held_configuration(others)
         kept = tuple(t for t in others if _held(t) == held)
+        closed = tuple(t for t in kept if not t.added_set)
+        added = {s: tuple(t for t in kept if t.added_set == s) for s in sweep.added_sets}
+        added = {s: own for s, own in added.items() if _n_counts(closed + own) > 1}
+        if not added:
+            raise UserError(
+                f"sweep {sweep.name!r}: no two finished rows differ in added excerpts alone"
+            )
         return cls(
             sweep=sweep,
             supervised=supervised,
-            closed=tuple(t for t in kept if not t.added_set),
-            added={
-                s: of_set
-                for s in sweep.added_sets
-                if (of_set := tuple(t for t in kept if t.added_set == s))
-            },
+            closed=closed,
+            added=added,
             left_out=tuple(dict.fromkeys(t.row for t in others if _held(t) != held)),
         )
 
@@ -81,6 +84,10 @@ class SampleCount:
         kind = dataset_of(added_set)
         same = [s for s in self.sweep.sets if dataset_of(s) == kind]
         return same[0] if same else self.sweep.validation
+
+
+def _n_counts(trials: tuple[Trial, ...]) -> int:
+    return len({t.added_excerpts for t in trials if t.has_result})
 
 
 def _held(trial: Trial) -> frozenset[tuple[str, str]]:

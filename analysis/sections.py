@@ -47,6 +47,8 @@ class Section:
 
 def _compares_counts(sweep: Sweep) -> bool:
     """Several counts of a set, or none against one where rows differ in nothing else."""
+    if _is_search(sweep):
+        return False  # it varies everything at once
     added = {(t.added_set, t.added_excerpts) for t in sweep.trials if t.added_set}
     if len(added) > len(sweep.added_sets):
         return True

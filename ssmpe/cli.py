@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from ssmpe import options as sweep_options
 from ssmpe.console import exit_code, make_console
-from ssmpe.runner.run import Report, run_sweep
+from ssmpe.runner.drive import Report
+from ssmpe.runner.run import run_sweep
 from ssmpe.search import Search
 from ssmpe.sweep import Sweep
 
@@ -16,7 +17,7 @@ def main(
     """Run a sweep or a search from the command line; the exit code.
 
     0: all well; 1: trials failed, the disk is full, or records or figures are incomplete; 2: a
-    mistake in what was given; 130: interrupted. The latter three say in one line what to do.
+    mistake in what was given; 124: a budget is spent; 130: interrupted. What to do is said.
 
     Args:
         report: draws the figures that answer the sweep's question, once the trials have ended.

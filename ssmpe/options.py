@@ -18,6 +18,8 @@ WORLD_SIZES = ("tiny", "full")
 MAX_SEEDS = 10_000
 OBJECTIVE_MODES = ("pareto", "score")
 """of a search: the front of its objectives, or one number made of them"""
+AGAIN = ("resume", "address", "max_gpu_hours")
+"""what may be given anew with --resume, as may the hours of --max-hours"""
 RESULTS = Path("results")
 """where everything a sweep writes goes by default, below the current folder"""
 
@@ -39,6 +41,7 @@ class Options:
         resume: name of a sweep to continue, or None.
         diagnostics: batches from one measurement to the next; None: nothing is measured.
         command: what was typed, for a shell.
+        hours, gpu_hours: that the command may take; None: without limit.
         trials: of a search; None: as many as it has by default.
         objective: of a search, one of ``OBJECTIVE_MODES``.
     """
@@ -61,6 +64,8 @@ class Options:
     early_stop: bool
     diagnostics: int | None
     command: str
+    hours: float | None = None
+    gpu_hours: float | None = None
     trials: int | None = None
     objective: str = "pareto"
 
@@ -75,9 +80,10 @@ def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = 
     if search:
         _add_search(parser)
     given = parser.parse_args(arguments)
+    hours, caps = _hours(given.max_hours)
     if given.resume is not None:
-        for option, value in vars(given).items():
-            if option not in ("resume", "address") and value != parser.get_default(option):
+        for option, value in {**vars(given), "max_hours": caps}.items():
+            if option not in AGAIN and value != parser.get_default(option):
                 name = option.replace("_", "-")
                 raise UserError(f"--resume takes all else from the sweep: leave out --{name}")
     if given.data_root is not None and given.world is not None:
@@ -90,7 +96,7 @@ def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = 
         data_root=given.data_root,
         world=given.world,
         folders=folders_of(given.folder),
-        max_hours=dict(_hours(text) for text in given.max_hours),
+        max_hours=dict(caps),
         address=given.address,
         tracking_uri=given.tracking_uri,
         storage=given.storage,
@@ -103,6 +109,8 @@ def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = 
         early_stop=not given.no_early_stop,
         diagnostics=_at_least_one("--diagnostics", given.diagnostics),
         command=shlex.join(["python", prog, *arguments]),
+        hours=hours,
+        gpu_hours=_more_than_none("--max-gpu-hours", given.max_gpu_hours),
         trials=_at_least_one("--trials", given.trials) if search else None,
         objective=given.objective if search else Options.objective,
     )
@@ -160,8 +168,15 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
         "--max-hours",
         action="append",
         default=[],
-        metavar="SET=HOURS",
-        help="use no more of a set, as FMA/train=20, of tracks drawn at random; may be repeated",
+        metavar="HOURS|SET=HOURS",
+        help="end the sweep after so many hours, to be resumed; or use no more than that of a set, "
+        "as FMA/train=20, of tracks drawn at random; may be repeated",
+    )
+    add(
+        "--max-gpu-hours",
+        type=float,
+        metavar="HOURS",
+        help="end the sweep once its trials have had so much of GPUs, to be resumed",
     )
     add(
         "--address",
@@ -243,15 +258,28 @@ def folders_of(texts: Sequence[str]) -> dict[str, Path]:
     return folders
 
 
-def _hours(text: str) -> tuple[str, float]:
-    name, _, hours = text.partition("=")
-    try:
-        value = float(hours)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise UserError(f"--max-hours {text!r}: expected SET=HOURS, as FMA/train=20")
-    return name.strip(), value
+def _hours(texts: Sequence[str]) -> tuple[float | None, list[tuple[str, float]]]:
+    """Hours that the command may take, and those of sets, by name."""
+    hours, caps = None, []
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not 0 < number < math.inf or bool(equals) != bool(name.strip()):
+            raise UserError(f"--max-hours {text!r}: expected hours, as 8, or of a set FMA/train=20")
+        if equals:
+            caps.append((name.strip(), number))
+        else:
+            hours = number
+    return hours, caps
+
+
+def _more_than_none(option: str, value: float | None) -> float | None:
+    if value is not None and not 0 < value < math.inf:
+        raise UserError(f"{option} {value:g}: expected more than 0")
+    return value
 
 
 def _override(text: str) -> tuple[str, Any]:

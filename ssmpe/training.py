@@ -2,9 +2,8 @@
 
 import math
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,6 +19,7 @@ from ssmpe.diagnostics import Diagnosis, Diagnostics
 from ssmpe.errors import UserError
 from ssmpe.evaluation import SetScores, evaluate, prepare
 from ssmpe.hcqt import HCQT
+from ssmpe.means import Means
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
 from ssmpe.objectives.total import Term, total_of
@@ -36,6 +36,10 @@ _GRADIENT = "gradient norm"
 
 class DivergedError(Exception):
     """The loss is no longer finite."""
+
+
+class InterruptedTrainingError(Exception):
+    """Training was asked to stop; a checkpoint may be saved, from which it continues."""
 
 
 @dataclass(frozen=True)
@@ -112,36 +116,53 @@ class Trainer:
         self.optimizer = self._make_optimizer()
         self.diagnostics = Diagnostics(self.network, diagnostics) if diagnostics else None
         self.batch = 0
+        self._interrupted: Callable[[], bool] = lambda: False
+        self._losses = Means()
+        self._train_seconds = 0.0
         self._started = False
         self.best_f1 = -1.0
         self.best_batch = 0
         self.best_weights: dict[str, Tensor] = {}
 
-    def run(self) -> Iterator[Validation]:
+    def run(self, interrupted: Callable[[], bool] = lambda: False) -> Iterator[Validation]:
         """Train to the end, yielding at every validation; a checkpoint may be saved there.
 
         A trial that continues another is first validated as it starts, after 0 batches: what it
         changes, and whether it collapses, shows against that. Those weights are not its own, and
         never its best.
 
+        Args:
+            interrupted: asked after every batch, and before every evaluated set, whether to stop.
+
         Raises:
             DivergedError: the loss is not finite.
+            InterruptedTrainingError: it was to stop; a checkpoint may be saved here, too.
         """
+        self._interrupted = interrupted
         training = self.config.training
         if training.parent and not self._started:
-            yield self._validated({}, 0.0)
-        while self.batch < training.n_batches:
-            stop = min(self.batch + training.validate_every, training.n_batches)
-            # validations lie at multiples of the interval, also after a resume
-            stop -= stop % training.validate_every if stop < training.n_batches else 0
-            started = time.perf_counter()
-            losses = self._train_until(stop)
-            yield self._validated(losses, time.perf_counter() - started)
+            yield self._validated({})
+        while self.batch < training.n_batches or self._losses:
+            with self._timed():
+                self._train_until(self._next_validation())
+                losses = self._mean_losses()
+            yield self._validated(losses)
+
+    def _next_validation(self) -> int:
+        """Batch of the next validation: they lie at multiples of the interval, and at the end."""
+        every, n_batches = self.config.training.validate_every, self.config.training.n_batches
+        if self._losses and (self.batch % every == 0 or self.batch == n_batches):
+            return self.batch  # trained up to it, and interrupted before it
+        return min(self.batch - self.batch % every + every, n_batches)
 
     def evaluate(self) -> dict[str, SetScores]:
         """Scores of the network as it is, on all evaluated sets."""
         self.network.eval()
-        return {s.name: evaluate(self.network, s) for s in self.evaluated}
+        scores = {}
+        for evaluated in self.evaluated:
+            self._stop_if_interrupted()
+            scores[evaluated.name] = evaluate(self.network, evaluated)
+        return scores
 
     def save(self, folder: Path, **plain: Any) -> None:
         """Write a checkpoint from which ``load`` continues bit for bit.
@@ -152,6 +173,8 @@ class Trainer:
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         if self.teacher is not None:
             state["teacher"] = self.teacher.state_dict()
+        if self._losses:  # between two validations
+            state["losses"] = self._losses.state()
         best = {
             "config": self.config.to_dict(),
             "best_f1": self.best_f1,
@@ -177,6 +200,8 @@ class Trainer:
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
         self.best_weights = best
+        self._losses = Means.restored(state.get("losses", {}), self.device)
+        self._train_seconds = 0.0
         self._started = True
         self.batch = plain["batch"]
         self.best_f1, self.best_batch = plain["best_f1"], plain["best_batch"]
@@ -211,17 +236,30 @@ class Trainer:
         ]
         return torch.optim.AdamW(groups, weight_decay=training.weight_decay, foreach=True)
 
-    def _train_until(self, stop: int) -> dict[str, float]:
-        """Train up to batch ``stop``; mean losses. Sums stay on the device until the end."""
+    def _train_until(self, stop: int) -> None:
         self.network.train()
-        sums: dict[str, Tensor] = {}
-        counts: Counter[str] = Counter()  # not every batch has every term: excerpts, fading
         while self.batch < stop:
-            for name, value in self._step(self.batch).items():
-                sums[name] = sums[name] + value if name in sums else value
-                counts[name] += 1
+            self._stop_if_interrupted()
+            # not every batch has every term: excerpts, fading
+            self._losses.add(self._step(self.batch))
             self.batch += 1
-        means = {name: float(value) / counts[name] for name, value in sums.items()}
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._train_seconds += time.perf_counter() - started
+
+    def _stop_if_interrupted(self) -> None:
+        # measurements of diagnostics are not in checkpoints: with them, only validations are
+        if self.diagnostics is None and self._interrupted():
+            raise InterruptedTrainingError(f"interrupted after batch {self.batch}")
+
+    def _mean_losses(self) -> dict[str, float]:
+        """Of the batches since the last validation."""
+        means = self._losses.read()
         # the last step's gradient spoils the weights without showing in any loss yet
         gradient = means.pop(_GRADIENT)
         if not math.isfinite(means["total"] + gradient):
@@ -270,11 +308,13 @@ class Trainer:
             logits: Tensor = network(features)
         return logits
 
-    def _validated(self, losses: dict[str, float], train_seconds: float) -> Validation:
+    def _validated(self, losses: dict[str, float]) -> Validation:
         started = time.perf_counter()
         diagnosis = self.diagnostics.collect() if self.diagnostics else None
         scores = self.evaluate()
         is_best = self.batch > 0 and self._keep_if_best(scores)
+        train_seconds = self._train_seconds
+        self._losses, self._train_seconds = Means(), 0.0
         seconds = time.perf_counter() - started
         return Validation(self.batch, losses, scores, is_best, train_seconds, seconds, diagnosis)
 

@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    ("errors", "units", "seeding"),
+    ("errors", "units", "seeding", "means"),
     ("plain", "places"),
     ("config",),
     ("presets", "data", "world"),

@@ -28,7 +28,7 @@ def refused(tmp_path, monkeypatch, capsys):
         assert error.startswith("error: ")
         assert "\n" not in error
         assert not list(tmp_path.glob("results/sweeps/*"))
-        assert not list(tmp_path.glob("results/ray/*"))
+        assert not list(tmp_path.glob("results/checkpoints/*"))
         return error
 
     return run

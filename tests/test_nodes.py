@@ -16,7 +16,7 @@ from ssmpe.runner import engine, nodes, release
 from ssmpe.runner.nodes import Node
 from ssmpe.runner.plan import Plan
 from tests import raylets, sweeping
-from tests.test_tracking_server import Server
+from tests.servers import TrackingServer
 
 SERVER = "http://127.0.0.1:5000"
 hosts = pytest.mark.skipif(
@@ -160,7 +160,7 @@ def test_a_sweep_gives_the_same_numbers_on_two_hosts_that_share_only_storage_and
     for folder in (joined / "results", nothing):
         folder.mkdir(parents=True)
     expected = sweep(alone)
-    server = Server(joined / "results")
+    server = TrackingServer(joined / "results")
     server.start()
     try:
         with raylets.Cluster() as cluster:

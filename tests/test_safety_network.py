@@ -59,7 +59,7 @@ def test_a_sweep_listens_on_loopback_alone(world: Path, tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=PATIENCE)
     assert {"gcs_server", "raylet"} <= {one.process for one in found}
-    assert any(one.process.startswith("ray::ImplicitFu") for one in found), found  # the trial
+    assert any(one.process.startswith("ray::TrialTra") for one in found), found  # the trial
     assert not [one for one in found if not one.is_loopback]
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from ssmpe.presets import tiny
 from ssmpe.runner import reports
-from ssmpe.runner.attempts import next_attempt
 from ssmpe.runner.scheduler import CollapseASHA
 from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.tracking.schema import EndReason
@@ -104,27 +103,6 @@ def test_a_trial_may_be_stopped_for_the_kind_that_it_adds_alone():
 )
 def test_the_end_has_a_reason(result, errored, expected):
     assert reports.end_reason(result, N_BATCHES, errored) == expected
-
-
-def test_an_attempt_takes_over_the_newest_checkpoints(tmp_path):
-    first = next_attempt(str(tmp_path), "sweep")
-    assert (first.name, first.checkpoints) == ("attempt-1", {})
-    for attempt, trial, checkpoint in [
-        ("attempt-1", "aa", "checkpoint_000001"),
-        ("attempt-1", "aa", "checkpoint_000002"),
-        ("attempt-2", "aa", "checkpoint_000000"),
-        ("attempt-2", "bb", "other"),
-    ]:
-        (tmp_path / "sweep" / attempt / trial / checkpoint / "pictures").mkdir(parents=True)
-    third = next_attempt(str(tmp_path), "sweep")
-    assert third.name == "attempt-3"
-    assert third.checkpoints.keys() == {"aa"}
-    ends = ["/".join(path.split("/")[-3:]) for path in third.checkpoints["aa"]]
-    assert ends == [
-        "attempt-2/aa/checkpoint_000000",
-        "attempt-1/aa/checkpoint_000002",
-        "attempt-1/aa/checkpoint_000001",
-    ]
 
 
 def test_a_full_disk_is_told_from_other_errors(tmp_path):

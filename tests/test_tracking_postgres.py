@@ -19,7 +19,7 @@ from moto.server import ThreadedMotoServer
 
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker, check_server
-from tests.test_tracking_server import START, Server
+from tests.servers import START, TrackingServer
 
 # Debian keeps it where it is not found
 PLACES = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")), reverse=True)
@@ -119,7 +119,7 @@ def storage(url: str) -> Any:
 
 def test_records_are_in_the_database_and_artifacts_in_the_bucket(database, bucket, tmp_path):
     settings = {**PASSWORD, **STORAGE, "MLFLOW_S3_ENDPOINT_URL": bucket}
-    server = Server(tmp_path, database.uri, "s3://music/artifacts", settings)
+    server = TrackingServer(tmp_path, database.uri, "s3://music/artifacts", settings)
     server.start()
     try:
         check_server(server.uri)

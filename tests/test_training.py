@@ -1,6 +1,7 @@
 """Trials of a few batches on the embedded world."""
 
 import dataclasses
+import itertools
 import math
 import threading
 
@@ -17,7 +18,7 @@ from ssmpe.hcqt import HCQT
 from ssmpe.model import Autoencoder
 from ssmpe.seeding import torch_generator
 from ssmpe.sets import load_sets
-from ssmpe.training import BEST, DivergedError, Trainer, lr_scale
+from ssmpe.training import BEST, DivergedError, InterruptedTrainingError, Trainer, lr_scale
 
 EVERYTHING = frozenset({"percussive", "rms", "mixture"})
 
@@ -86,6 +87,23 @@ def test_a_resumed_trial_is_the_same(brief, sets, undisturbed, tmp_path):
     assert same(numbers([*head, *second.run()]), numbers(undisturbed[1]))
     ended, reference = second.network.state_dict(), undisturbed[0].network.state_dict()
     assert all(torch.equal(ended[name], reference[name]) for name in reference)
+
+
+@pytest.mark.parametrize("asked", [1, 2, 3, 5, 8])
+def test_a_trial_interrupted_anywhere_is_the_same(brief, sets, undisturbed, tmp_path, asked):
+    """Between batches, before a validation, and in its midst."""
+    first, questions = Trainer(brief, sets), itertools.count(1)
+    with pytest.raises(InterruptedTrainingError):
+        list(first.run(lambda: next(questions) > asked))
+    first.save(tmp_path / "checkpoint")
+    second = Trainer(brief, sets)
+    second.load(tmp_path / "checkpoint")
+    tail = list(second.run())
+    assert [v.batch for v in tail][-1] == 6
+    reference = undisturbed[1][-len(tail) :]
+    assert same(numbers(tail), numbers(reference))
+    ended, weights = second.network.state_dict(), undisturbed[0].network.state_dict()
+    assert all(torch.equal(ended[name], weights[name]) for name in weights)
 
 
 def test_global_generators_do_not_matter(brief, sets, undisturbed):

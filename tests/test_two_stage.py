@@ -14,7 +14,7 @@ from ssmpe.deltas import REFERENCE, fine_tuning
 from ssmpe.errors import UserError
 from ssmpe.presets import tiny
 from ssmpe.runner import parents, planning
-from ssmpe.runner.attempts import next_attempt
+from ssmpe.runner.checkpoints import Checkpoints
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.presentation import Presentation
 from ssmpe.sweep import Delta, Sweep, row
@@ -212,6 +212,7 @@ def provided(folder: Path, plan: Plan, ended: dict[str, str]) -> tuple[dict[str,
     tracker.start_sweep(plan.script, plan.name, {}, {})
     console = Console(file=(folder / "said").open("w"), width=200)
     shown = Presentation(plan, plan.trials, {})
+    Checkpoints(plan.storage, plan.name).begin()
     ended = parents.provide(plan, ended, tracker, shown, console)
     assert tracker.close(60)
     console.file.close()
@@ -233,13 +234,14 @@ def test_a_damaged_checkpoint_is_told_and_its_trial_trained(trained, tmp_path):
         best.write_bytes(whole)
     assert ended == {}
     assert re.fullmatch(r"Ref\. seed 0: not to be had from the store: .*usable.*\n", said)
-    assert next_attempt(plan.storage, plan.name).checkpoints == {}
+    assert not Checkpoints(plan.storage, plan.name).trials()
 
 
 def test_checkpoints_that_are_gone_from_the_storage_come_from_the_store(trained, tmp_path):
     folder, name = trained
     plan = replace(Plan.load(folder / "results", name, "two_stage"), storage=str(tmp_path))
     parent, child = plan.trials
+    Checkpoints(plan.storage, plan.name).begin()
     lacking = parents.orphans(plan, [child], {parent.identity})
     assert lacking == {child.identity: "no checkpoint of Ref. seed 0, which it continues, is left"}
     ended = {parent.identity: "completed"}

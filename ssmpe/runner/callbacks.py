@@ -4,14 +4,17 @@ import errno
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ray.tune import Callback
 
 from ssmpe.config import TrialConfig
-from ssmpe.runner import reports
+from ssmpe.runner import ending, reports
+from ssmpe.runner.checkpoints import Checkpoints, Stage
+from ssmpe.runner.ending import Ending
+from ssmpe.runner.outcomes import last_line
 from ssmpe.runner.presentation import Presentation
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.space import tells_of_full_disk
@@ -34,6 +37,8 @@ class SweepCallback(Callback):
     _progress: Progress | None = None
     _presentation: Presentation | None = None
     _own_tags: Mapping[str, Mapping[str, str]] = {}
+    _checkpoints: Checkpoints | None = None
+    _furthest: ClassVar[dict[str, int]] = {}
     started: ClassVar[set[str]] = set()
     """identities of the trials that have started since ``attach``"""
 
@@ -44,20 +49,24 @@ class SweepCallback(Callback):
         progress: Progress | None,
         presentation: Presentation,
         own_tags: Mapping[str, Mapping[str, str]],
+        checkpoints: Checkpoints,
     ) -> None:
         """Set what all callbacks of this process report to, and how it presents trials.
 
         Args:
             own_tags: identity of a trial -> further tags of its own.
+            checkpoints: what trials leave.
         """
         cls._tracker, cls._progress = tracker, progress
         cls._presentation, cls._own_tags = presentation, own_tags
+        cls._checkpoints = checkpoints
         cls.started.clear()
+        cls._furthest.clear()
 
     @classmethod
     def detach(cls) -> None:
         """Report to nobody any more."""
-        cls._tracker = cls._progress = cls._presentation = None
+        cls._tracker = cls._progress = cls._presentation = cls._checkpoints = None
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         planned = trial_of(trial)
@@ -80,21 +89,16 @@ class SweepCallback(Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        planned = trial_of(trial)
+        planned, batch = trial_of(trial), result[reports.BATCH]
+        if batch > self._furthest.get(planned.identity, -1):
+            self._furthest[planned.identity] = batch
+            # a process may die any number of times, as long as the trial gets on
+            trial.run_metadata.num_failures = 0
         if self._tracker and reports.METRICS in result:
-            self._tracker.log(planned.identity, result[reports.BATCH], result[reports.METRICS])
+            self._tracker.log(planned.identity, batch, result[reports.METRICS])
+            self._if_storage_is_there(self._log_validation, planned.identity, batch)
         if self._progress:
             self._progress.reported(planned, result)
-
-    def on_checkpoint(
-        self, iteration: int, trials: list[Any], trial: Any, checkpoint: Any, **info: Any
-    ) -> None:
-        if self._tracker:
-            with checkpoint.as_directory() as folder:
-                identity = trial_of(trial).identity
-                self._log_pictures(identity, Path(folder) / PICTURES)
-                for file in (Path(folder) / HISTOGRAMS).glob("*.csv"):
-                    self._tracker.log_file(identity, file, schema.HISTOGRAM_ARTIFACTS)
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._ended(trial, errored=False)
@@ -110,10 +114,11 @@ class SweepCallback(Callback):
         planned, result = trial_of(trial), trial.last_result or {}
         reason = reports.end_reason(result, planned.config.training.n_batches, errored)
         if self._tracker:
-            self._log_last(planned.identity, trial.checkpoint)
+            if not self._if_storage_is_there(self._log_last, planned.identity):
+                return  # not ended for the tracker: a resume hears of it again
             tags = end_tags(reason, result)
             if errored:
-                tags[schema.FAILURE] = str(trial.get_error()).strip().splitlines()[-1]
+                tags[schema.FAILURE] = last_line(trial.get_error())
             status = "FAILED" if reason is EndReason.FAILED else "FINISHED"
             self._tracker.end_trial(planned.identity, status, tags)
         if self._progress:
@@ -135,22 +140,42 @@ class SweepCallback(Callback):
             file.write_text(json.dumps(trial.config.to_dict(), indent=1))
             self._tracker.log_file(trial.identity, file, "")
 
-    def _log_pictures(self, trial: str, folder: Path) -> None:
-        assert self._tracker
-        for file in sorted(folder.glob("*/*.png")):
-            target = f"{schema.SALIENCE_ARTIFACTS}/{file.parent.name}"
-            self._tracker.log_file(trial, file, target)
+    @staticmethod
+    def _if_storage_is_there(log: Callable[..., None], *arguments: Any) -> bool:
+        """Log something from it; False, and the sweep ends in order, if it stays away."""
+        try:
+            log(*arguments)
+        except OSError as error:
+            if tells_of_full_disk(error):
+                raise
+            ending.ask_for(Ending(f"the storage is away ({last_line(error)})", 1))
+            return False
+        return True
 
-    def _log_last(self, trial: str, checkpoint: Any) -> None:
+    def _log_validation(self, trial: str, batch: int) -> None:
+        """Log the pictures and tables that a trial has left with its checkpoint."""
+        assert self._tracker
+        assert self._checkpoints
+        with self._checkpoints.fetched(trial, Stage(batch), (PICTURES, HISTOGRAMS)) as folder:
+            for file in sorted((folder / PICTURES).glob("*/*.png")):
+                target = f"{schema.SALIENCE_ARTIFACTS}/{file.parent.name}"
+                self._tracker.log_file(trial, file, target)
+            for file in (folder / HISTOGRAMS).glob("*.csv"):
+                self._tracker.log_file(trial, file, schema.HISTOGRAM_ARTIFACTS)
+
+    def _log_last(self, trial: str) -> None:
         """Log what a trial's last checkpoint holds: the best weights, the last scores by track."""
         assert self._tracker
-        if checkpoint is None:
+        assert self._checkpoints
+        stages = [stage for stage in self._checkpoints.stages(trial) if stage.validated]
+        if not stages:
             return
-        with checkpoint.as_directory() as folder:
-            for name in (f"{BEST}.pt", f"{BEST}.json"):
-                self._tracker.log_file(trial, Path(folder) / name, schema.BEST_CHECKPOINT_ARTIFACT)
+        files = (f"{BEST}.pt", f"{BEST}.json")
+        with self._checkpoints.fetched(trial, stages[0], (*files, SCORES)) as folder:
+            for name in files:
+                self._tracker.log_file(trial, folder / name, schema.BEST_CHECKPOINT_ARTIFACT)
             self._log_model(trial)
-            for file in sorted((Path(folder) / SCORES).glob("*.csv")):
+            for file in sorted((folder / SCORES).glob("*.csv")):
                 self._tracker.log_file(trial, file, schema.SCORES_ARTIFACTS)
 
     def _log_model(self, trial: str) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import signal
 import socket
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -16,8 +17,8 @@ from ray.tune.schedulers import TrialScheduler
 
 from ssmpe.collapse import grace_batches
 from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.runner import loopback, reports, searching
-from ssmpe.runner.attempts import Attempt, next_attempt
+from ssmpe.runner import ending, loopback, searching
+from ssmpe.runner.budget import BudgetCallback
 from ssmpe.runner.callbacks import SweepCallback, trial_of
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.provision import Prepared
@@ -25,16 +26,15 @@ from ssmpe.runner.pruning import SearchASHA
 from ssmpe.runner.release import release
 from ssmpe.runner.scheduler import CollapseASHA
 from ssmpe.runner.searching import StudyCallback, StudySearcher
+from ssmpe.runner.share import Share
 from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.suggestions import Suggestions
-from ssmpe.runner.trainable import run_trial
+from ssmpe.runner.trainable import TrialTrainable
 from ssmpe.runner.worker import Worker
 from ssmpe.sweep import Trial
-from ssmpe.tracking.schema import EndReason
 
-MAX_FAILURES = 2
-"""restarts of a trial whose process died"""
-KEPT_CHECKPOINTS = 2
+MAX_FAILURES = 3
+"""restarts of a trial whose process died without having got any further"""
 OBJECT_STORE_BYTES = 128 * 2**20
 """trials share data through the page cache, and hardly anything through Ray"""
 
@@ -84,27 +84,50 @@ def cluster(address: str | None) -> Iterator[None]:
             raise
         reason = str(error).splitlines()[0]
         raise UserError(f"--address {address}: no Ray cluster answers there ({reason})") from None
+    # an end asked for in this way, by a batch system say, is to be as orderly as Ctrl-C
+    before = signal.signal(signal.SIGTERM, ending.interrupt)
     try:
         yield
     finally:
+        signal.signal(signal.SIGTERM, before)
         ray.shutdown()
 
 
+def memory(plan: Plan, share: Share) -> tuple[int, int]:
+    """Bytes of the largest node's memory, and how many trials share it."""
+    largest = max(
+        (node["Resources"] for node in ray.nodes() if node["Alive"]),
+        key=lambda resources: resources.get("memory", 0),
+    )
+    room = int(largest.get("CPU", 0) // share.cpus)
+    return int(largest.get("memory", 0)), max(1, min(room, plan.concurrent or room))
+
+
 def run(
-    plan: Plan, trials: Sequence[Trial], data: Prepared, suggestions: Suggestions | None = None
+    plan: Plan,
+    trials: Sequence[Trial],
+    data: Prepared,
+    folder: Path,
+    share: Share,
+    suggestions: Suggestions | None = None,
+    trainable: type[tune.Trainable] = TrialTrainable,
 ) -> tune.ResultGrid:
     """Run those trials of a plan, each from its newest checkpoint if there is one.
 
     Args:
+        folder: for Tune's own files, on the driver's disk; errors are written in full there.
+        share: of a node that each trial gets.
         suggestions: of a search, instead of trials.
+        trainable: what runs a trial.
 
     Raises:
         UserError: no node has what a trial asks for.
         OutOfSpaceError: a disk filled up.
     """
-    _require_resources(plan)
+    _require_resources(share)
+    space = {"worker": asdict(_worker(plan, data)), "share": share.request}
     try:
-        return _tuner(plan, trials, data, suggestions).fit()
+        return _tuner(plan, trials, space, folder, trainable, suggestions).fit()
     except Exception as error:
         # on a full disk Tune fails in many ways, down to an error that it could not write down
         if tells_of_full_disk(error) or is_full(plan.storage) or is_full(tempfile.gettempdir()):
@@ -116,43 +139,24 @@ def run(
 
 
 def _tuner(
-    plan: Plan, trials: Sequence[Trial], data: Prepared, suggestions: Suggestions | None
+    plan: Plan,
+    trials: Sequence[Trial],
+    space: dict[str, Any],
+    folder: Path,
+    trainable: type[tune.Trainable],
+    suggestions: Suggestions | None,
 ) -> tune.Tuner:
-    attempt = next_attempt(plan.storage, plan.name)
-    worker = Worker(
-        home=socket.gethostname(),
-        release=release(),
-        data_root=plan.data_root,
-        folders=plan.folders,
-        cache=str(data.cache),
-        world=plan.world,
-        ready={key: (found.store, found.annotations) for key, found in data.ready.items()},
-        digests={key: facts.digest for key, facts in data.facts.items()},
-        threads=plan.threads,
-        use_gpu=plan.gpus_per_trial > 0,
-        diagnostics=plan.diagnostics,
-    )
-    planned = [
-        {
-            "row": trial.row,
-            "config": trial.config.to_dict(),
-            "checkpoints": attempt.checkpoints.get(trial.identity, []),
-            "parent": _newest(attempt, trial.config.training.parent),
-        }
-        for trial in trials
-    ]
-    space: dict[str, Any] = {"worker": asdict(worker)}
-    callbacks: list[tune.Callback] = [SweepCallback()]
+    callbacks: list[tune.Callback] = [SweepCallback(), BudgetCallback()]
     searched: dict[str, Any] = {}
     if suggestions:
         searching.attach(suggestions)
         callbacks.append(StudyCallback())
-        searcher = StudySearcher(attempt.checkpoints)
-        searched = {"search_alg": searcher, "num_samples": suggestions.n_left}
+        searched = {"search_alg": StudySearcher(), "num_samples": suggestions.n_left}
     else:
+        planned = [{"row": trial.row, "config": trial.config.to_dict()} for trial in trials]
         space["trial"] = tune.grid_search(planned)
     return tune.Tuner(
-        tune.with_resources(run_trial, {"cpu": plan.threads, "gpu": plan.gpus_per_trial}),
+        trainable,
         param_space=space,
         tune_config=tune.TuneConfig(
             scheduler=_scheduler(plan, suggestions),
@@ -163,19 +167,33 @@ def _tuner(
             **searched,
         ),
         run_config=tune.RunConfig(
-            name=attempt.name,
-            storage_path=attempt.folder,
+            name=f"{len(list(folder.glob('*'))) + 1:03d}",
+            storage_path=str(folder),
             callbacks=callbacks,
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=KEPT_CHECKPOINTS),
+            # trials keep checkpoints themselves, where an outage of the storage is no failure
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             verbose=0,
         ),
     )
 
 
-def _newest(attempt: Attempt, trial: str) -> str | None:
-    """A trial's last checkpoint; None if there is none, or no such trial."""
-    return next(iter(attempt.checkpoints.get(trial, [])), None)
+def _worker(plan: Plan, data: Prepared) -> Worker:
+    return Worker(
+        home=socket.gethostname(),
+        release=release(),
+        data_root=plan.data_root,
+        folders=plan.folders,
+        cache=str(data.cache),
+        world=plan.world,
+        ready={key: (found.store, found.annotations) for key, found in data.ready.items()},
+        digests={key: facts.digest for key, facts in data.facts.items()},
+        storage=plan.storage,
+        sweep=plan.name,
+        threads=plan.threads,
+        use_gpu=plan.gpus_per_trial > 0,
+        diagnostics=plan.diagnostics,
+    )
 
 
 def _scheduler(plan: Plan, suggestions: Suggestions | None) -> TrialScheduler | None:
@@ -193,55 +211,13 @@ def _identity(trial: Any) -> str:
     return trial_of(trial).identity
 
 
-def _require_resources(plan: Plan) -> None:
+def _require_resources(share: Share) -> None:
     """A request that no node can meet would wait for ever."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if any(
-        n.get("CPU", 0) >= plan.threads and n.get("GPU", 0) >= plan.gpus_per_trial for n in nodes
-    ):
+    if any(n.get("CPU", 0) >= share.cpus and n.get("GPU", 0) >= share.gpus for n in nodes):
         return
     largest = [f"{n.get('CPU', 0):g} CPUs and {n.get('GPU', 0):g} GPUs" for n in nodes]
     raise UserError(
-        f"a trial asks for {plan.threads} CPUs and {plan.gpus_per_trial:g} GPUs of one node, and "
-        f"no node has them (nodes: {'; '.join(largest)})"
+        f"a trial asks for {share.cpus} CPUs and {share.gpus:g} GPUs of one node, and no node has "
+        f"them (nodes: {'; '.join(largest)})"
     )
-
-
-def failures(grid: tune.ResultGrid, trials: Sequence[Trial]) -> dict[str, str]:
-    """Name of every failed trial, and the last line of why."""
-    found = {}
-    for trial, result in _by_trial(grid, trials):
-        if result.error:
-            reason = str(result.error).strip().splitlines()[-1]
-            found[trial.name] = f"{reason} (in full: {result.path}/error.txt)"
-        elif result.metrics and result.metrics.get(reports.FAILURE):
-            found[trial.name] = result.metrics[reports.FAILURE]
-    return found
-
-
-def completed(grid: tune.ResultGrid, trials: Sequence[Trial]) -> set[str]:
-    """Identities of the trials that were trained to their end."""
-    return {
-        trial.identity
-        for trial, result in _by_trial(grid, trials)
-        if reports.end_reason(
-            result.metrics or {}, trial.config.training.n_batches, bool(result.error)
-        )
-        is EndReason.COMPLETED
-    }
-
-
-def unfinished(grid: tune.ResultGrid, trials: Sequence[Trial]) -> list[Trial]:
-    """Trials that neither ended nor failed: the sweep was interrupted before."""
-    ended = {
-        trial.identity
-        for trial, result in _by_trial(grid, trials)
-        if result.error or (result.metrics and result.metrics.get("done"))
-    }
-    return [trial for trial in trials if trial.identity not in ended]
-
-
-def _by_trial(grid: tune.ResultGrid, trials: Sequence[Trial]) -> list[tuple[Trial, Any]]:
-    """Planned trials with their results; a result without reports is known by its folder."""
-    results = {Path(result.path).name: result for result in grid if result.path}
-    return [(t, results[t.identity]) for t in trials if t.identity in results]

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ssmpe.errors import UserError
-from ssmpe.runner.attempts import keep_foreign, next_attempt
+from ssmpe.runner.checkpoints import Checkpoints, Stage
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import versions
 from ssmpe.runner.presentation import Presentation
@@ -165,7 +165,7 @@ def orphans(plan: Plan, trials: Sequence[Trial], completed: Set[str]) -> dict[st
 
 def checkpointed(plan: Plan) -> Set[str]:
     """Identities of the trials that have a checkpoint where other trials find it."""
-    return next_attempt(plan.storage, plan.name).checkpoints.keys()
+    return set(Checkpoints(plan.storage, plan.name).trials())
 
 
 def _take(plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentation) -> None:
@@ -197,4 +197,5 @@ def _restore(plan: Plan, trial: Trial) -> None:
 def _keep_best(plan: Plan, trial: Trial, folder: Path) -> None:
     if load_trained(folder, "cpu").config != trial.config:
         raise UserError(f"{folder}: a checkpoint of another trial")
-    keep_foreign(plan.storage, plan.name, trial.identity, folder)
+    # as if from its beginning: older than any that the sweep makes itself
+    Checkpoints(plan.storage, plan.name).put(trial.identity, Stage(0), folder)

@@ -12,7 +12,7 @@ from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.sweep import Trial
 
-FORMAT = 2
+FORMAT = 3
 FOLDER = "sweeps"
 """below the results: a folder for every sweep, with its plan and the tracker's spool"""
 
@@ -44,7 +44,7 @@ class Plan:
         data: the data in words.
         data_root: folder of the datasets.
         folders: the user's own, by name.
-        storage: where Tune keeps checkpoints and its own state.
+        storage: where checkpoints go.
         tracking_uri: the MLflow store.
         early_stop: whether collapsed trials are stopped.
         threads: CPU threads of a trial; part of what makes a resume exact.
@@ -110,6 +110,10 @@ class Plan:
     def spool(self, results: Path) -> Path:
         """Folder of what has not yet reached the tracking server."""
         return results / FOLDER / self.name / "spool"
+
+    def scratch(self, results: Path) -> Path:
+        """Folder of Ray Tune's own files; errors are written there in full."""
+        return results / FOLDER / self.name / "tune"
 
     @classmethod
     def load(cls, results: Path, name: str, script: str) -> "Plan":

@@ -151,7 +151,7 @@ def locations(options: Options, root: Path) -> Locations:
 
 def storage_of(given: str | None, results: Path) -> str:
     if given is None:
-        return str(results / "ray")
+        return str(results / "checkpoints")
     return given if "://" in given else str(Path(given).absolute())
 
 

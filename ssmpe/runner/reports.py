@@ -15,6 +15,7 @@ from ssmpe.tracking.schema import EndReason
 from ssmpe.training import Validation
 
 BATCH, METRICS, FAILURE = "batch", "metrics", "failure"
+OUT_OF_MEMORY = "out_of_memory"
 COLLAPSED_AT, COLLAPSING = "collapsed_at", "collapsing"
 OBJECTIVE = "objective"
 """validation F1: always finite, which Tune's schedulers need"""

@@ -2,7 +2,6 @@
 
 import errno
 import os
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +11,9 @@ from ssmpe.data.cache import cache_dir
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.options import RESULTS, Options
 from ssmpe.runner import engine, nodes, parents, show
-from ssmpe.runner.attempts import check_storage
-from ssmpe.runner.callbacks import SweepCallback
+from ssmpe.runner.budget import Budget, spending
+from ssmpe.runner.checkpoints import check_storage
+from ssmpe.runner.drive import Report, drive
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import (
     base_of,
@@ -22,39 +22,24 @@ from ssmpe.runner.planning import (
     make_plan,
     plan_trials,
     search_plan,
-    sweep_params,
     trials_of,
     with_data_root,
     world_size,
 )
 from ssmpe.runner.presentation import Presentation
-from ssmpe.runner.progress import Progress
-from ssmpe.runner.provision import Prepared, embedded_root, open_all_sets
+from ssmpe.runner.provision import embedded_root, open_all_sets
 from ssmpe.runner.suggestions import Suggestions
-from ssmpe.runner.trials import run_search, run_trials
 from ssmpe.search import Search
 from ssmpe.sweep import Sweep
-from ssmpe.tracking import schema
-from ssmpe.tracking.tracker import Tracker, check_server, local_uri
-
-FLUSH_SECONDS = 120.0
-"""patience at the end with a tracking server that is slow or away"""
-
-_STATUS = {"finished": "FINISHED", "interrupted": "KILLED"}
-"""of MLflow, for the states of a sweep"""
-
-_FINAL = (schema.EndReason.COMPLETED, schema.EndReason.COLLAPSED, schema.EndReason.PRUNED)
-"""Ends that a resume accepts; failed and interrupted trials go on"""
-
-Report = Callable[[str, str, Path], Sequence[str]]
-"""From tracking URI, name of the sweep and a folder to lines for the user; draws and logs the
-figures that answer the sweep's question."""
+from ssmpe.tracking.tracker import check_server, local_uri
 
 
 def run_sweep(
     sweep: Sweep | Search, options: Options, report: Report | None, console: Console
 ) -> int:
-    """Run or resume a sweep or a search; the exit code: 0, 1 if trials failed, 130 if interrupted.
+    """Run or resume a sweep or a search; the exit code.
+
+    0; 1 if trials failed; 124 if the budget is spent; 130 if interrupted.
 
     Raises:
         UserError, OutOfSpaceError
@@ -103,7 +88,8 @@ def run_sweep(
             nodes.require_fit(plan, options.address)
         suggestions = Suggestions(sweep, plan, results) if isinstance(sweep, Search) else None
         shown = Presentation(plan, tuple(trials), data.facts)
-        return _run_plan(plan, suggestions, shown, results, data, report, console)
+        with spending(Budget(options.hours, options.gpu_hours)):
+            return drive(plan, suggestions, shown, results, data, report, console)
 
 
 def _require_writable(results: Path) -> None:
@@ -118,60 +104,3 @@ def _require_writable(results: Path) -> None:
         raise UserError(
             f"{results}: cannot be written to ({error.strerror}); run from another folder"
         ) from None
-
-
-def _run_plan(
-    plan: Plan,
-    suggestions: Suggestions | None,
-    shown: Presentation,
-    results: Path,
-    data: Prepared,
-    report: Report | None,
-    console: Console,
-) -> int:
-    tracker = Tracker(plan.tracking_uri, plan.spool(results))
-    state, started = "failed", False
-    failed: dict[str, str] = {}
-    try:
-        tags = {**shown.sweep_tags, schema.STATE: "running"}
-        if suggestions:
-            tags |= suggestions.tags
-        tracker.start_sweep(plan.script, plan.name, tags, sweep_params(plan), shown.view)
-        started = True
-        console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
-        ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
-        ended = parents.provide(plan, ended, tracker, shown, console)
-        known = list(plan.trials)
-        if suggestions:
-            known, ended = suggestions.trials, suggestions.ended
-        states = {key: "from store" if key in plan.taken else end for key, end in ended.items()}
-        with Progress(console, known, states) as progress:
-            SweepCallback.attach(tracker, progress, shown, parents.tags(plan))
-            if suggestions:
-                state, failed = run_search(plan, suggestions, tracker, data)
-            else:
-                state, failed = run_trials(plan, ended, tracker, data)
-    finally:
-        SweepCallback.detach()
-        if started:
-            planned = {schema.PLANNED: str(suggestions.n_trials)} if suggestions else {}
-            tracker.end_sweep(_STATUS.get(state, "FAILED"), {schema.STATE: state, **planned})
-        arrived = tracker.close(FLUSH_SECONDS if started else 0.0)
-    complete = arrived
-    if report and arrived and state != "interrupted":
-        complete = _draw(report, plan, results, console)
-    show.farewell(console, plan, state, failed, arrived, tracker.url)
-    code = {"finished": 0, "interrupted": 130}.get(state, 1)
-    return code if complete else code or 1
-
-
-def _draw(report: Report, plan: Plan, results: Path, console: Console) -> bool:
-    """Draw the figures; whether that worked. What has been computed is safe either way."""
-    drawn = True
-    try:
-        lines = report(plan.tracking_uri, plan.name, results / "figures" / plan.name)
-    except OSError as error:
-        drawn, lines = False, [f"no figure: {error}"]
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
-    return drawn

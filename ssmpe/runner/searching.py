@@ -1,6 +1,5 @@
 """Between Ray Tune and the study of a search: trials are taken from it, and told to it."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ray.tune import Callback
@@ -8,6 +7,7 @@ from ray.tune.search import Searcher
 
 from ssmpe.runner import reports
 from ssmpe.runner.callbacks import trial_of
+from ssmpe.runner.outcomes import last_line
 from ssmpe.runner.suggestions import Suggestions
 
 
@@ -32,15 +32,7 @@ def _study() -> Suggestions:
 
 
 class StudySearcher(Searcher):
-    """Takes trials from the study, in the form that ``run_trial`` expects.
-
-    Args:
-        checkpoints: as ``Attempt`` has them.
-    """
-
-    def __init__(self, checkpoints: Mapping[str, Sequence[str]]) -> None:
-        super().__init__()
-        self._checkpoints = checkpoints
+    """Takes trials from the study, in the form that ``run_trial`` expects."""
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str:
         suggestion = _study().next()
@@ -51,8 +43,6 @@ class StudySearcher(Searcher):
             "trial": {
                 "row": trial.row,
                 "config": trial.config.to_dict(),
-                "checkpoints": self._checkpoints.get(trial.identity, []),
-                "parent": None,
                 "suggestion": suggestion.number,
                 "suggested": dict(suggestion.suggested),
             }
@@ -94,5 +84,5 @@ class StudyCallback(Callback):
         reason = reports.end_reason(result, planned.config.training.n_batches, errored)
         why = result.get(reports.FAILURE, "")
         if errored:
-            why = str(trial.get_error()).strip().splitlines()[-1]
+            why = last_line(trial.get_error())
         _study().end(planned, reason, result.get(reports.METRICS, {}), why)

@@ -118,19 +118,20 @@ def origins(console: Console, trials: Sequence[Trial], found: Mapping[str, Origi
 def farewell(
     console: Console,
     plan: Plan,
-    state: str,
+    ending: str,
     failed: Mapping[str, str],
     arrived: bool,
     url: str,
 ) -> None:
-    """How the sweep ended, what failed, and how to go on."""
+    """How the sweep ended, what failed, and how to go on; ``ending``: why too early, if it did."""
     if failed:
         table = Table("failed trial", "why", box=None, pad_edge=False)
         for name, reason in failed.items():
             table.add_row(name, reason)
         console.print(table)
-    if state == "interrupted":
-        console.print(f"interrupted; continue with --resume {plan.name}", highlight=False)
+    if ending:
+        told = f"{ending}; continue with --resume {plan.name}"
+        console.print(told, highlight=False, soft_wrap=True, markup=False)
     if not arrived:
         console.print(
             f"the tracking server {plan.tracking_uri} has not taken everything; the rest waits on "

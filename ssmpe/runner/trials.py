@@ -1,27 +1,100 @@
 """Runs the trials of a plan: a sweep's, generation by generation, or a search's."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ray import tune
+from rich.console import Console
 
 from ssmpe.runner import engine, parents
 from ssmpe.runner.callbacks import SweepCallback
+from ssmpe.runner.outcomes import Outcome, outcomes
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.provision import Prepared
+from ssmpe.runner.share import Share
 from ssmpe.runner.suggestions import Suggestions
+from ssmpe.runner.trainable import TrialTrainable
 from ssmpe.sweep import Trial
 from ssmpe.tracking import schema
+from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
 
+MAX_LOSSES = 3
+"""runs of a trial that all lost its process, without it getting any further"""
 
-def run_trials(
-    plan: Plan, ended: Mapping[str, str], tracker: Tracker, data: Prepared
-) -> tuple[str, dict[str, str]]:
+
+@dataclass
+class Runs:
+    """Runs trials, and again those that deserve it.
+
+    Attributes:
+        folder: for Tune's own files.
+        trainable: what runs a trial.
+    """
+
+    plan: Plan
+    tracker: Tracker
+    data: Prepared
+    folder: Path
+    console: Console
+    trainable: type[tune.Trainable] = TrialTrainable
+    _losses: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """identity -> furthest batch, and runs lost there"""
+
+    def __call__(self, trials: Sequence[Trial]) -> list[Outcome]:
+        """Run trials to their ends; those that have none were interrupted.
+
+        A trial whose process was lost, with its node say, goes on from its last checkpoint. One
+        for which the memory was too small is run once more with a larger share.
+        """
+        share = self.share
+        done = self._run(trials, share)
+        while lost := [o for o in done.values() if self._goes_on(o)]:
+            if not all(o.ended for o in done.values()):
+                break
+            done |= self._run([o.trial for o in lost], share)
+        greedy = [o.trial for o in done.values() if o.out_of_memory]
+        larger = share.larger(*engine.memory(self.plan, share)) if greedy else None
+        if larger and all(o.ended for o in done.values()):
+            names = ", ".join(trial.name for trial in greedy)
+            text = f"out of memory: {names}: once more, with {larger}"
+            self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+            done |= self._run(greedy, larger)
+        return list(done.values())
+
+    @property
+    def share(self) -> Share:
+        """What a trial gets at first."""
+        return Share(self.plan.threads, self.plan.gpus_per_trial)
+
+    def search(self, suggestions: Suggestions) -> None:
+        """Run what is left of a search."""
+        engine.run(self.plan, (), self.data, self.folder, self.share, suggestions)
+
+    def _run(self, trials: Sequence[Trial], share: Share) -> dict[str, Outcome]:
+        grid = engine.run(
+            self.plan, trials, self.data, self.folder, share, trainable=self.trainable
+        )
+        return {o.trial.identity: o for o in outcomes(grid, trials)}
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        if not outcome.lost:
+            return False
+        furthest, losses = self._losses.get(outcome.trial.identity, (0, 0))
+        losses = 1 if outcome.batch > furthest else losses + 1
+        self._losses[outcome.trial.identity] = max(furthest, outcome.batch), losses
+        return losses < MAX_LOSSES
+
+
+def run_trials(runs: Runs, ended: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Run what has not ended, parents before what continues them: the state, and what failed."""
-    waiting = [trial for trial in plan.trials if trial.identity not in ended]
-    completed = {key for key, reason in ended.items() if reason == schema.EndReason.COMPLETED}
+    waiting = [trial for trial in runs.plan.trials if trial.identity not in ended]
+    completed = {key for key, reason in ended.items() if reason == EndReason.COMPLETED}
     failed: dict[str, str] = {}
     while waiting:
         trials, waiting = parents.first_generation(waiting)
-        orphans = parents.orphans(plan, trials, completed)
+        orphans = parents.orphans(runs.plan, trials, completed)
         for trial in trials:
             if trial.identity in orphans:
                 failed[trial.name] = orphans[trial.identity]
@@ -29,23 +102,21 @@ def run_trials(
         trials = [trial for trial in trials if trial.identity not in orphans]
         if not trials:
             continue
-        grid = engine.run(plan, trials, data)
-        failed |= engine.failures(grid, trials)
-        completed |= engine.completed(grid, trials)
-        unfinished = engine.unfinished(grid, trials)
-        _mark_interrupted(unfinished, tracker)
+        found = runs(trials)
+        failed |= {o.trial.name: o.why for o in found if o.reason is EndReason.FAILED}
+        completed |= {o.trial.identity for o in found if o.reason is EndReason.COMPLETED}
+        unfinished = [o.trial for o in found if not o.ended]
+        _mark_interrupted(unfinished, runs.tracker)
         if unfinished:
             return "interrupted", failed
     return "failed" if failed else "finished", failed
 
 
-def run_search(
-    plan: Plan, suggestions: Suggestions, tracker: Tracker, data: Prepared
-) -> tuple[str, dict[str, str]]:
-    """Run what is left of a search: its state, and why trials failed, in earlier attempts too."""
+def run_search(runs: Runs, suggestions: Suggestions) -> tuple[str, dict[str, str]]:
+    """Run what is left of a search: its state, and why trials failed, before a resume too."""
     if suggestions.n_left:
-        engine.run(plan, (), data, suggestions)
-    _mark_interrupted(suggestions.running, tracker)
+        runs.search(suggestions)
+    _mark_interrupted(suggestions.running, runs.tracker)
     failed = suggestions.failed
     interrupted = suggestions.running or (suggestions.n_left and not suggestions.exhausted)
     return "interrupted" if interrupted else "failed" if failed else "finished", failed
@@ -54,5 +125,5 @@ def run_search(
 def _mark_interrupted(trials: Sequence[Trial], tracker: Tracker) -> None:
     for trial in trials:
         if trial.identity in SweepCallback.started:
-            tags = {schema.END_REASON: str(schema.EndReason.INTERRUPTED)}
+            tags = {schema.END_REASON: str(EndReason.INTERRUPTED)}
             tracker.end_trial(trial.identity, "KILLED", tags)

@@ -24,6 +24,7 @@ class Worker:
         world: size of the embedded world, if the data root is one; every node can render it.
         ready: key of a use of a set -> keys of its store and annotations in the cache.
         digests: key of a use of a set -> digest of its tracks.
+        storage, sweep: where checkpoints go.
         threads: CPU threads; the same for every trial of a sweep.
         use_gpu: run on the GPU that Ray assigned.
         diagnostics: batches from one measurement to the next; None: nothing is measured.
@@ -37,6 +38,8 @@ class Worker:
     world: str | None
     ready: dict[str, tuple[str, str | None]]
     digests: dict[str, str]
+    storage: str
+    sweep: str
     threads: int
     use_gpu: bool
     diagnostics: int | None

@@ -1,0 +1,85 @@
+"""Whatever dies in the midst of a sweep, its result is the same (real Ray, real processes)."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests import sweeping
+from tests.processes import titled, tree
+
+ROWS = ("--rows", "Ref.,+NS-1")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(world, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    code, output = sweeping.run(folder, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    assert code == 0, output
+    return sweeping.content(folder)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_trials_whose_processes_die_go_on(undisturbed, tmp_path, how):
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    sweeping.read_until(process, "6/24")
+    (sweep,) = (tmp_path / "results" / "checkpoints").iterdir()
+    victims = titled(tree(process.pid), "ray::TrialTrainable")
+    assert len(victims) == 2
+    for pid in victims:
+        os.kill(pid, how)
+    rest, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, rest
+    assert sweeping.content(tmp_path) == undisturbed
+    if how is signal.SIGTERM:  # they have used their last moments
+        assert list(sweep.glob("*/*-between"))
+
+
+def test_a_trial_may_die_more_often_than_it_is_restarted_if_it_gets_on(undisturbed, tmp_path):
+    process = sweeping.start(tmp_path, "sample_count.py", "--rows", "Ref.", *sweeping.BRIEF)
+    for batch in (3, 6, 9, 12, 15, 18):
+        sweeping.read_until(process, f" {batch}/24")
+        for pid in titled(tree(process.pid), "ray::TrialTrainable"):
+            os.kill(pid, signal.SIGKILL)
+    rest, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, rest
+    (own,) = sweeping.content(tmp_path).values()
+    assert own["curves"] in [trial["curves"] for trial in undisturbed.values()]
+
+
+def test_a_driver_asked_to_end_does_so_in_order_and_the_sweep_resumes(undisturbed, tmp_path):
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    output = sweeping.read_until(process, "6/24")
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, rest
+    name = sweeping.sweep_name(output)
+    assert f"interrupted; continue with --resume {name}" in rest
+    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    assert code == 0, resumed
+    assert sweeping.content(tmp_path) == undisturbed
+
+
+def test_a_second_driver_of_a_sweep_is_refused_while_the_first_lives(tmp_path):
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    name = sweeping.sweep_name(sweeping.read_until(process, "3/24"))
+    code, output = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    assert code == 2, output
+    assert "still running in another process" in output
+    assert "Traceback" not in output
+    rest, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, rest
+
+
+def test_a_sweep_out_of_budget_ends_in_order_and_resumes(undisturbed, tmp_path):
+    started = time.monotonic()
+    limit = ("--max-hours", "0.002")
+    code, output = sweeping.run(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF, *limit)
+    assert code == 124, output
+    assert time.monotonic() - started > 7.2
+    name = sweeping.sweep_name(output)
+    assert f"0.002 hours (--max-hours) are spent; continue with --resume {name}" in output
+    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name, "--max-hours", "1")
+    assert code == 0, resumed
+    assert sweeping.content(tmp_path) == undisturbed
