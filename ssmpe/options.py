@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ssmpe.errors import UserError
+from ssmpe.places import is_uri
 from ssmpe.presets import PRESETS
 from ssmpe.tracking.credentials import refuse_credentials
 
@@ -29,7 +30,7 @@ class Options:
     """What the user asked for; everything but preset, seeds, rows and overrides is logistics.
 
     Attributes:
-        data_root: None: the embedded world.
+        data_root: folder, or URI of one; None: the embedded world.
         world: size of the embedded world; None: the one that goes with the preset.
         folders: name -> folder of the user's own audio.
         max_hours: set -> hours of it that are used.
@@ -48,7 +49,7 @@ class Options:
 
     preset: str
     seeds: tuple[int, ...]
-    data_root: Path | None
+    data_root: Path | str | None
     world: str | None
     folders: dict[str, Path]
     max_hours: dict[str, float]
@@ -148,9 +149,10 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
     )
     add(
         "--data-root",
-        type=Path,
-        metavar="DIR",
-        help="folder that holds the datasets (default: the embedded world, rendered once)",
+        type=_path_or_uri,
+        metavar="DIR|URI",
+        help="folder that holds the datasets; of s3://… or gs://… what is used is copied to the "
+        "cache (default: the embedded world, rendered once)",
     )
     add(
         "--world",
@@ -256,6 +258,10 @@ def folders_of(texts: Sequence[str]) -> dict[str, Path]:
             raise UserError(f"--folder {text!r}: {name!r} is given twice")
         folders[name.strip()] = Path(folder).expanduser().absolute()
     return folders
+
+
+def _path_or_uri(text: str) -> Path | str:
+    return text if is_uri(text) else Path(text)
 
 
 def _hours(texts: Sequence[str]) -> tuple[float | None, list[tuple[str, float]]]:

@@ -216,6 +216,11 @@ def load_sets(
     )
 
 
+def is_ready(use: Use, where: Locations, cache: Path, ready: Mapping[str, Ready]) -> bool:
+    """Whether the cache holds what it was found to hold of a use; no file of the set is read."""
+    return use.key in ready and _found(use, where, cache, ready[use.key]) is not None
+
+
 def _found(use: Use, where: Locations, cache: Path, ready: Ready) -> LoadedSet | None:
     folder = open_dataset(use.dataset, where, dict(use.options)).folder
     store = AudioStore.find(ready.store, folder, cache)

@@ -30,12 +30,12 @@ class Cluster:
         nodes: their processes, the head first; each leads a process group with all that is its.
     """
 
-    def __init__(self, n_cpus: int = 1) -> None:
+    def __init__(self, n_cpus: int = 1, environment: Mapping[str, str] | None = None) -> None:
         self.nodes: list[subprocess.Popen[str]] = []
         # the path of a socket must not be longer than 107 bytes
         self._folder = tempfile.mkdtemp(prefix="raylets-", dir="/tmp")
         self.address = ""
-        self.address = self.add(n_cpus)
+        self.address = self.add(n_cpus, environment=environment)
 
     def __enter__(self) -> "Cluster":
         return self

@@ -15,7 +15,9 @@ from ssmpe.errors import UserError
 from ssmpe.runner import engine, nodes, release
 from ssmpe.runner.nodes import Node
 from ssmpe.runner.plan import Plan
+from ssmpe.tracking import schema
 from tests import raylets, sweeping
+from tests.object_storage import bucket, s3, upload  # noqa: F401
 from tests.servers import TrackingServer
 
 SERVER = "http://127.0.0.1:5000"
@@ -134,21 +136,30 @@ FEW = (
 
 
 def sweep(folder: Path, *options: str) -> dict:
-    """What a sweep in a new folder has stored of its trials."""
+    """What a sweep in a new folder has stored of its trials, except for where their data lay."""
     folder.mkdir(exist_ok=True)
     code, output = sweeping.run(folder, "sample_count.py", *FEW, *options)
     assert code == 0, output
-    return sweeping.content(folder)
+    stored = sweeping.content(folder)
+    for trial in stored.values():
+        del trial["tags"][schema.DATA]
+    return stored
 
 
-def test_a_sweep_gives_the_same_numbers_on_two_raylets_one_with_a_cache_of_its_own(world, tmp_path):
-    data = ("--data-root", str(world))
-    alone = sweep(tmp_path / "alone", *data)
-    with raylets.Cluster() as cluster:
-        cluster.add(environment={"SSMPE_CACHE": str(tmp_path / "cache")})
-        joined = sweep(tmp_path / "joined", *data, "--address", cluster.address)
+def test_a_sweep_gives_the_same_numbers_on_two_raylets_that_share_a_bucket(world, s3, tmp_path):  # noqa: F811
+    data, results = bucket("music"), bucket("results")
+    for name in ("URMP", "E-GMD", "NSynth"):
+        upload(world / name, f"{data}/{name}")
+    alone = sweep(tmp_path / "alone", "--data-root", str(world))
+    caches = [tmp_path / "first", tmp_path / "second"]
+    with raylets.Cluster(environment={"SSMPE_CACHE": str(caches[0])}) as cluster:
+        cluster.add(environment={"SSMPE_CACHE": str(caches[1])})
+        options = ("--data-root", data, "--storage", f"{results}/ssmpe")
+        joined = sweep(tmp_path / "joined", *options, "--address", cluster.address)
     assert joined == alone
-    assert list((tmp_path / "cache" / "audio").glob("URMP-*")), "a trial ran on either node"
+    for cache in caches:  # a trial ran on either node, on a copy of its own
+        assert list((cache / "audio").glob("URMP-*"))
+        assert not list((cache / "copies").glob("*/MusicNet")), "what no trial uses"
 
 
 @pytest.mark.long

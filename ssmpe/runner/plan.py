@@ -8,7 +8,6 @@ from types import UnionType
 from typing import Any, get_origin, get_type_hints
 
 from ssmpe.config import TrialConfig
-from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.sweep import Trial
 
@@ -42,7 +41,7 @@ class Plan:
         name: of this sweep, unique among the results.
         script, question, preset: what it is a run of.
         data: the data in words.
-        data_root: folder of the datasets.
+        data_root: folder of the datasets, or URI of one.
         folders: the user's own, by name.
         storage: where checkpoints go.
         tracking_uri: the MLflow store.
@@ -93,13 +92,6 @@ class Plan:
         partial = folder / "plan.json.partial"
         partial.write_text(json.dumps(values, indent=1))
         partial.replace(folder / "plan.json")
-
-    @property
-    def locations(self) -> Locations:
-        """Where the data lies."""
-        return Locations(
-            Path(self.data_root), {name: Path(folder) for name, folder in self.folders.items()}
-        )
 
     @property
     def world(self) -> str | None:

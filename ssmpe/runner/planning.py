@@ -120,7 +120,7 @@ def make_plan(
         question=sweep.question,
         preset=options.preset,
         data=describe_data(options),
-        data_root=str(where.root),
+        data_root=_absolute(options.data_root or where.root),
         folders={name: str(folder) for name, folder in where.folders.items()},
         storage=storage_of(options.storage, results),
         tracking_uri=tracking_uri,
@@ -140,13 +140,12 @@ def describe_data(options: Options) -> str:
     if options.data_root is None:
         data = f"embedded world ({world_size(options)})"
     else:
-        data = f"folder {options.data_root.absolute()}"
+        data = f"folder {_absolute(options.data_root)}"
     return "".join([data, *(f", {name} = {folder}" for name, folder in options.folders.items())])
 
 
-def locations(options: Options, root: Path) -> Locations:
-    """Where the data lies: below ``root``, and in folders of the user's own."""
-    return Locations(root.absolute(), options.folders)
+def _absolute(data_root: Path | str) -> str:
+    return data_root if isinstance(data_root, str) else str(data_root.absolute())
 
 
 def storage_of(given: str | None, results: Path) -> str:

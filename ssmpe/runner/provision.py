@@ -11,7 +11,9 @@ from ssmpe.console import TaskBar, print_reports
 from ssmpe.data.annotations import annotations_key, load_annotations, save_annotations
 from ssmpe.data.check import SetReport, State, check_tracks, duplicates, missing
 from ssmpe.data.registry import Locations
+from ssmpe.data.remote import mirror
 from ssmpe.errors import UserError
+from ssmpe.places import is_uri
 from ssmpe.sets import LoadedSet, Ready, Use, load_sets, load_use, uses_of
 from ssmpe.sweep import Trial
 from ssmpe.world.build import build_world, world_key
@@ -43,6 +45,32 @@ def embedded_root(cache: Path, size: str, console: Console) -> Path:
             root, size, lambda done, n, _: bar.show("rendering the embedded world", done, n)
         )
     return root
+
+
+def located(
+    root: str, folders: Mapping[str, str], trials: Sequence[Trial], cache: Path, console: Console
+) -> Locations:
+    """Where the data lies on this machine; of a data root elsewhere, what trials use is copied.
+
+    Args:
+        root: path or URI of the folder of the datasets.
+        folders: name -> folder of the user's own audio.
+
+    Raises:
+        UserError: the data root cannot be read, or its copy has no room.
+    """
+    own = {name: Path(folder) for name, folder in folders.items()}
+    if not is_uri(root):
+        return Locations(Path(root).absolute(), own)
+    names = {name.split("/")[0] for trial in trials for name in trial.config.data.names}
+    with TaskBar(console) as bar:
+        copied = mirror(
+            root,
+            sorted(names - own.keys()),
+            cache,
+            lambda name, done, n: bar.show(f"copying {name}", done, n),
+        )
+    return Locations(copied, own)
 
 
 def open_all_sets(

@@ -18,7 +18,6 @@ from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import (
     base_of,
     describe_data,
-    locations,
     make_plan,
     plan_trials,
     search_plan,
@@ -27,7 +26,7 @@ from ssmpe.runner.planning import (
     world_size,
 )
 from ssmpe.runner.presentation import Presentation
-from ssmpe.runner.provision import embedded_root, open_all_sets
+from ssmpe.runner.provision import embedded_root, located, open_all_sets
 from ssmpe.runner.suggestions import Suggestions
 from ssmpe.search import Search
 from ssmpe.sweep import Sweep
@@ -68,12 +67,13 @@ def run_sweep(
     if plan:
         if plan.world:
             plan = with_data_root(plan, embedded_root(cache, plan.world, console))
-        trials, where = trials_of(sweep, plan), plan.locations
+        trials, root, folders = trials_of(sweep, plan), plan.data_root, plan.folders
         own = plan.world is None or bool(plan.folders)
     else:
-        root = options.data_root or embedded_root(cache, world_size(options), console)
-        where = locations(options, root)
+        folders = {name: str(folder) for name, folder in options.folders.items()}
+        root = str(options.data_root or embedded_root(cache, world_size(options), console))
         own = options.data_root is not None or bool(options.folders)
+    where = located(root, folders, trials, cache, console)
     data = open_all_sets(trials, where, cache, console, show=own)
     with engine.cluster(options.address):
         if plan is None:

@@ -1,15 +1,18 @@
 """What a trial is run with, on whichever node it is."""
 
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssmpe.config import TrialConfig
 from ssmpe.data.cache import node_cache
 from ssmpe.data.registry import Locations
+from ssmpe.data.remote import mirror, mirror_root
 from ssmpe.errors import UserError
+from ssmpe.places import is_uri
 from ssmpe.runner.release import release, require_same
-from ssmpe.sets import Ready, Sets, load_sets, use_of
+from ssmpe.sets import Ready, Sets, is_ready, load_sets, use_of, uses_of
 from ssmpe.world.build import build_world, world_key
 
 
@@ -20,7 +23,7 @@ class Worker:
     Attributes:
         home: name of the driver's host.
         release: what the driver's results depend on, as ``release`` tells it.
-        data_root, folders, cache: where the data lies for the driver.
+        data_root, folders, cache: where the data lies for the driver; a URI is copied from.
         world: size of the embedded world, if the data root is one; every node can render it.
         ready: key of a use of a set -> keys of its store and annotations in the cache.
         digests: key of a use of a set -> digest of its tracks.
@@ -58,7 +61,8 @@ class Worker:
             cache = node_cache(Path(self.cache))
             ready = {key: Ready(*keys) for key, keys in self.ready.items()}
             rate = config.geometry.sample_rate
-            sets = load_sets(config.data, rate, self._locations(cache), cache, ready)
+            where = self._locations(config, cache, ready)
+            sets = load_sets(config.data, rate, where, cache, ready)
             self._require_equal(config, sets)
         except UserError as error:
             raise error if host == self.home else UserError(f"node {host}: {error}") from None
@@ -68,7 +72,14 @@ class Worker:
     def device(self) -> str:
         return "cuda" if self.use_gpu else "cpu"
 
-    def _locations(self, cache: Path) -> Locations:
+    def _locations(self, config: TrialConfig, cache: Path, ready: Mapping[str, Ready]) -> Locations:
+        folders = {name: Path(folder) for name, folder in self.folders.items()}
+        if is_uri(self.data_root):
+            where = Locations(mirror_root(self.data_root, cache), folders)
+            uses = uses_of(config.data, config.geometry.sample_rate)
+            lacking = {u.dataset for u in uses if not is_ready(u, where, cache, ready)}
+            mirror(self.data_root, sorted(lacking - folders.keys()), cache)
+            return where
         root = Path(self.data_root)
         if self.world:
             key = world_key(self.world)
@@ -78,7 +89,7 @@ class Worker:
                     "the same versions of all packages there"
                 )
             root = build_world(cache / "world" / key, self.world)
-        return Locations(root, {name: Path(folder) for name, folder in self.folders.items()})
+        return Locations(root, folders)
 
     def _require_equal(self, config: TrialConfig, sets: Sets) -> None:
         """Sets made of other files than the driver's must have the same tracks."""
@@ -87,8 +98,10 @@ class Worker:
             key = use_of(loaded.name, config.data, rate, annotated=annotated).key
             if key not in self.ready or loaded.ready.store == self.ready[key][0]:
                 continue
-            if loaded.store.digest != self.digests[key]:
+            # copies keep what keys are made of: with another key, the files have changed
+            if is_uri(self.data_root) or loaded.store.digest != self.digests[key]:
                 raise UserError(
-                    f"{loaded.name} has other tracks than where the sweep was started "
-                    f"({len(loaded.store)} in {loaded.store.folder}); give all nodes the same data"
+                    f"{loaded.name} is not what it was where the sweep was started "
+                    f"({len(loaded.store)} tracks in {loaded.store.folder}); give all nodes the "
+                    "same data, and do not change it while a sweep runs"
                 )
