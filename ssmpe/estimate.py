@@ -38,13 +38,18 @@ def n_weights(g: GeometryConfig, m: ModelConfig) -> int:
     return sum(p.numel() for p in Autoencoder(g, m).parameters())
 
 
-def trial_seconds(config: TrialConfig, device: str) -> float:
-    """Time of a whole trial on one core, or on one GPU."""
+def batch_macs(config: TrialConfig) -> float:
+    """Multiply-accumulates of the forward passes of a batch: views × excerpts × a frame's."""
     views = 1.0 + sum(REGISTRY[name].make_view is not None for name in config.objectives.weights)
     if config.objectives.teacher_decay is not None:
         views += FORWARD_SHARE
     frames = config.data.batch_excerpts * config.geometry.excerpt_frames
-    macs = macs_per_frame(config.geometry, config.model) * frames * views
+    return macs_per_frame(config.geometry, config.model) * frames * views
+
+
+def trial_seconds(config: TrialConfig, device: str) -> float:
+    """Time of a whole trial on one core, or on one GPU."""
+    macs = batch_macs(config)
     training = config.training.n_batches * macs / TRAINED_MACS_PER_SECOND[device]
     return training * (1 + EVALUATION_SHARE)
 

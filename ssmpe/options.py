@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ssmpe.errors import UserError
 from ssmpe.places import is_uri
@@ -38,7 +38,7 @@ class Options:
         tracking_uri: None: a SQLite store below ``results``.
         storage: folder or URI for checkpoints; None: below ``results``.
         concurrent: trials at a time; None: as many as the resources allow.
-        gpus_per_trial: None: one if there is any.
+        gpus_per_trial: None: one if there is any; "auto": as much of one as is measured.
         resume: name of a sweep to continue, or None.
         diagnostics: batches from one measurement to the next; None: nothing is measured.
         command: what was typed, for a shell.
@@ -57,7 +57,7 @@ class Options:
     tracking_uri: str | None
     storage: str | None
     concurrent: int | None
-    gpus_per_trial: float | None
+    gpus_per_trial: float | Literal["auto"] | None
     rows: tuple[str, ...]
     overrides: dict[str, Any]
     dry_run: bool
@@ -195,9 +195,9 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
     )
     add(
         "--gpus-per-trial",
-        type=float,
         metavar="SHARE",
-        help="GPUs of a trial, as 0.25 to share one between four (default: 1 if there is one)",
+        help="GPUs of a trial, as 0.25 to share one between four, or auto, as many as its measured "
+        "memory allows (default: 1 if there is one)",
     )
     add("--no-early-stop", action="store_true", help="run collapsed trials to their end, too")
     add(
@@ -309,9 +309,15 @@ def _at_least_one(option: str, value: int | None) -> int | None:
     return value
 
 
-def _gpu_share(value: float | None) -> float | None:
-    if value is None:
+def _gpu_share(text: str | None) -> float | Literal["auto"] | None:
+    if text is None:
         return None
+    if text == "auto":
+        return "auto"
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 <= value < math.inf or (value > 1 and value != int(value)):
-        raise UserError(f"--gpus-per-trial {value:g}: expected a share from 0 to 1, or a count")
+        raise UserError(f"--gpus-per-trial {text}: expected a share from 0 to 1, a count, or auto")
     return value

@@ -154,7 +154,13 @@ def test_a_sweep_gives_the_same_numbers_on_two_raylets_that_share_a_bucket(world
     caches = [tmp_path / "first", tmp_path / "second"]
     with raylets.Cluster(environment={"SSMPE_CACHE": str(caches[0])}) as cluster:
         cluster.add(environment={"SSMPE_CACHE": str(caches[1])})
-        options = ("--data-root", data, "--storage", f"{results}/ssmpe")
+        options = (
+            "--data-root",
+            data,
+            "--storage",
+            f"{results}/ssmpe",
+            *("--gpus-per-trial", "auto"),
+        )
         joined = sweep(tmp_path / "joined", *options, "--address", cluster.address)
     assert joined == alone
     for cache in caches:  # a trial ran on either node, on a copy of its own

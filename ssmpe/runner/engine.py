@@ -125,7 +125,7 @@ def run(
         OutOfSpaceError: a disk filled up.
     """
     _require_resources(share)
-    space = {"worker": asdict(_worker(plan, data)), "share": share.request}
+    space = {"worker": asdict(worker_of(plan, data, share.gpus)), "share": share.request}
     try:
         return _tuner(plan, trials, space, folder, trainable, suggestions).fit()
     except Exception as error:
@@ -178,7 +178,8 @@ def _tuner(
     )
 
 
-def _worker(plan: Plan, data: Prepared) -> Worker:
+def worker_of(plan: Plan, data: Prepared, gpus: float) -> Worker:
+    """What trials of a plan are run with, each on so many GPUs, or on a share of one."""
     return Worker(
         home=socket.gethostname(),
         release=release(),
@@ -191,7 +192,7 @@ def _worker(plan: Plan, data: Prepared) -> Worker:
         storage=plan.storage,
         sweep=plan.name,
         threads=plan.threads,
-        use_gpu=plan.gpus_per_trial > 0,
+        gpus=gpus,
         diagnostics=plan.diagnostics,
     )
 

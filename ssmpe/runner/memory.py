@@ -1,10 +1,29 @@
-"""Settings of the C library's allocator."""
+"""Settings of allocators: the C library's, and that of a GPU's memory."""
 
 import ctypes
 import sys
 
+import torch
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _KEEP_BYTES = 2**30
+
+CONTEXT_BYTES = 768 * 2**20
+"""of a process on a GPU, besides tensors: the driver's context, kernels, workspaces of libraries"""
+
+
+def keep_to_share(share: float) -> None:
+    """Have a process that shares a GPU run out of memory by itself, and not its neighbours."""
+    card = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(tensor_share(share, card))
+
+
+def tensor_share(share: float, card: int) -> float:
+    """Part of a card of so many bytes that tensors may take of a share: the context needs some.
+
+    Of a share that is hardly more than a context, half.
+    """
+    return 1.0 if share >= 1 else max(share - CONTEXT_BYTES / card, share / 2)
 
 
 def keep_freed_memory() -> None:

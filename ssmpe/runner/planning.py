@@ -108,7 +108,7 @@ def make_plan(
 ) -> Plan:
     found = nodes.alive()
     gpus = options.gpus_per_trial
-    if gpus is None:
+    if gpus is None or gpus == "auto":
         gpus = 1.0 if any(node.n_gpus for node in found) else 0.0
     search = search_plan(sweep, options) if isinstance(sweep, Search) else None
     n_trials = search.n_trials if search else len(trials)

@@ -10,7 +10,7 @@ from rich.console import Console
 from ssmpe.data.cache import cache_dir
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.options import RESULTS, Options
-from ssmpe.runner import engine, nodes, parents, show
+from ssmpe.runner import cards, engine, nodes, parents, show
 from ssmpe.runner.budget import Budget, spending
 from ssmpe.runner.checkpoints import check_storage
 from ssmpe.runner.drive import Report, drive
@@ -79,6 +79,12 @@ def run_sweep(
         if plan is None:
             plan = make_plan(sweep, options, trials, where, tracking_uri, results)
             nodes.require_fit(plan, options.address)
+            if options.gpus_per_trial == "auto":
+                share = cards.propose(
+                    trials, engine.worker_of(plan, data, plan.gpus_per_trial), console
+                )
+                options = replace(options, gpus_per_trial=share)
+                plan = make_plan(sweep, options, trials, where, tracking_uri, results)
             found = parents.origins(trials, plan.tracking_uri, plan.data)
             plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
             show.origins(console, trials, found)

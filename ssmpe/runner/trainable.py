@@ -16,7 +16,7 @@ from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.runner import reports
 from ssmpe.runner.checkpoints import Checkpoints, Stage
-from ssmpe.runner.memory import keep_freed_memory, return_freed_memory
+from ssmpe.runner.memory import keep_freed_memory, keep_to_share, return_freed_memory
 from ssmpe.runner.outcomes import last_line
 from ssmpe.runner.patience import PATIENCE
 from ssmpe.runner.pictures import save_pictures
@@ -133,6 +133,7 @@ def _clean_up(worker: Worker) -> None:
     return_freed_memory()
     if worker.use_gpu:
         torch.cuda.empty_cache()
+        keep_to_share(worker.gpus)
 
 
 def _begin(config: TrialConfig, worker: Worker, checkpoints: Checkpoints) -> Trainer:

@@ -29,7 +29,7 @@ class Worker:
         digests: key of a use of a set -> digest of its tracks.
         storage, sweep: where checkpoints go.
         threads: CPU threads; the same for every trial of a sweep.
-        use_gpu: run on the GPU that Ray assigned.
+        gpus: that Ray assigned, or a share of one; 0: none.
         diagnostics: batches from one measurement to the next; None: nothing is measured.
     """
 
@@ -44,7 +44,7 @@ class Worker:
     storage: str
     sweep: str
     threads: int
-    use_gpu: bool
+    gpus: float
     diagnostics: int | None
 
     def sets(self, config: TrialConfig) -> Sets:
@@ -67,6 +67,10 @@ class Worker:
         except UserError as error:
             raise error if host == self.home else UserError(f"node {host}: {error}") from None
         return sets
+
+    @property
+    def use_gpu(self) -> bool:
+        return self.gpus > 0
 
     @property
     def device(self) -> str:
