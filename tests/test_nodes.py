@@ -130,6 +130,9 @@ def test_another_version_is_named():
 FEW = (
     *("--rows", "Ref.,+NS-1"),
     *sweeping.BRIEF,
+    # small sets, as they are copied and decoded several times
+    *("--set", "data.labelled=Su/all"),
+    *("--set", "data.validation=GuitarSet/00"),
     *("--set", "training.n_batches=4"),
     *("--set", "training.validate_every=2"),
 )
@@ -148,23 +151,18 @@ def sweep(folder: Path, *options: str) -> dict:
 
 def test_a_sweep_gives_the_same_numbers_on_two_raylets_that_share_a_bucket(world, s3, tmp_path):  # noqa: F811
     data, results = bucket("music"), bucket("results")
-    for name in ("URMP", "E-GMD", "NSynth"):
+    for name in ("Su", "GuitarSet", "E-GMD", "NSynth"):
         upload(world / name, f"{data}/{name}")
     alone = sweep(tmp_path / "alone", "--data-root", str(world))
     caches = [tmp_path / "first", tmp_path / "second"]
     with raylets.Cluster(environment={"SSMPE_CACHE": str(caches[0])}) as cluster:
         cluster.add(environment={"SSMPE_CACHE": str(caches[1])})
-        options = (
-            "--data-root",
-            data,
-            "--storage",
-            f"{results}/ssmpe",
-            *("--gpus-per-trial", "auto"),
-        )
-        joined = sweep(tmp_path / "joined", *options, "--address", cluster.address)
+        options = ("--data-root", data, "--storage", f"{results}/ssmpe")
+        given = ("--address", cluster.address, "--gpus-per-trial", "auto")
+        joined = sweep(tmp_path / "joined", *options, *given)
     assert joined == alone
     for cache in caches:  # a trial ran on either node, on a copy of its own
-        assert list((cache / "audio").glob("URMP-*"))
+        assert list((cache / "audio").glob("Su-*"))
         assert not list((cache / "copies").glob("*/MusicNet")), "what no trial uses"
 
 
