@@ -29,23 +29,25 @@ def test_trials_whose_processes_die_go_on(undisturbed, tmp_path, how):
     assert len(victims) == 2
     for pid in victims:
         os.kill(pid, how)
+    deadline = time.monotonic() + 20
+    while not (between := list(sweep.glob("*/*-between/whole"))) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    # asked to end, they use their last moments; newer checkpoints outdate these
+    assert bool(between) == (how is signal.SIGTERM)
     rest, _ = process.communicate(timeout=600)
     assert process.returncode == 0, rest
     assert sweeping.content(tmp_path) == undisturbed
-    if how is signal.SIGTERM:  # they have used their last moments
-        assert list(sweep.glob("*/*-between"))
 
 
 def test_a_trial_may_die_more_often_than_it_is_restarted_if_it_gets_on(undisturbed, tmp_path):
-    process = sweeping.start(tmp_path, "sample_count.py", "--rows", "Ref.", *sweeping.BRIEF)
-    for batch in (3, 6, 9, 12, 15, 18):
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    for batch in (3, 6, 9, 12, 15):
         sweeping.read_until(process, f" {batch}/24")
         for pid in titled(tree(process.pid), "ray::TrialTrainable"):
             os.kill(pid, signal.SIGKILL)
     rest, _ = process.communicate(timeout=600)
     assert process.returncode == 0, rest
-    (own,) = sweeping.content(tmp_path).values()
-    assert own["curves"] in [trial["curves"] for trial in undisturbed.values()]
+    assert sweeping.content(tmp_path) == undisturbed
 
 
 def test_a_driver_asked_to_end_does_so_in_order_and_the_sweep_resumes(undisturbed, tmp_path):

@@ -78,8 +78,9 @@ def cluster(address: str | None) -> Iterator[None]:
                     **shared,
                 )
         else:
+            _require_answer(address)
             ray.init(address=address, **shared)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         if address is None:
             raise
         reason = str(error).splitlines()[0]
@@ -91,6 +92,14 @@ def cluster(address: str | None) -> Iterator[None]:
     finally:
         signal.signal(signal.SIGTERM, before)
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """ConnectionError where nothing listens: Ray itself would ask for minutes."""
+    host, _, port = address.rpartition(":")
+    if host and port.isdigit():
+        with contextlib.closing(socket.create_connection((host.strip("[]"), int(port)), 5.0)):
+            pass
 
 
 def memory(plan: Plan, share: Share) -> tuple[int, int]:
