@@ -22,14 +22,15 @@ def hyperparameters(facts: Facts) -> tuple[str, str] | None:
         return f"F1 {f1:.2f} and a blank rate of {blank:.2f}"
 
     best = max(results, key=balance)
-    first = min(results, key=lambda t: int(t.row.removeprefix("#")))
+    first = min(facts.sweep.trials, key=lambda t: int(t.row.removeprefix("#")))
     pruned = sum(t.end_reason is EndReason.PRUNED for t in facts.sweep.trials)
     text = (
         f"Of {counted(len(facts.sweep.trials), 'trial')}, {pruned} of them pruned, {best.row} "
         f"weighs F1 on {where} against the blank rate on {kind} best, with {scored(best)}"
     )
     if first is not best:
-        text += f"; {first.row}, which the search began with, has {scored(first)}"
+        end = f"has {scored(first)}" if first in results else f"ended as {first.end_reason}"
+        text += f"; {first.row}, which the search began with, {end}"
     alive = [t for t in results if t.final(kind, "blank_rate") < 0.5]
     return sentence(text), sentence(
         f"Its settings are {listed(_settings(best))}; {counted(len(alive), 'result')} of "

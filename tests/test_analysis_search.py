@@ -1,6 +1,7 @@
 """Figures of a search, from an invented one in a real store."""
 
 import csv
+import inspect
 import json
 
 import numpy as np
@@ -13,8 +14,17 @@ from optuna.distributions import (
     distribution_to_json,
 )
 
-from analysis import answers, hyperparameters, results
+from analysis import (
+    answers,
+    degeneration,
+    hyperparameters,
+    precision_recall,
+    results,
+    sections,
+)
+from analysis.sample_count import SampleCount
 from analysis.search import Search
+from analysis.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from tests.analysis_store import sample_count_trials, write_sweep
@@ -62,6 +72,7 @@ def _write_trial(client, experiment, parent, number, rng) -> None:
     values = (0.7 - 0.15 * weight + rng.normal(0, 0.02), 0.7 - 0.5 * stop + rng.normal(0, 0.03))
     params = {"training.n_batches": "400", "training.seed": "0", "data.labelled": "URMP/train"}
     params |= {"data.labelled_excerpts": "4", "data.validation": "URMP/validation"}
+    params |= {"objectives.weights.energy": str(suggested["energy"])}
     params |= {f"{schema.SUGGESTED}{name}": str(value) for name, value in suggested.items()}
     tags = {
         schema.KIND: schema.KIND_TRIAL,
@@ -126,6 +137,16 @@ def test_the_answer_names_the_best_balance(uri):
     assert "#0, which the search began with" in first or best == "#0"
     suggested = next(t for t in counted if t.row == best).params
     assert f"weight {float(suggested['search.weight']):.2g}" in second
+
+
+def test_all_that_applies_is_drawn_though_trials_were_pruned(uri, tmp_path):
+    drawn, _ = sections.draw(uri, read_sweep(uri, "search"), tmp_path, False)
+    questions = {figure.question for figure in drawn}
+    assert inspect.getdoc(precision_recall).partition("\n")[0] in questions
+    # a search varies everything at once: no two trials differ in added excerpts alone
+    assert inspect.getdoc(degeneration).partition("\n")[0] not in questions
+    with pytest.raises(UserError, match="no two finished rows differ in added excerpts alone"):
+        SampleCount.of(read_sweep(uri, "search"))
 
 
 def test_a_sweep_that_is_no_search_is_refused(uri, tmp_path):
