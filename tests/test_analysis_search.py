@@ -139,12 +139,16 @@ def test_the_answer_names_the_best_balance(uri):
     assert f"weight {float(suggested['search.weight']):.2g}" in second
 
 
+def question(module) -> str:
+    return (inspect.getdoc(module) or "").partition("\n")[0]
+
+
 def test_all_that_applies_is_drawn_though_trials_were_pruned(uri, tmp_path):
     drawn, _ = sections.draw(uri, read_sweep(uri, "search"), tmp_path, False)
     questions = {figure.question for figure in drawn}
-    assert inspect.getdoc(precision_recall).partition("\n")[0] in questions
+    assert question(precision_recall) in questions
     # a search varies everything at once: no two trials differ in added excerpts alone
-    assert inspect.getdoc(degeneration).partition("\n")[0] not in questions
+    assert question(degeneration) not in questions
     with pytest.raises(UserError, match="no two finished rows differ in added excerpts alone"):
         SampleCount.of(read_sweep(uri, "search"))
 

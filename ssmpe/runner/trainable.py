@@ -61,6 +61,8 @@ class TrialTrainable(tune.Trainable):
     def step(self) -> Report:
         self._stepping = True
         try:
+            if self._asked_to_end.is_set():  # at a validation: its checkpoint is stored
+                raise SystemExit(1)
             if self._reports is None:
                 self._reports = run_trial(self.config, self._asked_to_end.is_set)
             # Tune knows from the last result, sent again, that there will be no more
@@ -100,7 +102,7 @@ def run_trial(
     except (UserError, DivergedError) as error:
         yield _failure(batch, error)
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         yield {**_failure(batch, error), reports.OUT_OF_MEMORY: True}
 
@@ -152,7 +154,7 @@ def _failure(batch: int, error: BaseException) -> Report:
     return {**failed, reports.FAILURE: last_line(error)}
 
 
-def _is_out_of_memory(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether a device refuses memory; the CPU's refusal in torch has no class of its own."""
     refusals = (torch.OutOfMemoryError, MemoryError)
     return isinstance(error, refusals) or "can't allocate memory" in str(error)

@@ -5,87 +5,20 @@ tracking and analysis are the real ones.
 """
 
 import argparse
-import hashlib
-import io
 import json
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ray.tune.result import RESULT_DUPLICATE
-from rich.console import Console
-
 from analysis.store import read_sweep
-from ssmpe.config import TrialConfig
-from ssmpe.presets import tiny
-from ssmpe.runner import engine, loopback, reports
-from ssmpe.runner.drive import drive
-from ssmpe.runner.plan import Plan
-from ssmpe.runner.presentation import Presentation
-from ssmpe.runner.provision import Prepared
-from ssmpe.runner.trainable import Report, TrialTrainable
-from ssmpe.sweep import Trial
-from ssmpe.tracking.tracker import local_uri
+from ssmpe.runner import engine, loopback
+from tests.invented import N_METRICS, N_REPORTS, InventedTrainable, planned, run
 from tests.raylets import Cluster
 
-N_REPORTS, N_METRICS = 3, 15
 RAYLETS, CPUS_OF_A_RAYLET = 2, 2
-
-
-class InventedTrainable(TrialTrainable):
-    """Reports curves that follow from a trial's identity."""
-
-    def step(self) -> Report:
-        if self._reports is None:
-            config = TrialConfig.from_dict(self.config["trial"]["config"])
-            self._reports = invented(config)
-        return next(self._reports, {RESULT_DUPLICATE: True})
-
-
-def invented(config: TrialConfig) -> Iterator[Report]:
-    """Reports of a trial, evenly over its batches."""
-    digest = hashlib.sha256(config.identity.encode()).digest()
-    for number in range(1, N_REPORTS + 1):
-        values = [byte / 255 * number / N_REPORTS for byte in digest[:N_METRICS]]
-        names = ["URMP/validation/f1", "URMP/validation/blank_rate", "loss/total"]
-        names += [f"loss/{i}" for i in range(N_METRICS - len(names))]
-        yield {
-            reports.BATCH: config.training.n_batches * number // N_REPORTS,
-            reports.OBJECTIVE: values[0],
-            reports.METRICS: dict(zip(names, values, strict=True)),
-            reports.COLLAPSED_AT: {},
-            reports.COLLAPSING: [],
-        }
-
-
-def planned(n_trials: int, folder: Path) -> Plan:
-    """A sweep of one row with so many seeds."""
-    changes = {"data.evaluation": ()}
-    trials = [
-        Trial("Ref.", tiny().replace({**changes, "training.seed": seed}))
-        for seed in range(n_trials)
-    ]
-    return Plan(
-        name=f"scale-{datetime.now():%Y%m%d-%H%M%S}",
-        script="scale",
-        question="What do many trials cost?",
-        preset="tiny",
-        data="none",
-        data_root=str(folder),
-        folders={},
-        storage=str(folder / "checkpoints"),
-        tracking_uri=local_uri(folder),
-        early_stop=True,
-        threads=1,
-        gpus_per_trial=0.0,
-        concurrent=None,
-        trials=tuple(trials),
-    )
 
 
 def measure(n_trials: int) -> dict[str, Any]:
@@ -95,15 +28,11 @@ def measure(n_trials: int) -> dict[str, Any]:
         for _ in range(RAYLETS):
             cluster.add(CPUS_OF_A_RAYLET)
         plan = planned(n_trials, folder)
-        plan.save(folder)
-        data = Prepared(folder, {}, {})
-        shown = Presentation(plan, plan.trials, data.facts)
-        console = Console(file=io.StringIO())
         with loopback.only_loopback(), engine.cluster(cluster.address):
             started = time.monotonic()
-            code = drive(plan, None, shown, folder, data, None, console, InventedTrainable)
+            code, output = run(plan, folder, InventedTrainable)
             seconds = time.monotonic() - started
-        assert code == 0, console.file.getvalue()  # type: ignore[attr-defined]
+        assert code == 0, output
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         started = time.monotonic()
         sweep = read_sweep(plan.tracking_uri, plan.name)

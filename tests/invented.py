@@ -1,0 +1,79 @@
+"""Trials that report invented curves, without data and training; all else is real."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from ray.tune.result import RESULT_DUPLICATE
+from rich.console import Console
+
+from ssmpe.config import TrialConfig
+from ssmpe.presets import tiny
+from ssmpe.runner import reports
+from ssmpe.runner.drive import drive
+from ssmpe.runner.plan import Plan
+from ssmpe.runner.presentation import Presentation
+from ssmpe.runner.provision import Prepared
+from ssmpe.runner.trainable import Report, TrialTrainable
+from ssmpe.sweep import Trial
+from ssmpe.tracking.tracker import local_uri
+
+N_REPORTS, N_METRICS = 3, 15
+
+
+class InventedTrainable(TrialTrainable):
+    """Reports curves that follow from a trial's identity."""
+
+    def step(self) -> Report:
+        if self._reports is None:
+            config = TrialConfig.from_dict(self.config["trial"]["config"])
+            self._reports = invented(config)
+        return next(self._reports, {RESULT_DUPLICATE: True})
+
+
+def invented(config: TrialConfig) -> Iterator[Report]:
+    """Reports of a trial, evenly over its batches."""
+    digest = hashlib.sha256(config.identity.encode()).digest()
+    for number in range(1, N_REPORTS + 1):
+        values = [byte / 255 * number / N_REPORTS for byte in digest[:N_METRICS]]
+        names = ["URMP/validation/f1", "URMP/validation/blank_rate", "loss/total"]
+        names += [f"loss/{i}" for i in range(N_METRICS - len(names))]
+        yield {
+            reports.BATCH: config.training.n_batches * number // N_REPORTS,
+            reports.OBJECTIVE: values[0],
+            reports.METRICS: dict(zip(names, values, strict=True)),
+            reports.COLLAPSED_AT: {},
+            reports.COLLAPSING: [],
+        }
+
+
+def planned(n_trials: int, folder: Path, gpus: float = 0.0) -> Plan:
+    """A sweep of one row with so many seeds, to be kept in a folder."""
+    base = tiny().replace({"data.evaluation": ()})
+    trials = [Trial("Ref.", base.replace({"training.seed": seed})) for seed in range(n_trials)]
+    return Plan(
+        name="invented",
+        script="invented",
+        question="What do many trials cost?",
+        preset="tiny",
+        data="none",
+        data_root=str(folder),
+        folders={},
+        storage=str(folder / "checkpoints"),
+        tracking_uri=local_uri(folder),
+        early_stop=True,
+        threads=1,
+        gpus_per_trial=gpus,
+        concurrent=None,
+        trials=tuple(trials),
+    )
+
+
+def run(plan: Plan, folder: Path, trainable: type[TrialTrainable]) -> tuple[int, str]:
+    """Run a plan on the cluster that has been joined; exit code and output."""
+    plan.save(folder)
+    data, console = Prepared(folder, {}, {}), Console(file=io.StringIO(), width=200)
+    shown = Presentation(plan, plan.trials, data.facts)
+    code = drive(plan, None, shown, folder, data, None, console, trainable)
+    return code, console.file.getvalue()  # type: ignore[attr-defined]

@@ -1,0 +1,136 @@
+"""Trials that run out of memory, or whose processes die: real Ray, invented curves."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import ray
+import torch
+
+from ssmpe.runner import engine, loopback, reports, trainable
+from ssmpe.runner.share import Share
+from ssmpe.runner.trainable import Report
+from ssmpe.tracking.schema import END_REASON
+from tests import sweeping
+from tests.invented import InventedTrainable, planned, run
+
+
+class Greedy(InventedTrainable):
+    """Fits into half a GPU."""
+
+    def step(self) -> Report:
+        if self.config["share"]["GPU"] >= 0.5 or self._reports:
+            return super().step()
+        self._reports = iter(())
+        failed = {reports.BATCH: 0, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
+        return {**failed, reports.FAILURE: "more than its share", reports.OUT_OF_MEMORY: True}
+
+
+class Mortal(InventedTrainable):
+    """Dies as often as a file beside the checkpoints says."""
+
+    def step(self) -> Report:
+        left = Path(self.config["worker"]["storage"]).with_name("deaths")
+        if n := int(left.read_text()):
+            left.write_text(str(n - 1))
+            os._exit(1)
+        return super().step()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_cores_and_a_card():
+    """Ray takes the user's word for it that there is a GPU."""
+    # with tokens, Ray would make one for all of the user's clusters
+    with pytest.MonkeyPatch.context() as patch, loopback.only_loopback():
+        patch.setenv("RAY_AUTH_MODE", "disabled")
+        ray.init(
+            address="local",
+            num_cpus=2,
+            num_gpus=1,
+            include_dashboard=False,
+            log_to_driver=False,
+            _node_ip_address=loopback.ADDRESS,
+        )
+        yield
+        ray.shutdown()
+
+
+def refused_by_torch() -> None:
+    torch.empty(2**50, dtype=torch.uint8)
+
+
+def refused_by_numpy() -> None:
+    np.zeros(2**50, dtype=np.uint8)
+
+
+def refused_by_a_card() -> None:
+    raise torch.OutOfMemoryError("CUDA out of memory")  # without one, only its name is to be had
+
+
+@pytest.mark.parametrize("ask", [refused_by_torch, refused_by_numpy, refused_by_a_card])
+def test_a_device_that_refuses_memory_is_told_from_other_errors(ask):
+    with pytest.raises((RuntimeError, MemoryError)) as error:
+        ask()
+    assert trainable.is_out_of_memory(error.value)
+    assert not trainable.is_out_of_memory(RuntimeError("shape mismatch"))
+
+
+def reasons(folder: Path) -> list[str]:
+    (folder / "results").mkdir()
+    (folder / "results" / "mlflow.db").symlink_to(folder / "mlflow.db")
+    return [trial.data.tags[END_REASON] for trial in sweeping.runs(folder, "trial")]
+
+
+def test_what_runs_out_of_memory_is_run_once_more_with_a_larger_share(tmp_path):
+    code, output = run(planned(2, tmp_path, gpus=0.25), tmp_path, Greedy)
+    assert code == 0, output
+    again = "out of memory: Ref. seed 0, Ref. seed 1: once more, with 0.5 of a GPU"
+    assert output.count("once more") == output.count(again) == 1
+    assert reasons(tmp_path) == ["completed", "completed"]
+
+
+def test_what_runs_out_of_memory_again_fails(tmp_path):
+    code, output = run(planned(1, tmp_path, gpus=0.1), tmp_path, Greedy)
+    assert code == 1, output
+    assert output.count("once more, with 0.2 of a GPU") == 1
+    assert "Ref. seed 0" in output.split("failed trial")[1]
+    assert reasons(tmp_path) == ["failed"]
+
+
+def test_a_process_may_die_before_its_trial_has_begun(tmp_path):
+    (tmp_path / "deaths").write_text("6")
+    code, output = run(planned(1, tmp_path), tmp_path, Mortal)
+    assert code == 0, output
+    assert reasons(tmp_path) == ["completed"]
+
+
+def test_a_trial_that_kills_every_process_fails_at_last(tmp_path):
+    (tmp_path / "deaths").write_text("1000")
+    code, output = run(planned(1, tmp_path), tmp_path, Mortal)
+    assert code == 1, output
+    assert "Ref. seed 0" in output.split("failed trial")[1]
+    assert reasons(tmp_path) == ["failed"]
+    # neither too early nor for ever
+    assert 4 <= 1000 - int((tmp_path / "deaths").read_text()) <= 20
+
+
+@pytest.mark.parametrize(
+    ("share", "larger"),
+    [
+        (Share(2, 0.25), Share(2, 0.5)),
+        (Share(2, 0.6), Share(2, 1.0)),
+        (Share(2, 1.0), None),
+        (Share(2), Share(2, memory=8000)),
+        (Share(2, memory=8000), Share(2, memory=16000)),
+        (Share(2, memory=16000), None),
+    ],
+)
+def test_larger_shares_keep_the_threads(share, larger):
+    assert share.larger(node_memory=16000, at_once=4) == larger
+
+
+def test_the_largest_node_is_asked_for_its_memory():
+    room, at_once = engine.memory(planned(4, Path("unused")), Share(1))
+    assert room > 2**28
+    assert at_once == 2
