@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from pyarrow import fs
@@ -14,9 +15,16 @@ from pyarrow import fs
 START_SECONDS = 60.0
 
 
+class S3Server(NamedTuple):
+    """Whoever has its endpoint in ``AWS_ENDPOINT_URL`` finds s3:// there."""
+
+    endpoint: str
+    pid: int
+
+
 @contextmanager
-def s3_server() -> Iterator[str]:
-    """Its endpoint; whoever has it in ``AWS_ENDPOINT_URL`` finds s3:// there."""
+def s3_server() -> Iterator[S3Server]:
+    """A server without content."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = subprocess.Popen(
@@ -31,7 +39,7 @@ def s3_server() -> Iterator[str]:
                 socket.create_connection(("127.0.0.1", port), 1).close()
                 break
             time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
+        yield S3Server(f"http://127.0.0.1:{port}", server.pid)
     finally:
         server.kill()
         server.wait()
@@ -61,9 +69,9 @@ def upload(folder: Path, uri: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def s3() -> Iterator[str]:
-    """Endpoint of a server; this process has the environment for it."""
-    with s3_server() as endpoint, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment(endpoint).items():
+def s3() -> Iterator[S3Server]:
+    """A server; this process has the environment for it."""
+    with s3_server() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment(server.endpoint).items():
             patch.setenv(name, value)
-        yield endpoint
+        yield server

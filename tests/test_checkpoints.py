@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import threading
 import time
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from ssmpe.errors import UserError
 from ssmpe.runner.checkpoints import KEPT, WHOLE, Checkpoints, Stage, check_storage, outdated
 from ssmpe.runner.patience import outlast
+from tests.object_storage import bucket, s3  # noqa: F401
 
 STAGES = st.builds(Stage, st.integers(0, 10**7), st.booleans())
 
@@ -30,6 +32,17 @@ def checkpoints(tmp_path):
     checkpoints = Checkpoints(str(tmp_path / "storage"), "sweep")
     checkpoints.begin()
     return checkpoints
+
+
+@pytest.fixture(params=["folder", "s3"])
+def anywhere(request, tmp_path, checkpoints):
+    """On this disk, and in an object store."""
+    if request.param == "folder":
+        return checkpoints
+    request.getfixturevalue("s3")
+    found = Checkpoints(bucket("storage") + f"/{tmp_path.name}", "sweep")
+    found.begin()
+    return found
 
 
 @given(STAGES)
@@ -57,7 +70,8 @@ def test_what_is_kept_can_be_resumed_and_shown(stages):
     assert len(kept) <= 2 * KEPT
 
 
-def test_a_checkpoint_comes_back_as_it_was_put(checkpoints, folder):
+def test_a_checkpoint_comes_back_as_it_was_put(anywhere, folder):
+    checkpoints = anywhere
     assert not checkpoints.trials()
     assert checkpoints.stages("aa") == []
     checkpoints.put("aa", Stage(7), folder)
@@ -66,13 +80,36 @@ def test_a_checkpoint_comes_back_as_it_was_put(checkpoints, folder):
     with checkpoints.fetched("aa", Stage(7)) as found:
         assert (found / "state.pt").read_bytes() == b"state"
         assert (found / "pictures" / "7.png").read_bytes() == b"picture"
+    with checkpoints.fetched("aa", Stage(7), ("pictures", "nothing")) as found:
+        assert (found / "pictures" / "7.png").read_bytes() == b"picture"
 
 
-def test_old_checkpoints_go_and_the_newest_come_first(checkpoints, folder, tmp_path):
+def test_old_checkpoints_go_and_the_newest_come_first(anywhere, folder):
+    for batch in (100, 20, 3, 50):
+        anywhere.put("aa", Stage(batch), folder)
+    assert anywhere.stages("aa") == [Stage(100), Stage(50)]
+
+
+def test_nothing_is_left_of_old_checkpoints(checkpoints, folder, tmp_path):
     for batch in (100, 20, 3, 50):
         checkpoints.put("aa", Stage(batch), folder)
-    assert checkpoints.stages("aa") == [Stage(100), Stage(50)]
     assert len(list((tmp_path / "storage" / "sweep" / "aa").iterdir())) == KEPT
+
+
+def test_an_object_store_that_does_not_answer_is_waited_for(s3, folder, tmp_path):  # noqa: F811
+    checkpoints = Checkpoints(bucket("storage") + f"/{tmp_path.name}", "sweep")
+    checkpoints.begin()
+    checkpoints.put("aa", Stage(7), folder)
+    os.kill(s3.pid, signal.SIGSTOP)
+    thread = threading.Timer(5.0, os.kill, (s3.pid, signal.SIGCONT))
+    thread.start()
+    try:
+        started = time.monotonic()
+        checkpoints.put("aa", Stage(8), folder)
+        assert time.monotonic() - started > 4.0
+    finally:
+        thread.join()
+    assert checkpoints.stages("aa") == [Stage(8), Stage(7)]
 
 
 def test_one_that_is_not_whole_does_not_count_and_is_written_again(checkpoints, folder, tmp_path):
