@@ -149,6 +149,7 @@ def sweep(folder: Path, *options: str) -> dict:
     return stored
 
 
+@pytest.mark.long  # in brief: tests/test_chaos.py
 def test_a_sweep_gives_the_same_numbers_on_two_raylets_that_share_a_bucket(world, s3, tmp_path):  # noqa: F811
     data, results = bucket("music"), bucket("results")
     for name in ("Su", "GuitarSet", "E-GMD", "NSynth"):

@@ -105,6 +105,7 @@ def test_a_process_may_die_before_its_trial_has_begun(tmp_path):
     assert reasons(tmp_path) == ["completed"]
 
 
+@pytest.mark.long
 def test_a_trial_that_kills_every_process_fails_at_last(tmp_path):
     (tmp_path / "deaths").write_text("1000")
     code, output = run(planned(1, tmp_path), tmp_path, Mortal)

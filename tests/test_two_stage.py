@@ -249,6 +249,7 @@ def test_checkpoints_that_are_gone_from_the_storage_come_from_the_store(trained,
     assert parents.orphans(plan, [child], {parent.identity}) == {}
 
 
+@pytest.mark.long
 def test_a_driver_killed_in_the_second_stage_resumes_to_the_same_result(trained, tmp_path):
     process = sweeping.start(tmp_path, "two_stage.py", *ROWS, *BRIEF)
     output = sweeping.read_until(process, "Ref.-FT seed 0              3/12")

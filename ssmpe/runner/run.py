@@ -30,6 +30,7 @@ from ssmpe.runner.provision import embedded_root, located, open_all_sets
 from ssmpe.runner.suggestions import Suggestions
 from ssmpe.search import Search
 from ssmpe.sweep import Sweep
+from ssmpe.tracking.spool import require_free
 from ssmpe.tracking.tracker import check_server, local_uri
 
 
@@ -57,6 +58,7 @@ def run_sweep(
     _require_writable(results)
     if options.resume:
         plan = Plan.load(results, options.resume, sweep.name)
+        require_free(plan.spool(results))
         check_server(plan.tracking_uri)
     else:
         trials = plan_trials(sweep, options)

@@ -153,6 +153,15 @@ class Spool:
         return os.pread(self._operations, 1, offset)
 
 
+def require_free(folder: Path) -> None:
+    """Make sure early that no other process has a spool open; ``UserError`` if one has."""
+    path = folder / "operations.jsonl"
+    with _said_clearly(folder):
+        if path.exists():
+            with path.open("rb") as operations:
+                fcntl.flock(operations, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def _parsed(lines: bytes) -> Iterator[Operation]:
     for line in lines.splitlines():
         try:
