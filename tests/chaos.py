@@ -136,13 +136,18 @@ class Chaos:
         raise TimeoutError(self._driver.said)
 
     def _kill_trial(self, how: signal.Signals) -> bool:
-        pids = [pid for node in self._cluster.nodes for pid in titled(tree(node.pid), TRIAL)]
-        if not pids:
-            return False
+        deadline = time.monotonic() + 20.0
+        while not (pids := self._trials()):
+            if time.monotonic() > deadline or self._is_over():
+                return False
+            time.sleep(0.2)
         victim = self._random.choice(pids)
         self._note(f"trial process {victim}: {how.name}")
         os.kill(victim, how)
         return True
+
+    def _trials(self) -> list[int]:
+        return [pid for node in self._cluster.nodes for pid in titled(tree(node.pid), TRIAL)]
 
     def _kill_node(self) -> bool:
         """A node goes with all its processes, and another one comes."""
