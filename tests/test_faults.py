@@ -1,12 +1,20 @@
 """Whatever dies in the midst of a sweep, its result is the same (real Ray, real processes)."""
 
+import itertools
 import os
 import signal
 import time
+from dataclasses import asdict, replace
 
 import pytest
 
-from tests import sweeping
+from ssmpe.data.cache import cache_dir
+from ssmpe.runner.checkpoints import Checkpoints, Stage
+from ssmpe.runner.engine import worker_of
+from ssmpe.runner.provision import Prepared
+from ssmpe.runner.trainable import run_trial
+from ssmpe.training import InterruptedTrainingError
+from tests import invented, sweeping
 from tests.processes import titled, tree
 
 ROWS = ("--rows", "Ref.,+NS-1")
@@ -26,16 +34,10 @@ def undisturbed(world, tmp_path_factory):
 def test_trials_whose_processes_die_go_on(undisturbed, tmp_path, how):
     process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
     sweeping.read_until(process, "6/24")
-    (sweep,) = (tmp_path / "results" / "checkpoints").iterdir()
     victims = titled(tree(process.pid), "ray::TrialTrainable")
     assert len(victims) == 2
     for pid in victims:
         os.kill(pid, how)
-    deadline = time.monotonic() + 20
-    while not (between := list(sweep.glob("*/*-between/whole"))) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    # asked to end, they use their last moments; newer checkpoints outdate these
-    assert bool(between) == (how is signal.SIGTERM)
     rest, _ = process.communicate(timeout=600)
     assert process.returncode == 0, rest
     assert sweeping.content(tmp_path) == undisturbed
@@ -65,6 +67,19 @@ def test_a_driver_asked_to_end_does_so_in_order_and_the_sweep_resumes(undisturbe
     code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
+
+
+def test_a_trial_asked_to_end_between_validations_stores_a_checkpoint(world, brief, tmp_path):
+    plan = replace(invented.planned(1, tmp_path), data_root=str(world))
+    checkpoints = Checkpoints(plan.storage, plan.name)
+    checkpoints.begin()
+    worker = asdict(worker_of(plan, Prepared(cache_dir(), {}, {}), 0.0))
+    parameters = {"worker": worker, "trial": {"row": "Ref.", "config": brief.to_dict()}}
+    questions = itertools.count()
+    with pytest.raises(InterruptedTrainingError):
+        list(run_trial(parameters, lambda: next(questions) >= 1))
+    assert checkpoints.stages(brief.identity) == [Stage(1, validated=False)]
+    assert [r["batch"] for r in run_trial(parameters) if "metrics" in r] == [2, 4, 6]
 
 
 def test_a_second_driver_of_a_sweep_is_refused_while_the_first_lives(tmp_path):
