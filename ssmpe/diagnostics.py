@@ -1,8 +1,9 @@
 """What each term of the loss does to the network and to its output, measured while it trains.
 
 Nothing is measured unless it is asked for. A measurement takes one more backward pass per term and
-one more forward pass: with the four terms of the paper, such a batch takes three times as long as
-another (preset tiny, one core). It changes no weight and draws no random number.
+two more forward passes, of all views together: with the four terms of the paper, such a batch takes
+over three times as long as another (preset tiny, one core), and holds the activations of all views.
+It changes no weight and draws no random number.
 """
 
 import math
@@ -111,24 +112,28 @@ class Diagnostics:
         self,
         index: int,
         batch: Batch,
-        terms: Sequence[Term],
+        terms: Callable[[], Sequence[Term]],
         forward: Callable[[Tensor], Tensor],
     ) -> AbstractContextManager[None]:
         """A context for the update of the weights with batch number ``index``.
 
         Args:
-            terms: of the batch, with their graph.
+            terms: makes those of the batch, with their graph; called if they are measured.
             forward: the network, features (N, H, F, T) to logits (N, F, T).
         """
         return self._measured(batch, terms, forward) if index % self.every == 0 else nullcontext()
 
     @contextmanager
     def _measured(
-        self, batch: Batch, terms: Sequence[Term], forward: Callable[[Tensor], Tensor]
+        self,
+        batch: Batch,
+        make_terms: Callable[[], Sequence[Term]],
+        forward: Callable[[Tensor], Tensor],
     ) -> Iterator[None]:
-        found = self._found
+        found, terms = self._found, make_terms()
         self._measure_terms(batch.sets, terms)
         before = terms[0].out.salience.detach()
+        del terms  # the update keeps activations of its own
         for name in dict.fromkeys(batch.sets):
             own = of_set(before, batch.sets, name)
             _add(found.salience, {(m, name): value for m, value in salience_measures(own).items()})

@@ -9,9 +9,14 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from ssmpe.config import GeometryConfig, ModelConfig
+from ssmpe.layers import (
+    FrameNorm,
+    FramesToLatent,
+    LatentToFrames,
+    ResidualBlock,
+)
 
 N_LEVELS = 4
 DILATIONS = (1, 2, 3)
@@ -70,11 +75,11 @@ class Encoder(nn.Module):
             EncoderLevel(c, c_next, n_next)
             for (c, c_next), n_next in zip(pairwise(channels), bins[1:], strict=True)
         )
-        self.latent = nn.Conv2d(channels[-1], latent, (1, bins[-1]))
-        self.latent_norm = FrameNorm(latent, 1)
+        self.latent = FramesToLatent(channels[-1], latent, (1, bins[-1]))
+        self.latent_norm = FrameNorm(latent, 1, elu=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        x = F.elu(self.input_norm(self.input(x)), inplace=True)
+        x = self.input_norm(self.input(x))
         outputs = [x]
         for level in self.levels:
             x = level(x)
@@ -87,14 +92,14 @@ class Decoder(nn.Module):
 
     def __init__(self, channels: list[int], bins: list[int], latent: int) -> None:
         super().__init__()
-        self.input = nn.ConvTranspose2d(latent, channels[-1], (1, bins[-1]))
+        self.input = LatentToFrames(latent, channels[-1], (1, bins[-1]))
         self.input_norm = FrameNorm(channels[-1], bins[-1])
         down = zip(pairwise(channels[::-1]), pairwise(bins[::-1]), strict=True)
         self.levels = nn.ModuleList(DecoderLevel(c, c_next, n, m) for (c, c_next), (n, m) in down)
         self.output = nn.Conv2d(channels[0], 1, 3, padding=1)
 
     def forward(self, latent: Tensor, skips: list[Tensor] | None = None) -> Tensor:
-        x = F.elu(self.input_norm(self.input(latent)), inplace=True)
+        x = self.input_norm(self.input(latent))
         for number, level in enumerate(self.levels):
             if skips is not None:
                 x = x + skips[-1 - number]
@@ -115,7 +120,8 @@ class EncoderLevel(nn.Module):
         self.norm = FrameNorm(c_next, n_next)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.elu(self.norm(self.down(self.residuals(x))), inplace=True)
+        out: Tensor = self.norm(self.down(self.residuals(x)))
+        return out
 
 
 class DecoderLevel(nn.Module):
@@ -129,33 +135,5 @@ class DecoderLevel(nn.Module):
         self.residuals = nn.Sequential(*(ResidualBlock(c_next, d) for d in DILATIONS))
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.residuals(F.elu(self.norm(self.up(x)), inplace=True))
+        out: Tensor = self.residuals(self.norm(self.up(x)))
         return out
-
-
-class ResidualBlock(nn.Module):
-    """x + ELU(1 x 1 convolution of ELU(3 x 3 convolution of x, dilated))."""
-
-    def __init__(self, c: int, dilation: int) -> None:
-        super().__init__()
-        self.dilated = nn.Conv2d(c, c, 3, padding=dilation, dilation=dilation)
-        self.pointwise = nn.Conv2d(c, c, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        # in place: a tenth less memory, as convolutions do not need their own output again
-        inner = F.elu(self.dilated(x), inplace=True)
-        return x + F.elu(self.pointwise(inner), inplace=True)
-
-
-class FrameNorm(nn.Module):
-    """Layer norm over (frequency, channel) of every frame of (B, C, T, F)."""
-
-    def __init__(self, c: int, n: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(n, c))
-        self.bias = nn.Parameter(torch.zeros(n, c))
-
-    def forward(self, x: Tensor) -> Tensor:
-        rows = x.permute(0, 2, 3, 1)
-        normed = F.layer_norm(rows, self.weight.shape, self.weight, self.bias)
-        return normed.permute(0, 3, 1, 2)

@@ -22,7 +22,7 @@ from ssmpe.hcqt import HCQT
 from ssmpe.means import Means
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
-from ssmpe.objectives.total import Term, total_of
+from ssmpe.objectives.total import Term
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.sets import Sets
 from ssmpe.teacher import Teacher
@@ -282,26 +282,22 @@ class Trainer:
 
         teacher = None if self.teacher is None else partial(self._forward, self.teacher.network)
         forward = partial(self._forward, self.network)
-        progress = index / training.n_batches
-        terms = self.loss.terms_of(forward, batch, generator, teacher, progress)
-        total = total_of(terms)
-        with self._watched(index, batch, terms):
+        given = (forward, batch, generator, teacher, index / training.n_batches)
+        with self._watched(index, batch, lambda: self.loss.terms_of(*given)):
             self.optimizer.zero_grad(set_to_none=True)
-            total.backward()
+            values = self.loss.backward(*given)
             norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)
             self.optimizer.step()
         if self.teacher is not None:
             self.teacher.follow(self.network)
-        values = {term.name: term.value.detach() for term in terms}
-        return {"total": total.detach(), **values, _GRADIENT: norm}
+        return {**values, _GRADIENT: norm}
 
     def _watched(
-        self, index: int, batch: Batch, terms: Sequence[Term]
+        self, index: int, batch: Batch, terms: Callable[[], Sequence[Term]]
     ) -> AbstractContextManager[None]:
         if self.diagnostics is None:
             return nullcontext()
-        forward = partial(self._forward, self.network)
-        return self.diagnostics.watch(index, batch, terms, forward)
+        return self.diagnostics.watch(index, batch, terms, partial(self._forward, self.network))
 
     def _forward(self, network: Autoencoder, features: Tensor) -> Tensor:
         with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.autocast):

@@ -1,20 +1,22 @@
-"""The weighted sum of the active objectives, and the passes of the network that it takes."""
+"""The weighted sum of the active objectives, and its gradient."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ssmpe.config import GeometryConfig, ObjectivesConfig
 from ssmpe.objectives.base import Batch, Objective, Outputs, View
+from ssmpe.objectives.passes import Network, Pass
 
-FUSED_NUMBERS = 1_000_000
-"""of a batch's features, up to which one pass for all views is faster on CPUs: small passes waste
-time between operations, large ones overflow the caches"""
+FUSED_NUMBERS = {"cpu": 1_000_000, "cuda": 4_000_000}
+"""of a batch's features, up to which one pass for all views is faster: small passes waste time
+between operations. Large ones overflow a CPU's caches, and keep every view's activations at once"""
 
-Network = Callable[[Tensor], Tensor]
-"""features (N, H, F, T) to logits (N, F, T)"""
+Generator = Callable[[str], torch.Generator]
+"""objective's name to the CPU generator of its view's draws, so that no objective's draws depend
+on which others are active"""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class TotalLoss:
     Args:
         objectives: the registry to draw from.
         fused: run originals and views through the network together, or one after the other (same
-            numbers). None: whichever is faster for the batch.
+            numbers but for rounding). None: whichever suits the size of the batch.
     """
 
     def __init__(
@@ -72,7 +74,7 @@ class TotalLoss:
         self,
         network: Network,
         batch: Batch,
-        generator: Callable[[str], torch.Generator],
+        generator: Generator,
         teacher: Network | None = None,
         progress: float = 0.0,
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -80,58 +82,107 @@ class TotalLoss:
         terms = self.terms_of(network, batch, generator, teacher, progress)
         return total_of(terms), {term.name: term.value.detach() for term in terms}
 
+    def backward(
+        self,
+        network: Network,
+        batch: Batch,
+        generator: Generator,
+        teacher: Network | None = None,
+        progress: float = 0.0,
+    ) -> dict[str, Tensor]:
+        """Add the gradient of the total to those of the weights; arguments as ``terms_of``.
+
+        Of a large batch, it keeps the activations of the originals and of one view at a time.
+
+        Returns:
+            "total", and every active term unweighted; detached.
+        """
+        if self._fuses(batch.features):
+            total, values = self(network, batch, generator, teacher, progress)
+            total.backward()
+            return {"total": total.detach(), **values}
+        originals = Pass(network, batch.features)
+        taught = self._taught(batch, teacher)
+        total, values = torch.zeros(()), {}
+        for objective, weight in self._active(batch, progress):
+            view = self._view(objective, batch, generator)
+            seen = None if view is None else Pass(network, view.features)
+            # a salience of its own: every term goes back through it by itself
+            out = self._outputs(originals.logits, taught, batch)
+            if view is not None and seen is not None:
+                out = replace(out, view=view, view_logits=seen.logits)
+            value = objective.loss(batch, out, self.geometry).mean()
+            (weight * value).backward()
+            if seen is not None:
+                seen.backward()
+            values[objective.name] = value.detach()
+            total = total + weight * value.detach()
+        originals.backward()
+        return {"total": total, **values}
+
     def terms_of(
         self,
         network: Network,
         batch: Batch,
-        generator: Callable[[str], torch.Generator],
+        generator: Generator,
         teacher: Network | None = None,
         progress: float = 0.0,
     ) -> list[Term]:
-        """The terms that are active on a batch.
+        """The terms that are active on a batch, with their graphs.
 
         Args:
-            generator: objective's name to the CPU generator of its view's draws, so that no
-                objective's draws depend on which others are active.
             teacher: the network whose output is Y, if ``teacher_decay`` asks for one.
             progress: share of the trial's batches before this one, by which weights fade.
         """
-        active = self._weighted(progress)
-        views = {
-            objective.name: objective.make_view(batch, self.geometry, generator(objective.name))
-            for objective, _ in active
-            if objective.make_view is not None
-        }
+        active = self._active(batch, progress)
+        made = {o.name: self._view(o, batch, generator) for o, _ in active}
+        views = {name: view for name, view in made.items() if view is not None}
         logits, view_logits = self._forward(network, batch, views)
-        salience = torch.sigmoid(logits)
-        targets = self._targets(salience, batch, teacher)
-        first = 0 if self.config.content_on == "all" else batch.n_labelled
-        rows = slice(first, batch.features.shape[0])
+        common = self._outputs(logits, self._taught(batch, teacher), batch)
         terms = []
         for objective, weight in active:
-            if objective.on_content and rows.start >= rows.stop:
-                continue
             name = objective.name
-            out = Outputs(logits, salience, targets, rows, views.get(name), view_logits.get(name))
+            out = replace(common, view=views.get(name), view_logits=view_logits.get(name))
             frames = objective.loss(batch, out, self.geometry)
-            first = rows.start if objective.on_content else 0
+            first = out.rows.start if objective.on_content else 0
             terms.append(Term(name, weight, frames, frames.mean(), first, out))
         return terms
 
-    def _weighted(self, progress: float) -> list[tuple[Objective, float]]:
-        """The objectives and their weights at this point of the trial; faded ones are left out."""
+    def _active(self, batch: Batch, progress: float) -> list[tuple[Objective, float]]:
+        """The objectives that have a say in a batch, and their weights at this point of the trial.
+
+        Without those that have faded, and those on content if no excerpt has any for them.
+        """
         fade = self.config.fade
         left = {name: max(0.0, 1.0 - progress / share) for name, share in fade.items()}
         now = [(objective, left.get(objective.name, 1.0) * w) for objective, w in self.terms]
-        return [(objective, weight) for objective, weight in now if weight > 0]
+        rows = self._content(batch)
+        return [(o, w) for o, w in now if w > 0 and (rows.start < rows.stop or not o.on_content)]
 
-    def _targets(self, salience: Tensor, batch: Batch, teacher: Network | None) -> Tensor:
-        """Y (B, F, T), with or without a gradient."""
+    def _content(self, batch: Batch) -> slice:
+        """Excerpts that terms on content see."""
+        first = 0 if self.config.content_on == "all" else batch.n_labelled
+        return slice(first, batch.features.shape[0])
+
+    def _view(self, objective: Objective, batch: Batch, generator: Generator) -> View | None:
+        if objective.make_view is None:
+            return None
+        return objective.make_view(batch, self.geometry, generator(objective.name))
+
+    def _taught(self, batch: Batch, teacher: Network | None) -> Tensor | None:
+        """Y (B, F, T) of the teacher, if there is one."""
         assert (teacher is not None) == (self.config.teacher_decay is not None)
-        if teacher is not None:
-            with torch.no_grad():
-                return torch.sigmoid(teacher(batch.features).float())
-        return salience.detach() if self.config.stop_gradient else salience
+        if teacher is None:
+            return None
+        with torch.no_grad():
+            return torch.sigmoid(teacher(batch.features).float())
+
+    def _outputs(self, logits: Tensor, taught: Tensor | None, batch: Batch) -> Outputs:
+        """What every term is given of the originals."""
+        salience = torch.sigmoid(logits)
+        own = salience.detach() if self.config.stop_gradient else salience
+        targets = own if taught is None else taught
+        return Outputs(logits, salience, targets, self._content(batch))
 
     def _forward(
         self, network: Network, batch: Batch, views: Mapping[str, View]
@@ -146,4 +197,4 @@ class TotalLoss:
     def _fuses(self, features: Tensor) -> bool:
         if self.fused is not None:
             return self.fused
-        return features.device.type != "cpu" or features.numel() <= FUSED_NUMBERS
+        return features.numel() <= FUSED_NUMBERS.get(features.device.type, 0)

@@ -1,0 +1,151 @@
+"""Layers of the network, with what training keeps of them and passes over memory held low.
+
+Every layer computes what PyTorch's own modules compute; ``tests/test_layers.py`` compares them.
+Activations are (B, C, T, F) in channels-last memory, physically (B, T, F, C).
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+
+def elu_(x: Tensor) -> Tensor:
+    """ELU of a tensor, in its place; not to be differentiated through.
+
+    On CPUs the exponential of two is three times as fast as PyTorch's ELU, which takes care of
+    digits that are lost here below an absolute error of 1e-7.
+    """
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        return F.elu(x, inplace=True)
+    negative = (x * (1.0 / math.log(2.0))).clamp_(max=0.0).exp2_().sub_(1.0)
+    # exp(x) - 1 >= x: the larger of the two is the ELU on both sides of 0
+    return torch.maximum(x, negative, out=x)
+
+
+class _Elu(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        out = elu_(x)
+        ctx.mark_dirty(x)
+        ctx.save_for_backward(out)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (out,) = ctx.saved_tensors
+        return _elu_gradient(gradient, out)
+
+
+class FrameNorm(nn.Module):
+    """Layer norm over (frequency, channel) of every frame of (B, C, T, F), then an ELU if asked."""
+
+    def __init__(self, c: int, n: int, elu: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(n, c))
+        self.bias = nn.Parameter(torch.zeros(n, c))
+        self.elu = elu
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.permute(0, 2, 3, 1)
+        out = F.layer_norm(rows, self.weight.shape, self.weight, self.bias)
+        if self.elu:  # not of a permuted view: its gradient would be copied to another layout
+            out = _Elu.apply(out)
+        return out.permute(0, 3, 1, 2)
+
+
+class FramesToLatent(nn.Conv2d):
+    """Convolution of (B, C, T, F) over all of frequency: (B, D, T, 1), one product of matrices."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.permute(0, 2, 3, 1).flatten(2)
+        weight = self.weight.permute(0, 2, 3, 1).flatten(1)
+        return F.linear(rows, weight, self.bias).transpose(1, 2).unsqueeze(-1)
+
+
+class LatentToFrames(nn.ConvTranspose2d):
+    """Transposed convolution of (B, D, T, 1) to all of frequency: (B, C, T, F)."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        assert self.bias is not None
+        n = self.weight.shape[-1]
+        weight = self.weight.permute(2, 3, 1, 0).flatten(0, 2)
+        rows = F.linear(x.squeeze(-1).transpose(1, 2), weight, self.bias.repeat(n))
+        return rows.unflatten(-1, (n, -1)).permute(0, 3, 1, 2)
+
+
+class ResidualBlock(nn.Module):
+    """x + ELU(1 x 1 convolution of ELU(3 x 3 convolution of x, dilated))."""
+
+    def __init__(self, c: int, dilation: int) -> None:
+        super().__init__()
+        self.dilated = nn.Conv2d(c, c, 3, padding=dilation, dilation=dilation)
+        self.pointwise = nn.Conv2d(c, c, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide, point = self.dilated, self.pointwise
+        dilation = wide.dilation[0]
+        out: Tensor = _Residual.apply(x, wide.weight, wide.bias, point.weight, point.bias, dilation)
+        return out
+
+
+class _Residual(torch.autograd.Function):
+    """Keeps two tensors for the gradient where the composition of modules keeps three."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, wide: Tensor, wide_bias: Tensor, point: Tensor, bias: Tensor, d: int
+    ) -> Tensor:
+        inner = elu_(F.conv2d(x, wide, wide_bias, padding=d, dilation=d))
+        change = elu_(F.conv2d(inner, point, bias))
+        ctx.dilation = d
+        if change.dtype == x.dtype == torch.float32:
+            # the input of the next block, which that keeps: the change is what it has more than x
+            out = change.add_(x)
+            ctx.save_for_backward(x, wide, point, inner, out)
+        else:  # of fewer digits than the sum
+            out = x + change
+            ctx.save_for_backward(x.to(change.dtype), wide, point, inner, change)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, wide, point, inner, kept = ctx.saved_tensors
+        change = kept - x if kept.dtype == torch.float32 else kept
+        at_change = _elu_gradient(gradient.to(change.dtype), change)
+        at_inner, *of_point = _convolution_gradients(at_change, inner, point, 1)
+        at_wide = _elu_gradient(at_inner, inner)
+        at_x, *of_wide = _convolution_gradients(at_wide, x, wide, ctx.dilation)
+        return gradient + at_x, *of_wide, *of_point, None
+
+
+def _elu_gradient(gradient: Tensor, out: Tensor) -> Tensor:
+    """By the input of an ELU, from that by its output and the output itself."""
+    found: Tensor = torch.ops.aten.elu_backward(gradient, 1.0, 1.0, 1.0, True, out)
+    return found
+
+
+def _convolution_gradients(
+    gradient: Tensor, x: Tensor, weight: Tensor, dilation: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """By input, weight and bias of a convolution that keeps the size."""
+    reach = dilation * (weight.shape[-1] // 2)
+    at_x, at_weight, at_bias = torch.ops.aten.convolution_backward(
+        gradient,
+        x,
+        weight.to(x.dtype),
+        [weight.shape[0]],
+        [1, 1],
+        [reach, reach],
+        [dilation, dilation],
+        False,
+        [0, 0],
+        1,
+        [True, True, True],
+    )
+    return at_x, at_weight.to(weight.dtype), at_bias.to(weight.dtype)
