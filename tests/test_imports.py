@@ -12,7 +12,7 @@ LAYERS = (
     ("config",),
     ("presets", "data", "world"),
     ("sets", "kernels", "console"),
-    ("hcqt", "features", "salience", "collapse"),
+    ("hcqt", "features", "salience", "collapse", "multipitch"),
     ("model", "transforms"),
     ("objectives", "inference", "checkpoint", "teacher"),
     ("batches", "evaluation", "streaming", "notes"),
