@@ -86,7 +86,7 @@ class Recording:
                 held = torch.cat([held, next(features)], dim=-1)
             window = self._hcqt.gather(held[..., : chunk.right - chunk.left])
             shown = first_harmonic(window, self._geometry)[0, :, chunk.start - chunk.left :]
-            estimate = chunk_salience(network, window, chunk)
+            estimate = chunk_salience(network, window, chunk)[0]
             yield Piece(chunk.start, estimate.cpu(), shown[:, : estimate.shape[-1]].cpu())
             self._tell("transcribing", chunk.stop * self._geometry.hop_length, self.n_samples)
 

@@ -13,7 +13,7 @@ LAYERS = (
     ("presets", "data", "world"),
     ("sets", "kernels", "console"),
     ("hcqt", "features", "salience", "collapse", "multipitch"),
-    ("model", "transforms"),
+    ("model", "transforms", "scores"),
     ("objectives", "inference", "checkpoint", "teacher"),
     ("batches", "evaluation", "streaming", "notes"),
     ("diagnostics",),
