@@ -1,74 +1,57 @@
-"""Scores of a network on whole tracks: mir_eval's multi-pitch measures and signs of collapse."""
+"""Scores of a network on whole sets, again and again: what does not change is prepared once."""
 
-import math
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
 
-import mir_eval
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ssmpe import units
 from ssmpe.config import GeometryConfig
-from ssmpe.data.annotation import Annotation, MultiPitch
-from ssmpe.features import SOUNDING_RMS, frame_rms
+from ssmpe.errors import UserError
 from ssmpe.hcqt import HCQT
-from ssmpe.inference import salience, track_features
+from ssmpe.inference import saliences, track_features
 from ssmpe.model import Autoencoder
-from ssmpe.salience import decode, peaks
+from ssmpe.multipitch import GridReference
+from ssmpe.salience import decode
+from ssmpe.scores import (
+    Observed,
+    Reference,
+    ScoringError,
+    SetScores,
+    TrackScores,
+    mean_scores,
+    precision_recall,
+)
 from ssmpe.sets import LoadedSet
 
 FEATURE_CACHE_BYTES = 512 * 2**20
 """features of evaluation tracks kept in memory between validations, all sets together"""
-
-
-@dataclass(frozen=True)
-class TrackScores:
-    """Measures of one track.
-
-    Attributes:
-        precision, recall, f1: mir_eval.multipitch, window half a semitone; NaN if unannotated.
-        blank_rate: share of the sounding frames without any estimated pitch. Sounding: annotated
-            with a pitch, or, in unannotated audio, of an RMS of 0.01 or more. NaN if none sounds.
-        mean_peak: largest salience of a frame, averaged over sounding frames; NaN if none sounds.
-        pitches_per_frame: estimated pitches, averaged over all frames.
-    """
-
-    precision: float
-    recall: float
-    f1: float
-    blank_rate: float
-    mean_peak: float
-    pitches_per_frame: float
-
-
-MEASURES = tuple(f.name for f in fields(TrackScores))
-
-
-@dataclass(frozen=True)
-class SetScores:
-    """Means over the tracks of a set, which count alike; and those of every track."""
-
-    name: str
-    means: TrackScores
-    tracks: dict[str, TrackScores]
+GROUP_VALUES = {"cpu": 1 << 18}
+"""frames times bins that run through the network together, by device: few enough for its caches"""
+DEVICE_GROUP_VALUES = 1 << 22
+"""the same of other devices, which need many to be busy"""
 
 
 class EvaluationSet:
-    """A set to be scored again and again: annotations are prepared once, features if they fit."""
+    """A set to be scored again and again: annotations are prepared once, features if they fit.
+
+    Raises:
+        UserError: an annotation has pitches that cannot be scored.
+    """
 
     def __init__(self, source: LoadedSet, hcqt: HCQT, device: str, cache_bytes: int) -> None:
         self.name, self._source, self._hcqt, self._device = source.name, source, hcqt, device
         self._room = cache_bytes
-        self._features: dict[int, Tensor] = {}
-        g = hcqt.geometry
-        self._references = []
+        self._features: dict[tuple[int, ...], Tensor] = {}
+        self._references: list[Reference] = []
+        self._grids: list[GridReference | None] = []
         for i, annotation in enumerate(source.annotations):
-            audio = torch.from_numpy(source.store.audio(i).copy())[None, None]
-            self._references.append(Reference.of(annotation, audio, g))
+            self._references.append(Reference.of(annotation, self._audio(i), hcqt.geometry))
+            try:
+                self._grids.append(self._references[i].on_grid(hcqt.geometry, device))
+            except ValueError as error:
+                raise UserError(f"{self.name}: {self.track_name(i)}: {error}") from None
+        self._groups = self._grouped()
 
     def __len__(self) -> int:
         return len(self._references)
@@ -80,60 +63,66 @@ class EvaluationSet:
     def track_name(self, i: int) -> str:
         return self._source.store.tracks[i].name
 
-    def reference(self, i: int) -> "Reference":
+    def reference(self, i: int) -> Reference:
         return self._references[i]
+
+    def grid(self, i: int) -> GridReference | None:
+        """The reference of track i as peaks are compared with it; None if unannotated."""
+        return self._grids[i]
 
     def features(self, i: int) -> Tensor:
         """Features (1, H, F, T) of track i on the device."""
-        if i in self._features:
-            return self._features[i]
-        audio = torch.from_numpy(self._source.store.audio(i).copy())[None, None]
-        features = track_features(audio.to(self._device), self._hcqt)
-        size = features.numel() * features.element_size()
-        if size <= self._room:
-            self._room -= size
-            self._features[i] = features
-        return features
+        for group, features in self._features.items():
+            if i in group:
+                n = group.index(i)
+                return features[n : n + 1]
+        return track_features(self._audio(i).to(self._device), self._hcqt)
+
+    def cache(self) -> None:
+        """Compute the features that there is room for."""
+        for group in self._groups:
+            self._group_features(group)
 
     @property
     def cached_bytes(self) -> int:
         return sum(f.numel() * f.element_size() for f in self._features.values())
 
-    def saliences(self, network: Autoencoder) -> Iterator[Tensor]:
-        """Salience (F, T) of one track after the other."""
-        for i in range(len(self)):
-            yield salience(network, self.features(i))
+    def saliences(self, network: Autoencoder) -> Iterator[tuple[int, Tensor]]:
+        """Number and salience (F, T) of every track, in no particular order."""
+        for group in self._groups:
+            yield from zip(group, saliences(network, self._group_features(group)), strict=True)
 
+    def _audio(self, i: int) -> Tensor:
+        return torch.from_numpy(self._source.store.audio(i).copy())[None, None]
 
-@dataclass(frozen=True)
-class Reference:
-    """What a track's estimate is compared with.
+    def _grouped(self) -> list[tuple[int, ...]]:
+        """Tracks that run through the network together.
 
-    Attributes:
-        truth: F0s on the grid they are scored on, or None if unannotated.
-        on_frames: F0s on the model's frames, or None if unannotated.
-        sounding: (T,) booleans on the model's frames.
-        times: (T,) seconds of the model's frames.
-    """
+        They are equally long: behind the end of a shorter one the network would see its own biases
+        instead of zeros.
+        """
+        by_length: dict[int, list[int]] = {}
+        for i, reference in enumerate(self._references):
+            by_length.setdefault(len(reference.times), []).append(i)
+        most = GROUP_VALUES.get(torch.device(self._device).type, DEVICE_GROUP_VALUES)
+        groups = []
+        for n_frames, tracks in by_length.items():
+            size = max(1, most // (n_frames * self.geometry.n_bins))
+            groups += [tuple(tracks[i : i + size]) for i in range(0, len(tracks), size)]
+        return groups
 
-    truth: MultiPitch | None
-    on_frames: MultiPitch | None
-    sounding: NDArray[np.bool_]
-    times: units.Floats
-
-    @classmethod
-    def of(cls, annotation: Annotation | None, audio: Tensor, g: GeometryConfig) -> "Reference":
-        """From a track's annotation and its audio (1, 1, N)."""
-        times = units.frame_times(
-            units.n_frames(audio.shape[-1], g.hop_length), g.hop_length, g.sample_rate
-        )
-        if annotation is None:
-            sounding = (frame_rms(audio, g.hop_length)[0] >= SOUNDING_RMS).numpy()
-            return cls(None, None, sounding, times)
-        on_frames = annotation.at(times)
-        sounding = np.array([len(f0s) > 0 for f0s in on_frames.f0s], dtype=bool)
-        truth = on_frames if annotation.grid is None else annotation.at(annotation.grid)
-        return cls(truth, on_frames, sounding, times)
+    def _group_features(self, group: tuple[int, ...]) -> Tensor:
+        """Features (B, H, F, T) of a group, in the network's memory format."""
+        if group in self._features:
+            return self._features[group]
+        features = torch.cat([self.features(i) for i in group])
+        features = features.transpose(2, 3).contiguous(memory_format=torch.channels_last)
+        features = features.transpose(2, 3)
+        size = features.numel() * features.element_size()
+        if size <= self._room:
+            self._room -= size
+            self._features[group] = features
+        return features
 
 
 def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
@@ -141,68 +130,54 @@ def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[Eva
     prepared, room = [], FEATURE_CACHE_BYTES
     for source in sources:
         evaluation_set = EvaluationSet(source, hcqt, device, room)
-        for i in range(len(evaluation_set)):
-            if evaluation_set.cached_bytes < room:
-                evaluation_set.features(i)
+        evaluation_set.cache()
         room -= evaluation_set.cached_bytes
         prepared.append(evaluation_set)
     return prepared
 
 
-def evaluate(network: Autoencoder, evaluated: EvaluationSet) -> SetScores:
-    """Scores of a network in evaluation mode on a set."""
-    g = evaluated.geometry
+def evaluate(
+    network: Autoencoder, evaluated: EvaluationSet, *, by_mir_eval: bool = False
+) -> SetScores:
+    """Scores of a network in evaluation mode on a set.
+
+    Args:
+        by_mir_eval: precision and recall are those that mir_eval itself gives, which takes many
+            times as long, instead of equal ones.
+
+    Raises:
+        ScoringError: they are not equal.
+    """
+    order, packed, theirs = [], [], {}
+    for i, salience in evaluated.saliences(network):
+        order.append(i)
+        packed.append(Observed.packed(salience, evaluated.grid(i)))
+        if by_mir_eval:
+            estimate = decode(salience, evaluated.geometry)
+            theirs[i] = precision_recall(evaluated.reference(i), estimate)
+    on_host = torch.cat(packed).cpu().numpy()  # the one time that the host waits for the device
+    ends = np.cumsum([len(p) for p in packed])
+    pieces = dict(zip(order, np.split(on_host, ends[:-1]), strict=True))
     tracks = {}
-    for i, estimate in enumerate(evaluated.saliences(network)):
-        scores = score_track(estimate.cpu(), evaluated.reference(i), g)
-        tracks[evaluated.track_name(i)] = scores
+    for i in range(len(evaluated)):
+        name = evaluated.track_name(i)
+        tracks[name] = _scores(evaluated, i, Observed.unpacked(pieces[i]))
+        if by_mir_eval:
+            _check(f"{evaluated.name}: {name}", tracks[name], theirs[i])
     return SetScores(evaluated.name, mean_scores(list(tracks.values())), tracks)
 
 
-def score_track(estimate: Tensor, reference: Reference, g: GeometryConfig) -> TrackScores:
-    """Scores of a salience (F, T) against its reference."""
-    pitched = peaks(estimate)
-    per_frame = pitched.sum(dim=0).numpy()
-    sounding = reference.sounding
+def _scores(evaluated: EvaluationSet, i: int, observed: Observed) -> TrackScores:
     precision, recall = float("nan"), float("nan")
-    if reference.truth is not None:
-        precision, recall = precision_recall(reference, decode(estimate, g))
-    strongest = estimate.amax(dim=0).numpy()[sounding]
-    blank = per_frame[sounding] == 0
-    return TrackScores(
-        precision=precision,
-        recall=recall,
-        f1=f1(precision, recall),
-        blank_rate=float(blank.mean()) if len(blank) else float("nan"),
-        mean_peak=float(strongest.mean()) if len(strongest) else float("nan"),
-        pitches_per_frame=float(per_frame.mean()),
-    )
+    if (grid := evaluated.grid(i)) is not None:
+        counts = grid.counts(observed.n_matched, observed.per_frame)
+        precision, recall = counts.precision, counts.recall
+    return observed.scores(evaluated.reference(i), precision, recall)
 
 
-def precision_recall(
-    reference: Reference, estimate: list[NDArray[np.float64]]
-) -> tuple[float, float]:
-    """mir_eval's precision and recall of estimated F0s on the model's frames."""
-    assert reference.truth is not None
-    with warnings.catch_warnings():
-        # empty references and estimates are scored 0, which is meant
-        warnings.simplefilter("ignore")
-        result = mir_eval.multipitch.metrics(
-            reference.truth.times, list(reference.truth.f0s), reference.times, estimate
+def _check(track: str, own: TrackScores, theirs: tuple[float, float]) -> None:
+    if not np.array_equal((own.precision, own.recall), theirs, equal_nan=True):
+        raise ScoringError(
+            f"{track}: precision and recall are {theirs} by mir_eval, but {own.precision} and "
+            f"{own.recall} as computed at every validation: these scores are not to be relied upon"
         )
-    return float(result[0]), float(result[1])
-
-
-def f1(precision: float, recall: float) -> float:
-    """2 P R / (P + R), 0 where both are; NaN in, NaN out."""
-    total = precision + recall
-    return total if total != total else (2 * precision * recall / total if total > 0 else 0.0)
-
-
-def mean_scores(tracks: list[TrackScores]) -> TrackScores:
-    """Means over the tracks that have a measure, each counting alike; NaN if none has."""
-    means = []
-    for measure in MEASURES:
-        values = [v for t in tracks if not math.isnan(v := getattr(t, measure))]
-        means.append(float(np.mean(values)) if values else float("nan"))
-    return TrackScores(*means)

@@ -41,14 +41,19 @@ def chunks(n_frames: int) -> Iterator[Chunk]:
 
 @torch.no_grad()
 def chunk_salience(network: Autoencoder, features: Tensor, chunk: Chunk) -> Tensor:
-    """Features (1, H, F, right - left) of a chunk to its salience (F, stop - start), float32."""
+    """Features (B, H, F, right - left) of a chunk to its salience (B, F, stop - start), float32."""
     # in full precision: rounded, neighbouring bins tie, and a tie is no peak
     logits = network(features)
-    return torch.sigmoid(logits[0, :, chunk.start - chunk.left : chunk.stop - chunk.left])
+    return torch.sigmoid(logits[..., chunk.start - chunk.left : chunk.stop - chunk.left])
 
 
 def salience(network: Autoencoder, features: Tensor) -> Tensor:
-    """Features (1, H, F, T) of a track to its salience (F, T), float32.
+    """Features (1, H, F, T) of a track to its salience (F, T), float32."""
+    return saliences(network, features)[0]
+
+
+def saliences(network: Autoencoder, features: Tensor) -> Tensor:
+    """Features (B, H, F, T) of equally long tracks to their saliences (B, F, T), float32.
 
     Long tracks run through the network in chunks; the result is that of the whole.
     """

@@ -77,8 +77,7 @@ class Recording:
 
         Together the pieces are ``salience(network, track_features(...))`` of the whole.
         """
-        largest = self._largest()
-        features = (scaled_decibels(bins, largest) for bins in self._bins())
+        features = self.features()
         held, first = next(features), 0
         for chunk in chunks(self.n_frames):
             held, first = held[..., chunk.left - first :], chunk.left
@@ -86,9 +85,16 @@ class Recording:
                 held = torch.cat([held, next(features)], dim=-1)
             window = self._hcqt.gather(held[..., : chunk.right - chunk.left])
             shown = first_harmonic(window, self._geometry)[0, :, chunk.start - chunk.left :]
-            estimate = chunk_salience(network, window, chunk)
+            estimate = chunk_salience(network, window, chunk)[0]
             yield Piece(chunk.start, estimate.cpu(), shown[:, : estimate.shape[-1]].cpu())
             self._tell("transcribing", chunk.stop * self._geometry.hop_length, self.n_samples)
+
+    @torch.no_grad()
+    def features(self) -> Iterator[Tensor]:
+        """Features (1, K, t) of the HCQT's distinct bins, from which channels are gathered."""
+        largest = self._largest()
+        for bins in self._bins():
+            yield scaled_decibels(bins, largest)
 
     def _largest(self) -> Tensor:
         """Largest magnitude (1,) of the whole HCQT."""

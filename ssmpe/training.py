@@ -17,12 +17,13 @@ from ssmpe.batches import BatchMaker
 from ssmpe.config import TrialConfig
 from ssmpe.diagnostics import Diagnosis, Diagnostics
 from ssmpe.errors import UserError
-from ssmpe.evaluation import SetScores, evaluate, prepare
+from ssmpe.evaluation import evaluate, prepare
 from ssmpe.hcqt import HCQT
 from ssmpe.means import Means
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
 from ssmpe.objectives.total import Term
+from ssmpe.scores import SetScores
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.sets import Sets
 from ssmpe.teacher import Teacher
@@ -137,6 +138,7 @@ class Trainer:
         Raises:
             DivergedError: the loss is not finite.
             InterruptedTrainingError: it was to stop; a checkpoint may be saved here, too.
+            ScoringError: the scores at its end are not those that mir_eval gives.
         """
         self._interrupted = interrupted
         training = self.config.training
@@ -155,13 +157,22 @@ class Trainer:
             return self.batch  # trained up to it, and interrupted before it
         return min(self.batch - self.batch % every + every, n_batches)
 
-    def evaluate(self) -> dict[str, SetScores]:
-        """Scores of the network as it is, on all evaluated sets."""
+    def confirm(self) -> None:
+        """Check that mir_eval gives the scores of the validation that was just yielded.
+
+        Raises:
+            ScoringError: it does not.
+        """
+        for evaluated in self.evaluated:
+            evaluate(self.network, evaluated, by_mir_eval=True)
+
+    def evaluate(self, *, by_mir_eval: bool = False) -> dict[str, SetScores]:
+        """Scores of the network as it is, on all evaluated sets; arguments and errors as there."""
         self.network.eval()
         scores = {}
         for evaluated in self.evaluated:
             self._stop_if_interrupted()
-            scores[evaluated.name] = evaluate(self.network, evaluated)
+            scores[evaluated.name] = evaluate(self.network, evaluated, by_mir_eval=by_mir_eval)
         return scores
 
     def save(self, folder: Path, **plain: Any) -> None:
@@ -307,7 +318,8 @@ class Trainer:
     def _validated(self, losses: dict[str, float]) -> Validation:
         started = time.perf_counter()
         diagnosis = self.diagnostics.collect() if self.diagnostics else None
-        scores = self.evaluate()
+        # what a trial ends with is what tables are made of
+        scores = self.evaluate(by_mir_eval=self.batch >= self.config.training.n_batches)
         is_best = self.batch > 0 and self._keep_if_best(scores)
         train_seconds = self._train_seconds
         self._losses, self._train_seconds = Means(), 0.0

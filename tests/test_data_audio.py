@@ -41,6 +41,32 @@ def test_channels_are_averaged(tmp_path: Path) -> None:
     assert np.abs(read_audio(path, RATE) - expected / np.abs(expected).max()).max() < 1e-5
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 6, 300])
+@pytest.mark.parametrize(
+    ("form", "subtype"),
+    [
+        *(("WAV", s) for s in ("PCM_16", "PCM_24", "PCM_32", "PCM_U8", "FLOAT", "DOUBLE", "ULAW")),
+        *(("FLAC", "PCM_16"), ("FLAC", "PCM_24"), ("AIFF", "PCM_16"), ("W64", "PCM_16")),
+    ],
+)
+def test_samples_are_those_of_the_floats_that_the_library_gives(
+    tmp_path: Path, form: str, subtype: str, channels: int
+) -> None:
+    """To the last bit, whatever a file stores, of all of its range."""
+    if form == "FLAC" and channels > 8:
+        return
+    path = tmp_path / f"a.{form}"
+    noise = np.random.default_rng(channels).uniform(-1, 1, (3000, channels))
+    noise[:2] = [[-1.0] * channels, [1.0] * channels]
+    soundfile.write(path, noise, RATE, subtype=subtype, format=form)
+    floats, _ = soundfile.read(path, dtype="float32", always_2d=True)
+    assert floats.min() < -0.98
+    expected = floats[:, 0]
+    for channel in range(1, channels):
+        expected = expected + floats[:, channel]
+    np.testing.assert_array_equal(read_mono(path, RATE), expected / np.float32(channels))
+
+
 def test_opposite_channels_are_silence(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     left = tone(500.0, 0.2, RATE)

@@ -10,7 +10,7 @@ from ssmpe.config import GeometryConfig
 from ssmpe.data.audio import read_audio
 from ssmpe.data.registry import Locations, resolve
 from ssmpe.errors import UserError
-from ssmpe.evaluation import Reference, mean_scores, score_track
+from ssmpe.scores import Reference, mean_scores, score_track
 from ssmpe.units import hz_to_bin
 from tests.layouts.guitarset import jams
 from tests.layouts.layout import write_tone

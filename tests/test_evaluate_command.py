@@ -14,7 +14,8 @@ import pytest
 from ssmpe.commands.evaluate import accuracy
 from ssmpe.data.cache import cache_dir
 from ssmpe.data.registry import Locations
-from ssmpe.evaluation import MEASURES, TrackScores, evaluate, prepare
+from ssmpe.evaluation import evaluate, prepare
+from ssmpe.scores import MEASURES, TrackScores
 from ssmpe.sets import load_use, use_of
 from ssmpe.trained import load_trained
 from tests import transcribing

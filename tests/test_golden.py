@@ -13,7 +13,6 @@ import torch
 
 from ssmpe import units
 from ssmpe.config import GeometryConfig, ModelConfig
-from ssmpe.evaluation import f1
 from ssmpe.features import (
     energy_estimate,
     first_harmonic,
@@ -27,6 +26,7 @@ from ssmpe.model import Autoencoder
 from ssmpe.objectives import content
 from ssmpe.objectives.base import bce, bce_negative, bce_positive
 from ssmpe.salience import blurred_target, decode, peaks
+from ssmpe.scores import f1
 from ssmpe.training import lr_scale
 from ssmpe.transforms import GeometricTransform, curve_bins, equalization_curves, equalize
 from tests.published import load_published_state

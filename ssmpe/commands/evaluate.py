@@ -17,16 +17,10 @@ from ssmpe.console import TaskBar, printable
 from ssmpe.data.cache import cache_dir
 from ssmpe.data.registry import Locations, parse
 from ssmpe.errors import UserError
-from ssmpe.evaluation import (
-    MEASURES,
-    EvaluationSet,
-    SetScores,
-    TrackScores,
-    mean_scores,
-    score_track,
-)
+from ssmpe.evaluation import EvaluationSet
 from ssmpe.options import folders_of
 from ssmpe.runner.provision import embedded_root
+from ssmpe.scores import MEASURES, SetScores, TrackScores, mean_scores, score_track
 from ssmpe.sets import LoadedSet, load_use, use_of
 from ssmpe.trained import Trained
 
@@ -147,11 +141,11 @@ def _loaded(name: str, data: Data, trained: Trained, bar: TaskBar) -> LoadedSet:
 
 def _scored(loaded: LoadedSet, trained: Trained, bar: TaskBar) -> SetScores:
     evaluated = EvaluationSet(loaded, trained.hcqt, trained.device, cache_bytes=0)
-    tracks = {}
-    for i, estimate in enumerate(evaluated.saliences(trained.network)):
-        scores = score_track(estimate.cpu(), evaluated.reference(i), trained.config.geometry)
-        tracks[evaluated.track_name(i)] = scores
-        bar.show(f"scoring {loaded.name}", i + 1, len(evaluated))
+    scores = {}
+    for i, estimate in evaluated.saliences(trained.network):
+        scores[i] = score_track(estimate, evaluated.reference(i), trained.config.geometry)
+        bar.show(f"scoring {loaded.name}", len(scores), len(evaluated))
+    tracks = {evaluated.track_name(i): scores[i] for i in sorted(scores)}
     return SetScores(loaded.name, mean_scores(list(tracks.values())), tracks)
 
 

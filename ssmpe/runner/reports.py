@@ -9,7 +9,7 @@ from typing import Any
 from ssmpe import collapse
 from ssmpe.config import DataConfig, TrialConfig
 from ssmpe.diagnostics import Diagnosis
-from ssmpe.evaluation import MEASURES
+from ssmpe.scores import MEASURES
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.training import Validation

@@ -21,6 +21,7 @@ from ssmpe.runner.outcomes import last_line
 from ssmpe.runner.patience import PATIENCE
 from ssmpe.runner.pictures import save_pictures
 from ssmpe.runner.worker import Worker
+from ssmpe.scores import ScoringError
 from ssmpe.training import DivergedError, InterruptedTrainingError, Trainer, Validation
 
 PICTURES = "pictures"
@@ -99,7 +100,7 @@ def run_trial(
         for report in _reports(config, worker, interrupted):
             batch = report[reports.BATCH]
             yield report
-    except (UserError, DivergedError) as error:
+    except (UserError, DivergedError, ScoringError) as error:
         yield _failure(batch, error)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -119,6 +120,8 @@ def _reports(
         for validation in trainer.run(interrupted):
             curve.append(validation)
             last = _report(trainer, validation, curve)
+            if last[reports.COLLAPSING]:  # it may be stopped: then these scores are its last
+                trainer.confirm()
             _save(trainer, checkpoints, curve, last, validation)
             yield last
     except InterruptedTrainingError:

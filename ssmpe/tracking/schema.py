@@ -93,7 +93,7 @@ class EndReason(StrEnum):
 
 
 def set_metric(set_name: str, measure: str) -> str:
-    """Metric key of a measure (``ssmpe.evaluation.MEASURES``) on a set: "URMP/validation/f1"."""
+    """Metric key of a measure (``ssmpe.scores.MEASURES``) on a set: "URMP/validation/f1"."""
     return f"{set_name}/{measure}"
 
 
