@@ -1,13 +1,12 @@
 """Prints measured medians and ratios, each ratio from one run: ``python -m tests.benchmarks``.
 
-``--json FILE`` writes them as JSON, too; ``--quick`` measures less often; ``--store`` adds what
-``python -m tests.benchmarks.store`` measures, which takes minutes and 9 GB of disk.
+``--json FILE`` writes them as JSON, too; ``--curves PNG`` draws how costs grow. ``--quick`` measures
+less often and leaves out what takes minutes. ``--store`` adds what ``tests.benchmarks.store`` does,
+which takes minutes and 9 GB of disk. On two idle cores under 20 minutes without that.
 """
 
 import argparse
 import json
-import os
-import platform
 import resource
 from collections.abc import Callable
 from functools import partial
@@ -18,42 +17,18 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from ssmpe.config import TrialConfig
-from ssmpe.features import scaled_decibels
 from ssmpe.hcqt import HCQT
-from ssmpe.model import Autoencoder
-from ssmpe.objectives import REGISTRY, Batch, TotalLoss
 from ssmpe.presets import paper
-from ssmpe.seeding import torch_generator
-from tests.benchmarks import store
-from tests.benchmarks.timing import alternately
-from tests.benchmarks.yardstick import DenseHCQT, PlainStep
+from ssmpe.runner.memory import keep_freed_memory
+from tests.benchmarks import decoding, store, streaming, sweeping, training, validation
+from tests.benchmarks.machine import hardware
+from tests.benchmarks.timing import Growth, alternately, drawn
+from tests.benchmarks.yardstick import DenseHCQT
+
+Measured = dict[str, float]
 
 
-class FastStep:
-    """A training step of the closed condition as the project does it, on given audio."""
-
-    def __init__(self, config: TrialConfig) -> None:
-        g = config.geometry
-        self.hcqt = HCQT(g)
-        self.network = Autoencoder(g, config.model).channels_last()
-        self.loss = TotalLoss(config.objectives, g, REGISTRY)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), foreach=True)
-
-    def __call__(self, audio: torch.Tensor, drums: torch.Tensor, target: torch.Tensor) -> None:
-        bins = self.hcqt.distinct(audio)
-        mixed = bins + 0.5 * self.hcqt.distinct(drums)
-        features = self.hcqt.gather(scaled_decibels(bins))
-        percussive = self.hcqt.gather(scaled_decibels(mixed))
-        batch = Batch(features, target, percussive)
-        total, _ = self.loss(self.network, batch, lambda name: torch_generator(name))
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
-
-
-def measure_hcqt(n: int) -> dict[str, float]:
+def measure_hcqt(n: int) -> Measured:
     """The HCQT of 8 clips of 4 s at paper geometry."""
     g = paper().geometry
     fast, dense = HCQT(g), DenseHCQT(g)
@@ -63,58 +38,86 @@ def measure_hcqt(n: int) -> dict[str, float]:
     return {"seconds": seconds, "yardstick": yardstick}
 
 
-def measure_training(n: int) -> dict[str, float]:
-    """A training batch at paper geometry: m = 3, two excerpts, closed condition."""
-    config = paper()
-    g = config.geometry
-    audio, drums = torch.randn(2, 2, 1, g.excerpt_samples)
-    target = (torch.rand(2, g.n_bins, g.excerpt_frames) > 0.98).float()
-    fast, plain = FastStep(config), PlainStep(config)
-    seconds, yardstick = alternately(
-        lambda: fast(audio, drums, target), lambda: plain(audio, drums, target, 0), n
-    )
-    return {"seconds": seconds, "yardstick": yardstick}
+def one_thread(measure: Callable[[int], Measured | None], n: int) -> Measured | None:
+    """Measured as in a trial of the preset tiny, that has one core of two."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        return measure(n)
+    finally:
+        torch.set_num_threads(before)
 
 
-MEASURES: dict[str, tuple[Callable[[int], dict[str, float]], int]] = {
+def _loading(suffix: str, rate: int, n: int) -> Measured | None:
+    return decoding.measure_loading(suffix, rate, 30, n)
+
+
+BOTH_WAYS: dict[str, tuple[Callable[[int], Measured | None], int]] = {
     "HCQT, paper geometry, 8 clips of 4 s": (measure_hcqt, 5),
-    "training batch, paper geometry, m = 3, 2 excerpts, closed": (measure_training, 3),
-    "decoding 30 s of stereo WAV at 44.1 kHz": (partial(store.measure_decoding, "wav"), 15),
-    "decoding 30 s of stereo MP3 at 44.1 kHz": (partial(store.measure_decoding, "mp3"), 15),
+    "training batch, paper geometry, m = 3, 1 + 2 excerpts": (training.measure_time, 3),
+    "peak memory of that batch": (training.measure_memory, 1),
+    **{name: (partial(one_thread, f), n) for name, (f, n) in validation.MEASURES.items()},
+    "decoding 30 s of stereo WAV, 44.1 kHz (librosa)": (partial(_loading, "wav", 44_100), 9),
+    "decoding 30 s of stereo WAV, 48 kHz (librosa)": (partial(_loading, "wav", 48_000), 9),
+    "decoding 30 s of stereo MP3, 44.1 kHz (librosa)": (partial(_loading, "mp3", 44_100), 9),
+    "starting a trial: process to first batch": (sweeping.measure_start, 5),
 }
+"""what -> how, and how often"""
 
 
-def hardware() -> dict[str, Any]:
-    """What it was measured on."""
-    model = platform.processor()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        model = next((x.split(": ")[1] for x in lines if x.startswith("model name")), model)
+def growths(n: int) -> dict[str, Growth]:
+    """How costs grow."""
     return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
+        "batch": training.measure_growth(n),
+        "validation": validation.measure_growth(n),
+        "sweep of trials that only report": sweeping.measure_trials(),
+        "sweep of 4 short trials": sweeping.measure_workers(),
     }
+
+
+def row(name: str, found: Measured) -> tuple[str, str, str, str]:
+    """A row of the table: with units, and the ratio if there are two ways."""
+    if "bytes" in found:
+        own, other = found["bytes"] / 2**30, found["yardstick"] / 2**30
+        return name, f"{own:.2f} GiB", f"{other:.2f} GiB", f"{other / own:.1f}×"
+    own = found["seconds"]
+    if "yardstick" not in found:
+        return name, f"{own:.2f} s", "", ""
+    return name, f"{own:.4f} s", f"{found['yardstick']:.4f} s", f"{found['yardstick'] / own:.1f}×"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--curves", type=Path)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--store", action="store_true")
     given = parser.parse_args()
+    keep_freed_memory()  # as trials do
     torch.manual_seed(0)
-    results: dict[str, dict[str, float]] = {}
+    console = Console(width=120)
+    results: dict[str, Any] = {}
     table = Table("what", "median", "yardstick", "ratio", box=None)
-    for name, (measure, repetitions) in MEASURES.items():
-        found = measure(1 if given.quick else repetitions)
-        results[name] = {**found, "ratio": found["yardstick"] / found["seconds"]}
-        numbers = (f"{found[k]:.3f} s" for k in ("seconds", "yardstick"))
-        table.add_row(name, *numbers, f"{results[name]['ratio']:.1f}×")
-    console = Console()
+    for name, (measure, n) in BOTH_WAYS.items():
+        found = measure(1 if given.quick else n)
+        if found is None:
+            table.add_row(name, "skipped: librosa is not installed", "", "")
+            continue
+        results[name] = found
+        table.add_row(*row(name, found))
     console.print(table)
+    if not given.quick:
+        results["Ray and MLflow"] = sweeping.measure_overhead()
+        results["features of long tracks"] = streaming.measure_streaming()
+        grown = growths(5)
+        results |= {f"growth: {name}": growth.to_dict() for name, growth in grown.items()}
+        for name in ("Ray and MLflow", "features of long tracks"):
+            console.print(store.shown(results[name]))
+        for name, growth in grown.items():
+            points = ", ".join(f"{size:g}: {s:.3g} s" for size, s in growth.seconds.items())
+            console.print(f"{name} by {growth.size}: {points}; exponent {growth.exponent:.2f}")
+        if given.curves:
+            drawn(grown, given.curves)
     if given.store:
         results["audio store"] = store.measure()
         console.print(store.shown(results["audio store"]))

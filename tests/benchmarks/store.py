@@ -29,7 +29,7 @@ from ssmpe.data.cap import capped
 from ssmpe.data.dataset import Track
 from ssmpe.data.excerpts import ExcerptSampler
 from ssmpe.data.store import AudioStore
-from tests.benchmarks.timing import alternately
+from tests.benchmarks.timing import alternately, peak_bytes
 
 RATE = 22_050
 CLIP_SECONDS = 4
@@ -66,12 +66,6 @@ def listed(folder: Path) -> list[Track]:
 
 
 # --- what runs in processes of its own: each prints what it measured ---------------------------
-
-
-def peak_bytes() -> int:
-    """Most memory that was ever resident in this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(x.split()[1] for x in lines if x.startswith("VmHWM")))
 
 
 def child_build(folder: Path, cache: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from rich.table import Table
 from ssmpe.hcqt import HCQT
 from ssmpe.presets import paper
 from ssmpe.streaming import Recording
-from tests.benchmarks.store import peak_bytes
+from tests.benchmarks.timing import peak_bytes
 
 MINUTES = (10, 30, 60)
 

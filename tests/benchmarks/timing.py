@@ -1,9 +1,13 @@
-"""Measuring two ways of doing the same."""
+"""Measuring two ways of doing the same, and how costs grow."""
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 
 def alternately(first: Callable[[], Any], second: Callable[[], Any], n: int) -> tuple[float, float]:
@@ -16,3 +20,65 @@ def alternately(first: Callable[[], Any], second: Callable[[], Any], n: int) -> 
             if repetition:  # the first is a warm-up
                 own.append(time.perf_counter() - started)
     return statistics.median(times[0]), statistics.median(times[1])
+
+
+def median_seconds(function: Callable[[], Any], n: int) -> float:
+    """Median of n calls after one that does not count."""
+    times = []
+    for _ in range(n + 1):
+        started = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[1:])
+
+
+def peak_bytes() -> int:
+    """Most memory that was ever resident in this process."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(x.split()[1] for x in lines if x.startswith("VmHWM")))
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How the cost of something grows with its size.
+
+    Attributes:
+        size: what grows, with its unit.
+        seconds: by size.
+    """
+
+    size: str
+    seconds: Mapping[float, float]
+
+    @property
+    def exponent(self) -> float:
+        """Of the power law through the larger half of the sizes, by least squares: past what is
+        there at any size."""
+        sizes = sorted(self.seconds)[-max(2, -(-len(self.seconds) // 2)) :]
+        values = [self.seconds[size] for size in sizes]
+        return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
+
+    def to_dict(self) -> dict[str, Any]:
+        points = [[size, seconds] for size, seconds in self.seconds.items()]
+        return {"size": self.size, "points": points, "exponent": self.exponent}
+
+
+def drawn(grown: Mapping[str, Growth], path: Path) -> None:
+    """Costs over sizes, on logarithmic axes, as a picture."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, len(grown), figsize=(3.4 * len(grown), 3.2), squeeze=False)
+    for ax, (name, growth) in zip(axes[0], grown.items(), strict=True):
+        sizes: Sequence[float] = sorted(growth.seconds)
+        ax.loglog(sizes, [growth.seconds[s] for s in sizes], "o-", color="#1f4e79")
+        ax.set_title(f"{name}\nexponent {growth.exponent:.2f}", fontsize=9)
+        ax.set_xlabel(growth.size, fontsize=9)
+        ax.set_ylabel("s", fontsize=9)
+        ax.grid(True, which="both", alpha=0.2)
+    figure.tight_layout()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=130)
+    pyplot.close(figure)

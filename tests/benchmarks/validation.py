@@ -6,7 +6,6 @@ dense HCQT, one forward pass, peaks frame by frame, mir_eval.
 """
 
 import argparse
-import time
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,7 +32,7 @@ from ssmpe.salience import decode, peaks
 from ssmpe.scores import Observed, precision_recall
 from ssmpe.sets import LoadedSet, load_use, use_of
 from ssmpe.world.build import build_world, world_key
-from tests.benchmarks.timing import alternately
+from tests.benchmarks.timing import Growth, alternately, median_seconds
 from tests.benchmarks.yardstick import DenseHCQT, PlainAutoencoder
 
 PITCHES_PER_FRAME = 3
@@ -196,23 +195,16 @@ def measure_score(n: int) -> dict[str, float]:
     return {"seconds": seconds, "yardstick": yardstick}
 
 
-def measure_growth(n: int) -> dict[str, float]:
-    """Seconds of a validation of ever more audio, and the exponent of its growth."""
+def measure_growth(n: int) -> Growth:
+    """Seconds of a validation of ever more audio."""
     (source,) = _sources(presets.tiny(), ["Bach10/all"])
-    minutes, seconds = [], []
+    n_tracks, rate = len(source.annotations), presets.tiny().geometry.sample_rate
+    samples = sum(len(source.store.audio(i)) for i in range(n_tracks))
+    seconds = {}
     for times in REPEATED:
-        case = Case.of("tiny", (_of_length(source, times * len(source.annotations)),))
-        samples = sum(len(source.store.audio(i)) for i in range(len(source.annotations)))
-        minutes.append(times * samples / case.config.geometry.sample_rate / 60)
-        own = []
-        for _ in range(n + 1):
-            started = time.perf_counter()
-            case()
-            own.append(time.perf_counter() - started)
-        seconds.append(float(np.median(own[1:])))
-    exponent = np.polyfit(np.log(minutes), np.log(seconds), 1)[0]
-    found = {f"{m:.1f} min of audio, s": s for m, s in zip(minutes, seconds, strict=True)}
-    return {**found, "exponent": float(exponent)}
+        case = Case.of("tiny", (_of_length(source, times * n_tracks),))
+        seconds[times * samples / rate / 60] = median_seconds(case, n)
+    return Growth("minutes of audio", seconds)
 
 
 MEASURES = {
@@ -234,8 +226,7 @@ def main() -> None:
         seconds, yardstick = found["seconds"], found["yardstick"]
         table.add_row(name, f"{seconds:.4f} s", f"{yardstick:.4f} s", f"{yardstick / seconds:.1f}×")
     console.print(table)
-    for name, value in measure_growth(1 if quick else 5).items():
-        console.print(f"{name}: {value:.3f}", highlight=False)
+    console.print(measure_growth(1 if quick else 5), highlight=False)
 
 
 if __name__ == "__main__":

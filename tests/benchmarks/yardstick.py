@@ -102,7 +102,7 @@ class _Residual(nn.Module):
 
 
 class PlainStep:
-    """A training step of the closed condition: all excerpts labelled, no clips shared."""
+    """A training step: a pass per view, everything kept until the end, a wait for every loss."""
 
     def __init__(self, config: TrialConfig) -> None:
         self.config = config
@@ -111,7 +111,7 @@ class PlainStep:
         self.optimizer = torch.optim.AdamW(self.network.parameters(), foreach=False)
 
     def __call__(self, audio: Tensor, drums: Tensor, target: Tensor, seed: int) -> dict[str, float]:
-        """Audio and drums (B, 1, N), target (B, F, T) to the losses."""
+        """Audio and drums (B, 1, N), target (L, F, T) of the first L to the losses."""
         g, rng = self.config.geometry, torch.Generator().manual_seed(seed)
         features = scaled_decibels(self.hcqt(audio))
         percussive = scaled_decibels(self.hcqt(audio + torch.rand(1, generator=rng) * drums))
@@ -120,7 +120,7 @@ class PlainStep:
         geometric = GeometricTransform.draw(len(audio), features.shape[-1], g, rng)
         equalized = random_equalization(features, g, rng)
         losses = {
-            "supervised": bce(logits, target).mean(),
+            "supervised": bce(logits[: len(target)], target).mean(),
             "timbre": bce(self.network(equalized), salience).mean(),
             "percussion": bce(self.network(percussive), salience).mean(),
             "geometric": bce(self.network(geometric(features)), geometric(salience)).mean(),

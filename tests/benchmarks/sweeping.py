@@ -1,0 +1,144 @@
+"""Prints what sweeps cost beside training: ``python -m tests.benchmarks.sweeping``.
+
+Real trials of the preset tiny on the embedded world, through Ray and MLflow.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from analysis import costs
+from analysis.store import read_sweep
+from ssmpe.config import TrialConfig
+from ssmpe.data.cache import cache_dir
+from ssmpe.data.registry import Locations
+from ssmpe.presets import tiny
+from ssmpe.runner.memory import keep_freed_memory
+from ssmpe.sets import load_sets
+from ssmpe.training import Trainer
+from ssmpe.world.build import build_world, world_key
+from tests.benchmarks.scale import measure as invented_sweep
+from tests.benchmarks.timing import Growth
+from tests.sweeping import run, sweep_name
+
+BATCHES, VALIDATIONS = 200, 10
+"""of a trial; as many validations as a whole one has"""
+TRIALS = 2
+COUNTS = (25, 50, 100, 200)
+"""of trials that only report"""
+SHORT = ("training.n_batches=40", "training.validate_every=20")
+AT_A_TIME = (1, 2)
+
+
+def child_start() -> float:
+    """Train the first batch of a trial; returns the time at which that is done."""
+    trainer = _trainer(tiny())
+    trainer.network.train()
+    trainer._step(0)
+    return time.time()
+
+
+def child_loop(threads: int) -> dict[str, float]:
+    """The trials of the sweep one after the other, without Ray and MLflow: seconds of each."""
+    keep_freed_memory()
+    torch.set_num_threads(threads)
+    found = {}
+    for seed in range(TRIALS):
+        started = time.perf_counter()
+        every = BATCHES // VALIDATIONS
+        changes = {"training.n_batches": BATCHES, "training.validate_every": every}
+        for _ in _trainer(tiny().replace({**changes, "training.seed": seed})).run():
+            pass
+        found[str(seed)] = time.perf_counter() - started
+    return found
+
+
+def _trainer(config: TrialConfig) -> Trainer:
+    world = build_world(cache_dir() / "world" / world_key("tiny"), "tiny")
+    sets = load_sets(config.data, config.geometry.sample_rate, Locations(world), cache_dir())
+    return Trainer(config, sets)
+
+
+def measure_start(n: int) -> dict[str, float]:
+    """Seconds from a process to its first batch trained; median of n on a built store."""
+    seconds = []
+    for _ in range(n + 1):
+        started = time.time()
+        seconds.append(_child("start") - started)
+    return {"seconds": sorted(seconds[1:])[(n - 1) // 2]}
+
+
+def measure_overhead() -> dict[str, float]:
+    """Seconds that a sweep of two trials takes beyond the same training in a loop.
+
+    "per trial": from a trial's beginning to its end, beyond training and validations as the trial
+    itself measures them. "sweep": all else, from the command to its return.
+    """
+    sets = [f"training.n_batches={BATCHES}", f"training.validate_every={BATCHES // VALIDATIONS}"]
+    with tempfile.TemporaryDirectory() as scratch:
+        wall, found = _swept(Path(scratch), sets, TRIALS, 1)
+    loop = sum(_child("loop", "2").values())
+    busy, per_trial = found.training + found.evaluation, found.other / TRIALS
+    whole = (found.training * tiny().training.n_batches / BATCHES + found.evaluation) / TRIALS
+    return {
+        "sweep, s": wall,
+        "loop, s": loop,
+        "training and validations in the sweep, s": busy,
+        "overhead per trial, s": per_trial,
+        "overhead of the sweep, s": wall - busy - found.other,
+        "overhead per trial, % of one of 700 batches": 100 * per_trial / whole,
+    }
+
+
+def _swept(folder: Path, sets: list[str], trials: int, at_a_time: int) -> tuple[float, costs.Costs]:
+    """Seconds of a whole sweep of Ref., and what its trials recorded."""
+    arguments = ["--rows", "Ref.", "--seeds", f"0-{trials - 1}", "--concurrent", str(at_a_time)]
+    arguments += [word for setting in sets for word in ("--set", setting)]
+    started = time.perf_counter()
+    code, output = run(folder, "sample_count.py", *arguments)
+    seconds = time.perf_counter() - started
+    assert code == 0, output
+    uri = f"sqlite:///{folder / 'results' / 'mlflow.db'}"
+    return seconds, costs.total(costs.of_sweep(read_sweep(uri, sweep_name(output))))
+
+
+def measure_trials() -> Growth:
+    """Seconds of sweeps of ever more trials that only report, through Ray and MLflow."""
+    return Growth("trials", {float(n): invented_sweep(n)["seconds"] for n in COUNTS})
+
+
+def measure_workers() -> Growth:
+    """Seconds of the same short sweep with one trial at a time, and with two."""
+    seconds = {}
+    for n in AT_A_TIME:
+        with tempfile.TemporaryDirectory() as scratch:
+            seconds[float(n)] = _swept(Path(scratch), list(SHORT), 4, n)[0]
+    return Growth("trials at a time", seconds)
+
+
+def _child(*arguments: str) -> Any:
+    command = [sys.executable, "-m", "tests.benchmarks.sweeping", "--child", *arguments]
+    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
+    child = parser.parse_args().child
+    if child:
+        print(json.dumps(child_start() if child[0] == "start" else child_loop(int(child[1]))))
+        return
+    print(json.dumps({"start": measure_start(5), "overhead": measure_overhead()}, indent=1))
+    for growth in (measure_workers(), measure_trials()):
+        print(json.dumps(growth.to_dict(), indent=1))
+
+
+if __name__ == "__main__":
+    main()
