@@ -1,7 +1,7 @@
 """Prints measured medians and ratios, each ratio from one run: ``python -m tests.benchmarks``.
 
-``--json FILE`` writes them as JSON, too; ``--curves PNG`` draws how costs grow. ``--quick`` measures
-less often and leaves out what takes minutes. ``--store`` adds what ``tests.benchmarks.store`` does,
+``--json FILE`` writes them as JSON, too; ``--curves PNG`` draws how costs grow. ``--quick`` takes
+fewer repetitions and leaves out what takes minutes. ``--store`` adds ``tests.benchmarks.store``,
 which takes minutes and 9 GB of disk. On two idle cores under 20 minutes without that.
 """
 
