@@ -57,8 +57,13 @@ def _outcome(trial: Trial, result: Any | None) -> Outcome:
         batch=metrics.get(reports.BATCH, 0),
         why=why,
         out_of_memory=bool(metrics.get(reports.OUT_OF_MEMORY)) or _is_out_of_memory(error),
-        lost=isinstance(error, RayActorError) and not _is_out_of_memory(error),
+        lost=is_lost(error),
     )
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Whether a trial's process died, for another reason than a lack of memory."""
+    return isinstance(error, RayActorError) and not _is_out_of_memory(error)
 
 
 def last_line(error: BaseException) -> str:

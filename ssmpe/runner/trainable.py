@@ -99,8 +99,10 @@ def run_trial(
         for report in _reports(config, worker, interrupted):
             batch = report[reports.BATCH]
             yield report
-    except (UserError, DivergedError) as error:
+    except UserError as error:
         yield _failure(batch, error)
+    except DivergedError as error:
+        yield {**_failure(batch, error), reports.DIVERGED: True}
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -7,8 +7,9 @@ from pathlib import Path
 from ray import tune
 from rich.console import Console
 
-from ssmpe.runner import engine, parents
+from ssmpe.runner import engine, parents, searching
 from ssmpe.runner.callbacks import SweepCallback
+from ssmpe.runner.losses import Losses
 from ssmpe.runner.outcomes import Outcome, outcomes
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.provision import Prepared
@@ -19,9 +20,6 @@ from ssmpe.sweep import Trial
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
-
-MAX_LOSSES = 3
-"""runs of a trial that all lost its process, without it getting any further"""
 
 
 @dataclass
@@ -39,8 +37,7 @@ class Runs:
     folder: Path
     console: Console
     trainable: type[tune.Trainable] = TrialTrainable
-    _losses: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """identity -> furthest batch, and runs lost there"""
+    losses: Losses = field(default_factory=Losses)
 
     def __call__(self, trials: Sequence[Trial]) -> list[Outcome]:
         """Run trials to their ends; those that have none were interrupted.
@@ -50,7 +47,9 @@ class Runs:
         """
         share = self.share
         done = self._run(trials, share)
-        while lost := [o for o in done.values() if self._goes_on(o)]:
+        while lost := [
+            o for o in done.values() if o.lost and self.losses.goes_on(o.trial.identity, o.batch)
+        ]:
             if not all(o.ended for o in done.values()):
                 break
             done |= self._run([o.trial for o in lost], share)
@@ -69,22 +68,15 @@ class Runs:
         return Share(self.plan.threads, self.plan.gpus_per_trial)
 
     def search(self, suggestions: Suggestions) -> None:
-        """Run what is left of a search."""
-        engine.run(self.plan, (), self.data, self.folder, self.share, suggestions)
+        """Run what is left of a search; a trial whose process was lost goes on as in a sweep."""
+        searching.attach(suggestions, self.losses)
+        engine.run(self.plan, (), self.data, self.folder, self.share, suggestions, self.trainable)
 
     def _run(self, trials: Sequence[Trial], share: Share) -> dict[str, Outcome]:
         grid = engine.run(
             self.plan, trials, self.data, self.folder, share, trainable=self.trainable
         )
         return {o.trial.identity: o for o in outcomes(grid, trials)}
-
-    def _goes_on(self, outcome: Outcome) -> bool:
-        if not outcome.lost:
-            return False
-        furthest, losses = self._losses.get(outcome.trial.identity, (0, 0))
-        losses = 1 if outcome.batch > furthest else losses + 1
-        self._losses[outcome.trial.identity] = max(furthest, outcome.batch), losses
-        return losses < MAX_LOSSES
 
 
 def run_trials(runs: Runs, ended: Mapping[str, str]) -> tuple[str, dict[str, str]]:
