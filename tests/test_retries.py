@@ -119,6 +119,27 @@ def test_a_trial_that_kills_every_process_fails_at_last(tmp_path):
     assert 4 <= 1000 - int((tmp_path / "deaths").read_text()) <= 20
 
 
+class Unwelcome(InventedTrainable):
+    """Is on a node that cannot run it, says the node."""
+
+    def step(self) -> Report:
+        if self._reports:
+            return super().step()
+        self._reports = iter(())
+        failed = {reports.BATCH: 0, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
+        node = ray.get_runtime_context().get_node_id()
+        return {**failed, reports.FAILURE: "node here: has no storage", reports.UNFIT: node}
+
+
+@pytest.mark.parametrize("make", [lambda folder: planned(2, folder), planned_search])
+def test_what_no_node_can_run_fails_with_the_reason(tmp_path, make):
+    code, output = run(make(tmp_path), tmp_path, Unwelcome)
+    assert code == 1, output
+    told = output.split("failed trial")[1]
+    assert "node here: has no storage" in told
+    assert set(reasons(tmp_path)) == {"failed"}
+
+
 def trials_of_the_study(folder: Path) -> list[FrozenTrial]:
     study = optuna.load_study(study_name="invented", storage=f"sqlite:///{folder}/optuna.db")
     return study.trials

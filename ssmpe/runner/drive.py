@@ -6,7 +6,7 @@ from pathlib import Path
 from ray import tune
 from rich.console import Console
 
-from ssmpe.runner import ending, parents, show
+from ssmpe.runner import ending, parents, show, unfit
 from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.checkpoints import Checkpoints
 from ssmpe.runner.plan import Plan
@@ -54,6 +54,7 @@ def drive(
         UserError, OutOfSpaceError
     """
     ending.forget()
+    unfit.forget()
     tracker = Tracker(plan.tracking_uri, plan.spool(results))
     state, started = "failed", False
     failed: dict[str, str] = {}
@@ -65,7 +66,7 @@ def drive(
         started = True
         console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
         checkpoints = Checkpoints(plan.storage, plan.name)
-        checkpoints.begin()
+        mark = checkpoints.begin()
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
         ended = parents.provide(plan, ended, tracker, shown, console)
         known = list(plan.trials)
@@ -74,7 +75,7 @@ def drive(
         states = {key: "from store" if key in plan.taken else end for key, end in ended.items()}
         with Progress(console, known, states) as progress:
             SweepCallback.attach(tracker, progress, shown, parents.tags(plan), checkpoints)
-            runs = Runs(plan, tracker, data, plan.scratch(results), console, trainable)
+            runs = Runs(plan, tracker, data, plan.scratch(results), console, trainable, mark)
             if suggestions:
                 state, failed = run_search(runs, suggestions)
             else:

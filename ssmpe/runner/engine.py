@@ -117,7 +117,7 @@ def memory(plan: Plan, share: Share) -> tuple[int, int]:
 def run(
     plan: Plan,
     trials: Sequence[Trial],
-    data: Prepared,
+    worker: Worker,
     folder: Path,
     share: Share,
     suggestions: Suggestions | None = None,
@@ -126,6 +126,7 @@ def run(
     """Run those trials of a plan, each from its newest checkpoint if there is one.
 
     Args:
+        worker: what they are run with.
         folder: for Tune's own files, on the driver's disk; errors are written in full there.
         share: of a node that each trial gets.
         suggestions: of a search, instead of trials; attached (``searching.attach``).
@@ -136,9 +137,9 @@ def run(
         OutOfSpaceError: a disk filled up.
     """
     _require_resources(share)
-    space = {"worker": asdict(worker_of(plan, data, share.gpus)), "share": share.request}
+    space = {"worker": asdict(worker), "share": share.request}
     try:
-        return _tuner(plan, trials, space, folder, trainable, suggestions).fit()
+        return _tuner(plan, trials, space, share, folder, trainable, suggestions).fit()
     except Exception as error:
         # on a full disk Tune fails in many ways, down to an error that it could not write down
         if tells_of_full_disk(error) or is_full(plan.storage) or is_full(tempfile.gettempdir()):
@@ -153,6 +154,7 @@ def _tuner(
     plan: Plan,
     trials: Sequence[Trial],
     space: dict[str, Any],
+    share: Share,
     folder: Path,
     trainable: type[tune.Trainable],
     suggestions: Suggestions | None,
@@ -161,7 +163,7 @@ def _tuner(
     if suggestions:
         callbacks.append(StudyCallback())
     else:
-        searching.queue(trials)
+        searching.queue(trials, share)
     # a search suggests a trial when there is room for it
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if suggestions else str(MAX_PENDING)
     return tune.Tuner(

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 from ray.tune import Callback
 from ray.tune.search import Searcher
 
-from ssmpe.runner import reports
+from ssmpe.runner import reports, unfit
 from ssmpe.runner.callbacks import trial_of
 from ssmpe.runner.losses import Losses
 from ssmpe.runner.outcomes import is_lost, last_line
+from ssmpe.runner.share import Share
 from ssmpe.runner.suggestions import Suggestions
 from ssmpe.sweep import Trial
 
@@ -27,16 +28,22 @@ class _Live:
     planned: ClassVar[deque[Trial]] = deque()
     suggestions: Suggestions | None = None
     losses = Losses()
+    share = Share(1)
 
 
-def queue(trials: Iterable[Trial]) -> None:
-    """Set the trials that this process's ``PlannedSearcher`` hands out."""
-    _Live.planned = deque(trials)
+def queue(trials: Iterable[Trial], share: Share) -> None:
+    """Set the trials that this process's ``PlannedSearcher`` hands out, and what each gets."""
+    _Live.planned, _Live.share = deque(trials), share
 
 
-def attach(suggestions: Suggestions | None, losses: Losses) -> None:
-    """Set the study that this process's searcher and callback use, and what trials have lost."""
-    _Live.suggestions, _Live.losses = suggestions, losses
+def attach(suggestions: Suggestions | None, losses: Losses, share: Share) -> None:
+    """Set the study that this process's searcher and callback use.
+
+    Args:
+        losses: of processes.
+        share: that each trial gets.
+    """
+    _Live.suggestions, _Live.losses, _Live.share = suggestions, losses, share
 
 
 def _study() -> Suggestions:
@@ -54,7 +61,8 @@ class PlannedSearcher(Searcher):
         if not _Live.planned:
             return str(Searcher.FINISHED)
         trial = _Live.planned.popleft()
-        return {"trial": {"row": trial.row, "config": trial.config.to_dict()}}
+        parameters = {"row": trial.row, "config": trial.config.to_dict()}
+        return {"trial": parameters, "without": unfit.without(_Live.share)}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -83,7 +91,8 @@ class StudySearcher(Searcher):
                 "config": trial.config.to_dict(),
                 "suggestion": suggestion.number,
                 "suggested": dict(suggestion.suggested),
-            }
+            },
+            "without": unfit.without(_Live.share),
         }
 
     def on_trial_complete(
@@ -120,7 +129,10 @@ class StudyCallback(Callback):
     def _ended(self, trial: Any, errored: bool) -> None:
         planned, result = trial_of(trial), trial.last_result or {}
         lost = errored and is_lost(trial.get_pickled_error())
-        if lost and _Live.losses.goes_on(planned.identity, result.get(reports.BATCH, 0)):
+        elsewhere = result.get(reports.UNFIT) and unfit.has_room(_Live.share)
+        if (lost or elsewhere) and _Live.losses.goes_on(
+            planned.identity, result.get(reports.BATCH, 0)
+        ):
             _study().again(planned)
             return
         reason = reports.end_reason(result, planned.config.training.n_batches, errored)

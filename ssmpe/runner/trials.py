@@ -1,13 +1,13 @@
 """Runs the trials of a plan: a sweep's, generation by generation, or a search's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ray import tune
 from rich.console import Console
 
-from ssmpe.runner import engine, parents, searching
+from ssmpe.runner import engine, nodes, parents, searching, unfit
 from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.losses import Losses
 from ssmpe.runner.outcomes import Outcome, outcomes
@@ -29,6 +29,8 @@ class Runs:
     Attributes:
         folder: for Tune's own files.
         trainable: what runs a trial.
+        mark: of the storage, by which nodes that join late are asked for it; "": they are not.
+        asked: ids of the nodes that have been asked.
     """
 
     plan: Plan
@@ -37,19 +39,20 @@ class Runs:
     folder: Path
     console: Console
     trainable: type[tune.Trainable] = TrialTrainable
+    mark: str = ""
+    asked: tuple[str, ...] = field(default_factory=lambda: tuple(n.id for n in nodes.alive()))
     losses: Losses = field(default_factory=Losses)
 
     def __call__(self, trials: Sequence[Trial]) -> list[Outcome]:
         """Run trials to their ends; those that have none were interrupted.
 
-        A trial whose process was lost, with its node say, goes on from its last checkpoint. One
-        for which the memory was too small is run once more with a larger share.
+        A trial whose process was lost, with its node say, goes on from its last checkpoint; one
+        that a node could not run goes on elsewhere. One for which the memory was too small is run
+        once more with a larger share.
         """
         share = self.share
         done = self._run(trials, share)
-        while lost := [
-            o for o in done.values() if o.lost and self.losses.goes_on(o.trial.identity, o.batch)
-        ]:
+        while lost := [o for o in done.values() if self._goes_on(o)]:
             if not all(o.ended for o in done.values()):
                 break
             done |= self._run([o.trial for o in lost], share)
@@ -69,14 +72,27 @@ class Runs:
 
     def search(self, suggestions: Suggestions) -> None:
         """Run what is left of a search; a trial whose process was lost goes on as in a sweep."""
-        searching.attach(suggestions, self.losses)
-        engine.run(self.plan, (), self.data, self.folder, self.share, suggestions, self.trainable)
+        searching.attach(suggestions, self.losses, self.share)
+        self._engine((), self.share, suggestions)
 
     def _run(self, trials: Sequence[Trial], share: Share) -> dict[str, Outcome]:
-        grid = engine.run(
-            self.plan, trials, self.data, self.folder, share, trainable=self.trainable
-        )
+        grid = self._engine(trials, share)
         return {o.trial.identity: o for o in outcomes(grid, trials)}
+
+    def _engine(
+        self, trials: Sequence[Trial], share: Share, suggestions: Suggestions | None = None
+    ) -> tune.ResultGrid:
+        worker = engine.worker_of(self.plan, self.data, share.gpus)
+        worker = replace(worker, asked=self.asked, mark=self.mark)
+        return engine.run(
+            self.plan, trials, worker, self.folder, share, suggestions, self.trainable
+        )
+
+    def _goes_on(self, outcome: Outcome) -> bool:
+        elsewhere = outcome.declined and unfit.has_room(self.share)
+        if not (outcome.lost or elsewhere):
+            return False
+        return self.losses.goes_on(outcome.trial.identity, outcome.batch)
 
 
 def run_trials(runs: Runs, ended: Mapping[str, str]) -> tuple[str, dict[str, str]]:
