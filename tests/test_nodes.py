@@ -209,9 +209,9 @@ def test_what_a_late_node_without_the_storage_is_given_goes_on_elsewhere(world, 
     storage = tmp_path / "storage"
     for folder in (joined, nothing, storage):
         folder.mkdir()
-    expected = sweep(alone, "--seeds", "0-3")
+    expected = sweep(alone, "--seeds", "0-9")
     with raylets.Cluster() as cluster:
-        given = ("--seeds", "0-3", "--address", cluster.address, "--storage", str(storage))
+        given = ("--seeds", "0-9", "--address", cluster.address, "--storage", str(storage))
         process = sweeping.start(joined, "sample_count.py", *FEW, *given)
         output = sweeping.read_until(process, "0/4")
         cluster.add(host="late", covered={storage: nothing})
