@@ -1,5 +1,6 @@
 """Clusters of several nodes: real raylets on this machine, some under another host name."""
 
+import io
 import os
 import shutil
 import signal
@@ -10,13 +11,15 @@ import pytest
 import ray
 from ray._private import ray_constants
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from rich.console import Console
 
 from ssmpe.data.cache import cache_dir
 from ssmpe.errors import UserError
-from ssmpe.runner import engine, nodes, release
+from ssmpe.runner import engine, nodes, release, scaling
 from ssmpe.runner.checkpoints import BEGUN, Checkpoints
 from ssmpe.runner.nodes import Node
 from ssmpe.runner.plan import Plan
+from ssmpe.runner.share import Share
 from ssmpe.tracking import schema
 from tests import raylets, sweeping
 from tests.object_storage import bucket, s3, upload  # noqa: F401
@@ -160,6 +163,28 @@ def test_another_version_is_named():
     release.require_same(here, dict(here))
     with pytest.raises(UserError, match=r"it has torch 2\.12\.0, and the driver"):
         release.require_same(here, {**here, "torch": "2.12.0"})
+
+
+def test_a_cluster_without_worker_and_autoscaler_is_told_at_once(monkeypatch):
+    monkeypatch.setattr(scaling, "SIGN_SECONDS", 3.0)
+    console = Console(file=io.StringIO())
+    with raylets.Cluster(n_cpus=0) as cluster, engine.cluster(cluster.address):
+        assert not scaling.await_worker(Share(1), console)
+    assert console.file.getvalue() == ""  # type: ignore[attr-defined]
+
+
+def test_a_cluster_that_scales_from_zero_is_asked_for_a_worker():
+    console = Console(file=io.StringIO(), width=200)
+    scaled = raylets.Cluster(n_cpus=0, environment=raylets.SCALING)
+    with scaled as cluster, engine.cluster(cluster.address):
+        assert not any(node.n_cpus for node in nodes.alive())
+        assert scaling.await_worker(Share(1), console, patience=120)
+        n_nodes = len(nodes.alive())
+        assert n_nodes == 2
+        assert scaling.await_worker(Share(1), console), "there is one now"
+        assert len(nodes.alive()) == n_nodes
+    told = console.file.getvalue()  # type: ignore[attr-defined]
+    assert told.count("the cluster has no node for a trial yet, and is making one") == 1
 
 
 FEW = (
