@@ -110,6 +110,7 @@ def test_a_sweep_whose_cluster_loses_its_head_says_so_and_resumes_on_another(
     assert sweeping.content(tmp_path) == undisturbed
 
 
+@pytest.mark.long  # in brief: tests/test_checkpoints.py
 def test_a_storage_server_that_does_not_answer_for_a_while_changes_nothing(
     undisturbed,
     s3,  # noqa: F811

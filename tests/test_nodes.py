@@ -234,11 +234,13 @@ def test_what_a_late_node_without_the_storage_is_given_goes_on_elsewhere(world, 
     storage = tmp_path / "storage"
     for folder in (joined, nothing, storage):
         folder.mkdir()
-    expected = sweep(alone, "--seeds", "0-9")
+    # a trial has to last longer than a process takes to start: until then, others are reused
+    longer = ("--set", "training.n_batches=80", "--set", "training.validate_every=20")
+    expected = sweep(alone, "--seeds", "0-2", *longer)
     with raylets.Cluster() as cluster:
-        given = ("--seeds", "0-9", "--address", cluster.address, "--storage", str(storage))
-        process = sweeping.start(joined, "sample_count.py", *FEW, *given)
-        output = sweeping.read_until(process, "0/4")
+        given = ("--seeds", "0-2", "--address", cluster.address, "--storage", str(storage))
+        process = sweeping.start(joined, "sample_count.py", *FEW, *longer, *given)
+        output = sweeping.read_until(process, "0/80")
         cluster.add(host="late", covered={storage: nothing})
         rest, _ = process.communicate(timeout=900)
     output += rest
