@@ -7,9 +7,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from analysis.connection import connect, one_line_errors
+from analysis.histories import curves_of
 from analysis.sweep import Curve, Sweep, Trial, in_table_order
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -75,7 +74,11 @@ def _read(uri: str, name: str) -> Sweep:
         if name not in _names(parents):
             raise UserError(f"{uri}: no sweep {name!r} (there are: {', '.join(_names(parents))})")
         parent = parents[_names(parents).index(name)]
-        trials = in_table_order(_trial(client, child) for child in _children(client, parent))
+        children = _children(client, parent)
+        for child in children:
+            _require_trial(child)
+        curves = curves_of(client, children)
+        trials = in_table_order(_trial(child, curves[child.info.run_id]) for child in children)
     tags = parent.data.tags
     return Sweep(
         name=name,
@@ -169,19 +172,22 @@ def _planned(parent: "Run") -> int:
     return len(rows.split(", ")) * len(seeds.split(", ")) if rows and seeds else 0
 
 
-def _trial(client: "MlflowClient", run: "Run") -> Trial:
+def _require_trial(run: "Run") -> None:
     tags, run_id = run.data.tags, run.info.run_id
     missing = [t for t in _TRIAL_TAGS if t not in tags]
     missing += [p for p in _TRIAL_PARAMS if p not in run.data.params]
     if missing:
         raise UserError(f"run {run_id}: tagged as a trial, but without {', '.join(missing)}")
+
+
+def _trial(run: "Run", curves: Mapping[str, Curve]) -> Trial:
     try:
-        return _read_trial(client, run)
+        return _read_trial(run, curves)
     except (ValueError, TypeError, RecursionError) as error:
-        raise UserError(f"run {run_id}: not a trial of ssmpe ({error!s:.80})") from error
+        raise UserError(f"run {run.info.run_id}: not a trial of ssmpe ({error!s:.80})") from error
 
 
-def _read_trial(client: "MlflowClient", run: "Run") -> Trial:
+def _read_trial(run: "Run", curves: Mapping[str, Curve]) -> Trial:
     """A trial; ValueError or TypeError if its tags are not what a sweep would write."""
     tags, run_id = run.data.tags, run.info.run_id
     reason = tags.get(schema.END_REASON)
@@ -193,7 +199,7 @@ def _read_trial(client: "MlflowClient", run: "Run") -> Trial:
         added_excerpts=int(tags[schema.ADDED_EXCERPTS]),
         end_reason=schema.EndReason(reason) if reason else None,
         collapsed_at=json.loads(tags.get(schema.COLLAPSED_AT, "{}")),
-        curves={metric: _curve(client, run_id, metric) for metric in run.data.metrics},
+        curves=curves,
         params=_configuration(run.data.params),
         started=run.info.start_time / 1000,
         seconds=_seconds(run),
@@ -210,9 +216,3 @@ def _seconds(run: "Run") -> float:
     """From a run's begin to its end; NaN if it has none."""
     begin, end = run.info.start_time, run.info.end_time
     return float("nan") if end is None else (end - begin) / 1000
-
-
-def _curve(client: "MlflowClient", run_id: str, metric: str) -> Curve:
-    points = {p.step: p.value for p in client.get_metric_history(run_id, metric)}
-    steps = sorted(points)
-    return Curve(np.array(steps, dtype=np.int64), np.array([points[s] for s in steps]))

@@ -348,7 +348,7 @@ class TrialConfig:
             plain.set_path(values, path, value, OPEN)
         return TrialConfig.from_dict(values)
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """12 hexadecimal digits that depend on the configuration alone."""
         values = self.to_dict()

@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ray.tune.result import RESULT_DUPLICATE
@@ -12,11 +13,14 @@ from ssmpe.config import TrialConfig
 from ssmpe.presets import tiny
 from ssmpe.runner import reports
 from ssmpe.runner.drive import drive
-from ssmpe.runner.plan import Plan
+from ssmpe.runner.plan import FOLDER, Plan, SearchPlan
+from ssmpe.runner.planning import trials_of
 from ssmpe.runner.presentation import Presentation
 from ssmpe.runner.provision import Prepared
+from ssmpe.runner.suggestions import Suggestions
 from ssmpe.runner.trainable import Report, TrialTrainable
-from ssmpe.sweep import Trial
+from ssmpe.search import Search, maximise, minimise
+from ssmpe.sweep import Delta, Trial
 from ssmpe.tracking.tracker import local_uri
 
 N_REPORTS, N_METRICS = 3, 15
@@ -70,10 +74,38 @@ def planned(n_trials: int, folder: Path, gpus: float = 0.0) -> Plan:
     )
 
 
+SEARCH = Search(
+    name="invented",
+    question="What do lost trials do to a search?",
+    common=lambda base: [],
+    space=lambda trial, base: [
+        Delta("", {"training.learning_rate": trial.suggest_float("rate", 1e-4, 1e-2, log=True)})
+    ],
+    objectives=lambda c: (maximise("URMP/validation/f1"), minimise("URMP/validation/blank_rate")),
+    start={"rate": 1e-3},
+    n_trials=3,
+)
+
+
+def planned_search(folder: Path) -> Plan:
+    """``SEARCH``, one trial at a time, to be kept in a folder."""
+    plan = planned(1, folder)
+    searched = SearchPlan(plan.trials[0].config, SEARCH.n_trials, "pareto")
+    return replace(plan, trials=(), search=searched, concurrent=1)
+
+
 def run(plan: Plan, folder: Path, trainable: type[TrialTrainable]) -> tuple[int, str]:
-    """Run a plan on the cluster that has been joined; exit code and output."""
-    plan.save(folder)
+    """Run a plan, or what is left of it, on the cluster that has been joined.
+
+    Returns:
+        Exit code and output.
+    """
+    if not (folder / FOLDER).exists():
+        plan.save(folder)
     data, console = Prepared(folder, {}, {}), Console(file=io.StringIO(), width=200)
-    shown = Presentation(plan, plan.trials, data.facts)
-    code = drive(plan, None, shown, folder, data, None, console, trainable)
+    sweep = SEARCH if plan.search else None
+    trials = trials_of(sweep, plan) if sweep else plan.trials
+    shown = Presentation(plan, tuple(trials), data.facts)
+    suggestions = Suggestions(sweep, plan, folder) if sweep else None
+    code = drive(plan, suggestions, shown, folder, data, None, console, trainable)
     return code, console.file.getvalue()  # type: ignore[attr-defined]

@@ -1,9 +1,11 @@
 """Ray clusters of several nodes on one machine: raylets as processes of their own, on loopback."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -94,6 +96,46 @@ def several_hosts() -> bool:
         return False
 
 
+SCALING = {
+    "RAY_FAKE_CLUSTER": "1",
+    "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+    "RAY_enable_autoscaler_v2": "0",
+    "RAY_OVERRIDE_NODE_ID_FOR_TESTING": f"{'f' * 51}00000",
+}
+"""environment of a head whose autoscaler makes nodes of one CPU, on this machine"""
+
+
+def scaling_config(folder: str) -> tuple[str, int]:
+    """A file for Ray's autoscaler, and the port of the head that it names."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    provider = {
+        "type": "fake_multinode",
+        "use_node_id_as_ip": True,
+        "disable_node_updaters": True,
+        "disable_launch_config_check": True,
+        "gcs_address": f"127.0.0.1:{port}",
+        "head_node_id": SCALING["RAY_OVERRIDE_NODE_ID_FOR_TESTING"],
+    }
+    worker = {"CPU": 1, "object_store_memory": 80 * 2**20}
+    types = {
+        "ray.head.default": {"resources": {}, "node_config": {}, "max_workers": 0},
+        "worker": {"resources": worker, "node_config": {}, "min_workers": 0, "max_workers": 2},
+    }
+    nothing: tuple[str, ...] = ("initialization_commands", "setup_commands", "head_setup_commands")
+    nothing += ("worker_setup_commands", "head_start_ray_commands", "worker_start_ray_commands")
+    config = {
+        "cluster_name": "fake", "max_workers": 2, "upscaling_speed": 100.0, "docker": {},
+        "idle_timeout_minutes": 5, "provider": provider, "auth": {}, "available_node_types": types,
+        "head_node_type": "ray.head.default", "file_mounts": {}, "cluster_synced_files": [],
+        "file_mounts_sync_continuously": False, "rsync_exclude": [], "rsync_filter": [],
+        **{name: [] for name in nothing},
+    }  # fmt: skip
+    path = Path(folder) / "scaling.yaml"
+    path.write_text(json.dumps(config))
+    return str(path), port
+
+
 def _serve(folder: str, n_cpus: int, address: str) -> None:
     """A node's processes, until the standard input ends."""
     from ray._private.node import Node
@@ -109,6 +151,9 @@ def _serve(folder: str, n_cpus: int, address: str) -> None:
         max_worker_port=0,
         node_ip_address="127.0.0.1",
     )
+    if "RAY_FAKE_CLUSTER" in os.environ and not address:
+        config = scaling_config(folder)
+        parameters.update(gcs_server_port=config[1], autoscaling_config=config[0])
     if address:
         parameters.update(gcs_address=address, include_log_monitor=False, node_manager_port=0)
         parameters.dashboard_agent_listen_port = None

@@ -14,7 +14,8 @@ from ssmpe.runner.engine import worker_of
 from ssmpe.runner.provision import Prepared
 from ssmpe.runner.trainable import run_trial
 from ssmpe.training import InterruptedTrainingError
-from tests import invented, sweeping
+from tests import invented, raylets, sweeping
+from tests.object_storage import bucket, s3  # noqa: F401
 from tests.processes import titled, tree
 
 ROWS = ("--rows", "Ref.,+NS-1")
@@ -80,6 +81,53 @@ def test_a_trial_asked_to_end_between_validations_stores_a_checkpoint(world, bri
         list(run_trial(parameters, lambda: next(questions) >= 1))
     assert checkpoints.stages(brief.identity) == [Stage(1, validated=False)]
     assert [r["batch"] for r in run_trial(parameters) if "metrics" in r] == [2, 4, 6]
+
+
+def test_a_sweep_whose_cluster_loses_its_head_says_so_and_resumes_on_another(
+    undisturbed, tmp_path, monkeypatch
+):
+    for name, value in raylets.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with raylets.Cluster() as cluster:
+        cluster.add()
+        given = (*ROWS, *sweeping.BRIEF, "--address", cluster.address)
+        process = sweeping.start(tmp_path, "sample_count.py", *given)
+        output = sweeping.read_until(process, "6/24")
+        cluster.end(cluster.nodes[0])
+        rest, _ = process.communicate(timeout=120)
+        told = f"the head of the Ray cluster at {cluster.address} is gone"
+    assert process.returncode == 1, rest
+    name = sweeping.sweep_name(output)
+    assert told in rest
+    assert f"continue with --resume {name}" in rest.strip().splitlines()[-1]
+    assert "Traceback" not in rest
+    before = sweeping.content(tmp_path)
+    assert all(trial["curves"] for trial in before.values()), "what was reported is there"
+    with raylets.Cluster() as cluster:
+        again = ("--resume", name, "--address", cluster.address)
+        code, resumed = sweeping.run(tmp_path, "sample_count.py", *again)
+    assert code == 0, resumed
+    assert sweeping.content(tmp_path) == undisturbed
+
+
+@pytest.mark.long  # in brief: tests/test_checkpoints.py
+def test_a_storage_server_that_does_not_answer_for_a_while_changes_nothing(
+    undisturbed,
+    s3,  # noqa: F811
+    tmp_path,
+):
+    given = ("--storage", f"{bucket('outage')}/ssmpe")
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF, *given)
+    output = sweeping.read_until(process, "6/24")
+    os.kill(s3.pid, signal.SIGSTOP)
+    try:
+        time.sleep(12.0)
+    finally:
+        os.kill(s3.pid, signal.SIGCONT)
+    rest, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, rest
+    assert output.count("24/24") == 0, "it was away in the midst"
+    assert sweeping.content(tmp_path) == undisturbed
 
 
 def test_a_second_driver_of_a_sweep_is_refused_while_the_first_lives(tmp_path):

@@ -1,5 +1,6 @@
 """Clusters of several nodes: real raylets on this machine, some under another host name."""
 
+import io
 import os
 import shutil
 import signal
@@ -9,12 +10,16 @@ from pathlib import Path
 import pytest
 import ray
 from ray._private import ray_constants
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from rich.console import Console
 
 from ssmpe.data.cache import cache_dir
 from ssmpe.errors import UserError
-from ssmpe.runner import engine, nodes, release
+from ssmpe.runner import engine, nodes, release, scaling
+from ssmpe.runner.checkpoints import BEGUN, Checkpoints
 from ssmpe.runner.nodes import Node
 from ssmpe.runner.plan import Plan
+from ssmpe.runner.share import Share
 from ssmpe.tracking import schema
 from tests import raylets, sweeping
 from tests.object_storage import bucket, s3, upload  # noqa: F401
@@ -110,6 +115,39 @@ def test_a_node_that_does_not_answer_is_an_error_and_no_hang(faulty, tmp_path):
     assert "does not answer within 6 s" in found[host]
 
 
+def met(storage: str, mark: str) -> str:
+    """Runs on a node: what becomes of asking it for the storage."""
+    try:
+        Checkpoints(storage, "demo").meet(mark, patience=0.0)
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+@hosts
+def test_a_node_that_does_not_share_the_storage_is_told_by_its_mark(faulty, tmp_path):
+    cluster, apart = faulty
+    checkpoints = Checkpoints(str(apart), "demo")
+    mark = checkpoints.begin()
+    (apart.with_name("nothing") / "demo").mkdir()
+    (apart.with_name("nothing") / "demo" / BEGUN).write_text("of another day")
+    with engine.cluster(cluster.address):
+        found = {
+            node.host: ray.get(
+                ray.remote(num_cpus=0)(met)
+                .options(scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False))
+                .remote(str(apart), mark),
+                timeout=120,
+            )
+            for node in nodes.alive()
+            if node.host not in ("bare", "old")
+        }
+    assert found.keys() > {"apart", "full"}
+    assert "not the storage that the driver writes to" in found.pop("apart")
+    assert not any(found.values()), found
+    assert checkpoints.begin() != mark
+
+
 def test_a_file_of_runs_serves_one_host_only():
     one = (Node("a", "here", 1, 0), Node("b", "here", 1, 0))
     nodes.require_server("sqlite:////tmp/mlflow.db", one)
@@ -125,6 +163,28 @@ def test_another_version_is_named():
     release.require_same(here, dict(here))
     with pytest.raises(UserError, match=r"it has torch 2\.12\.0, and the driver"):
         release.require_same(here, {**here, "torch": "2.12.0"})
+
+
+def test_a_cluster_without_worker_and_autoscaler_is_told_at_once(monkeypatch):
+    monkeypatch.setattr(scaling, "SIGN_SECONDS", 3.0)
+    console = Console(file=io.StringIO())
+    with raylets.Cluster(n_cpus=0) as cluster, engine.cluster(cluster.address):
+        assert not scaling.await_worker(Share(1), console)
+    assert console.file.getvalue() == ""  # type: ignore[attr-defined]
+
+
+def test_a_cluster_that_scales_from_zero_is_asked_for_a_worker():
+    console = Console(file=io.StringIO(), width=200)
+    scaled = raylets.Cluster(n_cpus=0, environment=raylets.SCALING)
+    with scaled as cluster, engine.cluster(cluster.address):
+        assert not any(node.n_cpus for node in nodes.alive())
+        assert scaling.await_worker(Share(1), console, patience=120)
+        n_nodes = len(nodes.alive())
+        assert n_nodes == 2
+        assert scaling.await_worker(Share(1), console), "there is one now"
+        assert len(nodes.alive()) == n_nodes
+    told = console.file.getvalue()  # type: ignore[attr-defined]
+    assert told.count("the cluster has no node for a trial yet, and is making one") == 1
 
 
 FEW = (
@@ -165,6 +225,33 @@ def test_a_sweep_gives_the_same_numbers_on_two_raylets_that_share_a_bucket(world
     for cache in caches:  # a trial ran on either node, on a copy of its own
         assert list((cache / "audio").glob("Su-*"))
         assert not list((cache / "copies").glob("*/MusicNet")), "what no trial uses"
+
+
+@pytest.mark.long
+@hosts
+def test_what_a_late_node_without_the_storage_is_given_goes_on_elsewhere(world, tmp_path):
+    alone, joined, nothing = tmp_path / "alone", tmp_path / "joined", tmp_path / "nothing"
+    storage = tmp_path / "storage"
+    for folder in (joined, nothing, storage):
+        folder.mkdir()
+    # a trial has to last longer than a process takes to start: until then, others are reused
+    longer = ("--set", "training.n_batches=80", "--set", "training.validate_every=20")
+    expected = sweep(alone, "--seeds", "0-2", *longer)
+    with raylets.Cluster() as cluster:
+        given = ("--seeds", "0-2", "--address", cluster.address, "--storage", str(storage))
+        process = sweeping.start(joined, "sample_count.py", *FEW, *longer, *given)
+        output = sweeping.read_until(process, "0/80")
+        cluster.add(host="late", covered={storage: nothing})
+        rest, _ = process.communicate(timeout=900)
+    output += rest
+    assert process.returncode == 0, output
+    assert f"node late: storage {storage}: what the driver writes there is not seen" in output
+    assert "failed trial" not in output
+    assert not list(nothing.iterdir()), "no checkpoint where nobody sees it"
+    found = sweeping.content(joined)
+    for trial in found.values():
+        del trial["tags"][schema.DATA]
+    assert found == expected
 
 
 @pytest.mark.long

@@ -4,16 +4,18 @@ import os
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pytest
 import ray
 import torch
+from optuna.trial import FrozenTrial, TrialState
 
 from ssmpe.runner import engine, loopback, reports, trainable
 from ssmpe.runner.share import Share
 from ssmpe.runner.trainable import Report
 from ssmpe.tracking.schema import END_REASON
 from tests import sweeping
-from tests.invented import InventedTrainable, planned, run
+from tests.invented import InventedTrainable, planned, planned_search, run
 
 
 class Greedy(InventedTrainable):
@@ -77,8 +79,9 @@ def test_a_device_that_refuses_memory_is_told_from_other_errors(ask):
 
 
 def reasons(folder: Path) -> list[str]:
-    (folder / "results").mkdir()
-    (folder / "results" / "mlflow.db").symlink_to(folder / "mlflow.db")
+    if not (folder / "results").exists():
+        (folder / "results").mkdir()
+        (folder / "results" / "mlflow.db").symlink_to(folder / "mlflow.db")
     return [trial.data.tags[END_REASON] for trial in sweeping.runs(folder, "trial")]
 
 
@@ -114,6 +117,98 @@ def test_a_trial_that_kills_every_process_fails_at_last(tmp_path):
     assert reasons(tmp_path) == ["failed"]
     # neither too early nor for ever
     assert 4 <= 1000 - int((tmp_path / "deaths").read_text()) <= 20
+
+
+class Unwelcome(InventedTrainable):
+    """Is on a node that cannot run it, says the node."""
+
+    def step(self) -> Report:
+        if self._reports:
+            return super().step()
+        self._reports = iter(())
+        failed = {reports.BATCH: 0, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
+        node = ray.get_runtime_context().get_node_id()
+        return {**failed, reports.FAILURE: "node here: has no storage", reports.UNFIT: node}
+
+
+@pytest.mark.parametrize("make", [lambda folder: planned(2, folder), planned_search])
+def test_what_no_node_can_run_fails_with_the_reason(tmp_path, make):
+    code, output = run(make(tmp_path), tmp_path, Unwelcome)
+    assert code == 1, output
+    told = output.split("failed trial")[1]
+    assert "node here: has no storage" in told
+    assert set(reasons(tmp_path)) == {"failed"}
+
+
+def trials_of_the_study(folder: Path) -> list[FrozenTrial]:
+    study = optuna.load_study(study_name="invented", storage=f"sqlite:///{folder}/optuna.db")
+    return study.trials
+
+
+def test_a_trial_of_a_search_goes_on_when_its_process_died_before_it_had_begun(tmp_path):
+    expected, disturbed = tmp_path / "expected", tmp_path / "disturbed"
+    for folder, deaths in ((expected, 0), (disturbed, 6)):
+        folder.mkdir()
+        (folder / "deaths").write_text(str(deaths))
+        code, output = run(planned_search(folder), folder, Mortal)
+        assert code == 0, output
+        assert reasons(folder) == ["completed"] * 3
+    told, found = trials_of_the_study(expected), trials_of_the_study(disturbed)
+    assert [t.params for t in found] == [t.params for t in told], "what came after hangs on it"
+    assert [(t.state, t.values) for t in found] == [(t.state, t.values) for t in told]
+    assert len(found) == 3
+
+
+@pytest.mark.long
+def test_a_failed_trial_of_a_search_is_run_again_by_a_resume(tmp_path):
+    (tmp_path / "deaths").write_text("1000")
+    plan = planned_search(tmp_path)
+    code, output = run(plan, tmp_path, Mortal)
+    assert code == 1, output
+    assert all(f"#{n} seed 0" in output.split("failed trial")[1] for n in range(3))
+    assert reasons(tmp_path) == ["failed"] * 3
+    (tmp_path / "deaths").write_text("0")
+    code, output = run(plan, tmp_path, Mortal)
+    assert code == 0, output
+    assert "failed trial" not in output
+    assert reasons(tmp_path) == ["completed"] * 3
+    assert [t.state for t in trials_of_the_study(tmp_path)] == [TrialState.COMPLETE] * 3
+
+
+class Doubtful(InventedTrainable):
+    """Fails: the first trial for its own settings, the others for what a file says is amiss."""
+
+    def step(self) -> Report:
+        amiss = Path(self.config["worker"]["storage"]).with_name("amiss")
+        with amiss.with_name("begun").open("a") as file:
+            file.write(f"{self.config['trial']['row']}\n")
+        failed = {reports.BATCH: 0, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
+        if self._reports is None and self.config["trial"]["row"] == "#0":
+            self._reports = iter(())
+            return {**failed, reports.FAILURE: "ran away", reports.DIVERGED: True}
+        if self._reports is None and amiss.exists():
+            self._reports = iter(())
+            return {**failed, reports.FAILURE: "this node's data are not the driver's"}
+        return super().step()
+
+
+def test_a_resume_of_a_search_runs_again_what_failed_by_no_fault_of_its_own(tmp_path):
+    plan, amiss, begun = planned_search(tmp_path), tmp_path / "amiss", tmp_path / "begun"
+    amiss.touch()
+    code, output = run(plan, tmp_path, Doubtful)
+    assert code == 1, output
+    assert output.split("failed trial")[1].count("this node's data") == 2
+    assert reasons(tmp_path) == ["failed"] * 3
+    amiss.unlink()
+    begun.unlink()
+    code, output = run(plan, tmp_path, Doubtful)
+    assert code == 1, output
+    assert "ran away" in output.split("failed trial")[1]
+    assert "this node's data" not in output.split("failed trial")[1]
+    assert reasons(tmp_path) == ["failed", "completed", "completed"]
+    assert "#0" not in begun.read_text().split(), "what diverged would do so again"
+    states = [t.state for t in trials_of_the_study(tmp_path)]
+    assert states == [TrialState.FAIL, TrialState.COMPLETE, TrialState.COMPLETE]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Searches with real Ray, Optuna and MLflow, run as a user runs them."""
 
 import json
+import os
 import signal
+import time
 from pathlib import Path
 
 import optuna
@@ -13,6 +15,7 @@ from ssmpe.search import Search
 from ssmpe.tracking import schema
 from sweeps.hyperparameters import SWEEP as SEARCH
 from tests import sweeping
+from tests.processes import titled, tree
 
 SCRIPT = '''
 """Does a search go on where it was?"""
@@ -133,6 +136,24 @@ def test_a_killed_search_resumes_to_the_same_result(undisturbed, tmp_path, when)
     assert sweeping.content(tmp_path) == sweeping.content(undisturbed[0])
     for one, other in zip(study_in(tmp_path).trials, study_in(undisturbed[0]).trials, strict=True):
         assert (one.state, one.values, one.params) == (other.state, other.values, other.params)
+
+
+@pytest.mark.long  # in brief, with invented curves: tests/test_retries.py
+def test_a_trial_killed_again_and_again_before_it_has_begun_changes_nothing(undisturbed, tmp_path):
+    process = sweeping.start(tmp_path, script_in(tmp_path), *BRIEF)
+    output = sweeping.read_until(process, "#0 seed 0                   0/20")
+    killed: set[int] = set()
+    deadline = time.monotonic() + 240
+    while len(killed) < 6 and time.monotonic() < deadline:
+        for pid in titled(tree(process.pid) - killed, "ray::TrialTrainable"):
+            os.kill(pid, signal.SIGKILL)
+            killed.add(pid)
+        time.sleep(0.1)
+    rest, _ = process.communicate(timeout=600)
+    assert len(killed) >= 6, rest
+    assert process.returncode == 1, rest
+    assert "#0 seed 0" not in (output + rest).split("failed trial")[1]
+    assert sweeping.content(tmp_path) == sweeping.content(undisturbed[0])
 
 
 @pytest.mark.parametrize(

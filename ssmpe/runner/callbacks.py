@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from ray.tune import Callback
 
 from ssmpe.config import TrialConfig
-from ssmpe.runner import ending, reports
+from ssmpe.runner import ending, reports, unfit
 from ssmpe.runner.checkpoints import Checkpoints, Stage
 from ssmpe.runner.ending import Ending
 from ssmpe.runner.outcomes import last_line
@@ -119,6 +119,8 @@ class SweepCallback(Callback):
             tags = end_tags(reason, result)
             if errored:
                 tags[schema.FAILURE] = last_line(trial.get_error())
+            if result.get(reports.UNFIT) and self._checkpoints and self._checkpoints.is_there:
+                unfit.exclude(result[reports.UNFIT], result[reports.FAILURE])
             status = "FAILED" if reason is EndReason.FAILED else "FINISHED"
             self._tracker.end_trial(planned.identity, status, tags)
         if self._progress:

@@ -70,9 +70,28 @@ class Checkpoints:
         self._root = f"{root}/{sweep}"
         self._is_local = isinstance(self._filesystem, fs.LocalFileSystem)
 
-    def begin(self) -> None:
-        """Make room for the sweep, unless that has been done."""
-        outlast(self._begin)
+    def begin(self) -> str:
+        """Make room for the sweep; a mark by which others tell that they see the same storage."""
+        mark = uuid.uuid4().hex
+        outlast(partial(self._begin, mark))
+        return mark
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the storage can be read just now."""
+        try:
+            self._require_begun()
+        except OSError:
+            return False
+        return True
+
+    def meet(self, mark: str, patience: float) -> None:
+        """Read what the driver has written, and write.
+
+        Raises:
+            OSError: that does not work within ``patience`` seconds.
+        """
+        outlast(partial(self._meet, mark), patience)
 
     def trials(self) -> Collection[str]:
         """Identities of the trials that have a whole checkpoint."""
@@ -114,10 +133,20 @@ class Checkpoints:
     def _path(self, trial: str, stage: Stage) -> str:
         return f"{self._root}/{trial}/{stage.folder}"
 
-    def _begin(self) -> None:
+    def _begin(self, mark: str) -> None:
         self._filesystem.create_dir(self._root, recursive=True)
-        with self._filesystem.open_output_stream(f"{self._root}/{BEGUN}"):
-            pass
+        with self._filesystem.open_output_stream(f"{self._root}/{BEGUN}") as stream:
+            stream.write(mark.encode())
+
+    def _meet(self, mark: str) -> None:
+        self._require_begun()
+        with self._filesystem.open_input_stream(f"{self._root}/{BEGUN}") as stream:
+            if stream.read().decode(errors="replace") != mark:
+                raise FileNotFoundError(f"{self._root}: not the storage that the driver writes to")
+        probe = f"{self._root}/.write-test-{uuid.uuid4().hex}"
+        with self._filesystem.open_output_stream(probe) as stream:
+            stream.write(b"x")
+        self._filesystem.delete_file(probe)
 
     def _require_begun(self) -> None:
         (info,) = self._filesystem.get_file_info([f"{self._root}/{BEGUN}"])

@@ -1,12 +1,15 @@
 """A plan, run with its records, its display and its report."""
 
+import os
+import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from ray import tune
 from rich.console import Console
 
-from ssmpe.runner import ending, parents, show
+from ssmpe.runner import ending, head, parents, show, unfit
 from ssmpe.runner.callbacks import SweepCallback
 from ssmpe.runner.checkpoints import Checkpoints
 from ssmpe.runner.plan import Plan
@@ -54,6 +57,7 @@ def drive(
         UserError, OutOfSpaceError
     """
     ending.forget()
+    unfit.forget()
     tracker = Tracker(plan.tracking_uri, plan.spool(results))
     state, started = "failed", False
     failed: dict[str, str] = {}
@@ -65,16 +69,17 @@ def drive(
         started = True
         console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
         checkpoints = Checkpoints(plan.storage, plan.name)
-        checkpoints.begin()
+        mark = checkpoints.begin()
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
         ended = parents.provide(plan, ended, tracker, shown, console)
         known = list(plan.trials)
         if suggestions:
             known, ended = suggestions.trials, suggestions.ended
         states = {key: "from store" if key in plan.taken else end for key, end in ended.items()}
-        with Progress(console, known, states) as progress:
+        lost = partial(_end_without_head, plan, tracker, console)
+        with head.watched(lost), Progress(console, known, states) as progress:
             SweepCallback.attach(tracker, progress, shown, parents.tags(plan), checkpoints)
-            runs = Runs(plan, tracker, data, plan.scratch(results), console, trainable)
+            runs = Runs(plan, tracker, data, plan.scratch(results), console, trainable, mark)
             if suggestions:
                 state, failed = run_search(runs, suggestions)
             else:
@@ -93,6 +98,17 @@ def drive(
     show.farewell(console, plan, why, failed, arrived, tracker.url)
     code = {"finished": 0, "interrupted": ended_by.code}.get(state, 1)
     return code if complete else code or 1
+
+
+def _end_without_head(plan: Plan, tracker: Tracker, console: Console, address: str) -> None:
+    """End this process: what it asks of Ray is not answered any more, not even to stop trials.
+
+    To a resume this is a driver that was killed.
+    """
+    arrived = tracker.flush(FLUSH_SECONDS)
+    show.without_head(console, plan, address, arrived)
+    sys.stdout.flush()
+    os._exit(1)
 
 
 def _draw(report: Report, plan: Plan, results: Path, console: Console) -> bool:

@@ -25,7 +25,7 @@ from ssmpe.runner.provision import Prepared
 from ssmpe.runner.pruning import SearchASHA
 from ssmpe.runner.release import release
 from ssmpe.runner.scheduler import CollapseASHA
-from ssmpe.runner.searching import StudyCallback, StudySearcher
+from ssmpe.runner.searching import PlannedSearcher, StudyCallback, StudySearcher
 from ssmpe.runner.share import Share
 from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.suggestions import Suggestions
@@ -35,6 +35,8 @@ from ssmpe.sweep import Trial
 
 MAX_FAILURES = 3
 """restarts of a trial whose process died without having got any further"""
+MAX_PENDING = 200
+"""trials of a sweep that wait for resources: what an autoscaler sees"""
 OBJECT_STORE_BYTES = 128 * 2**20
 """trials share data through the page cache, and hardly anything through Ray"""
 
@@ -115,7 +117,7 @@ def memory(plan: Plan, share: Share) -> tuple[int, int]:
 def run(
     plan: Plan,
     trials: Sequence[Trial],
-    data: Prepared,
+    worker: Worker,
     folder: Path,
     share: Share,
     suggestions: Suggestions | None = None,
@@ -124,9 +126,10 @@ def run(
     """Run those trials of a plan, each from its newest checkpoint if there is one.
 
     Args:
+        worker: what they are run with.
         folder: for Tune's own files, on the driver's disk; errors are written in full there.
         share: of a node that each trial gets.
-        suggestions: of a search, instead of trials.
+        suggestions: of a search, instead of trials; attached (``searching.attach``).
         trainable: what runs a trial.
 
     Raises:
@@ -134,9 +137,9 @@ def run(
         OutOfSpaceError: a disk filled up.
     """
     _require_resources(share)
-    space = {"worker": asdict(worker_of(plan, data, share.gpus)), "share": share.request}
+    space = {"worker": asdict(worker), "share": share.request}
     try:
-        return _tuner(plan, trials, space, folder, trainable, suggestions).fit()
+        return _tuner(plan, trials, space, share, folder, trainable, suggestions).fit()
     except Exception as error:
         # on a full disk Tune fails in many ways, down to an error that it could not write down
         if tells_of_full_disk(error) or is_full(plan.storage) or is_full(tempfile.gettempdir()):
@@ -151,19 +154,18 @@ def _tuner(
     plan: Plan,
     trials: Sequence[Trial],
     space: dict[str, Any],
+    share: Share,
     folder: Path,
     trainable: type[tune.Trainable],
     suggestions: Suggestions | None,
 ) -> tune.Tuner:
     callbacks: list[tune.Callback] = [SweepCallback(), BudgetCallback()]
-    searched: dict[str, Any] = {}
     if suggestions:
-        searching.attach(suggestions)
         callbacks.append(StudyCallback())
-        searched = {"search_alg": StudySearcher(), "num_samples": suggestions.n_left}
     else:
-        planned = [{"row": trial.row, "config": trial.config.to_dict()} for trial in trials]
-        space["trial"] = tune.grid_search(planned)
+        searching.queue(trials, share)
+    # a search suggests a trial when there is room for it
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if suggestions else str(MAX_PENDING)
     return tune.Tuner(
         trainable,
         param_space=space,
@@ -173,7 +175,8 @@ def _tuner(
             trial_name_creator=_identity,
             trial_dirname_creator=_identity,
             reuse_actors=True,
-            **searched,
+            search_alg=StudySearcher() if suggestions else PlannedSearcher(),
+            num_samples=-1,  # the searchers know when there are no more
         ),
         run_config=tune.RunConfig(
             name=f"{len(list(folder.glob('*'))) + 1:03d}",

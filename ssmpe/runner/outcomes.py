@@ -24,6 +24,7 @@ class Outcome:
         why: it failed, if it did.
         out_of_memory: it failed for lack of memory.
         lost: its process died again and again, or before it had begun.
+        declined: by a node that could not run it.
     """
 
     trial: Trial
@@ -33,6 +34,7 @@ class Outcome:
     why: str
     out_of_memory: bool
     lost: bool
+    declined: bool
 
 
 def outcomes(grid: tune.ResultGrid, trials: Sequence[Trial]) -> list[Outcome]:
@@ -57,8 +59,14 @@ def _outcome(trial: Trial, result: Any | None) -> Outcome:
         batch=metrics.get(reports.BATCH, 0),
         why=why,
         out_of_memory=bool(metrics.get(reports.OUT_OF_MEMORY)) or _is_out_of_memory(error),
-        lost=isinstance(error, RayActorError) and not _is_out_of_memory(error),
+        lost=is_lost(error),
+        declined=bool(metrics.get(reports.UNFIT)),
     )
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Whether a trial's process died, for another reason than a lack of memory."""
+    return isinstance(error, RayActorError) and not _is_out_of_memory(error)
 
 
 def last_line(error: BaseException) -> str:

@@ -15,7 +15,10 @@ from ssmpe.tracking.schema import EndReason
 from ssmpe.training import Validation
 
 BATCH, METRICS, FAILURE = "batch", "metrics", "failure"
-OUT_OF_MEMORY = "out_of_memory"
+OUT_OF_MEMORY, DIVERGED = "out_of_memory", "diverged"
+"""why a trial failed: for lack of memory; for its own settings, and so always"""
+UNFIT = "unfit"
+"""Ray's id of the node that could not run a trial"""
 COLLAPSED_AT, COLLAPSING = "collapsed_at", "collapsing"
 OBJECTIVE = "objective"
 """validation F1: always finite, which Tune's schedulers need"""

@@ -10,7 +10,7 @@ from rich.console import Console
 from ssmpe.data.cache import cache_dir
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.options import RESULTS, Options
-from ssmpe.runner import cards, engine, nodes, parents, show
+from ssmpe.runner import cards, engine, nodes, parents, scaling, show
 from ssmpe.runner.budget import Budget, spending
 from ssmpe.runner.checkpoints import check_storage
 from ssmpe.runner.drive import Report, drive
@@ -27,6 +27,7 @@ from ssmpe.runner.planning import (
 )
 from ssmpe.runner.presentation import Presentation
 from ssmpe.runner.provision import embedded_root, located, open_all_sets
+from ssmpe.runner.share import Share
 from ssmpe.runner.suggestions import Suggestions
 from ssmpe.search import Search
 from ssmpe.sweep import Sweep
@@ -78,6 +79,10 @@ def run_sweep(
     where = located(root, folders, trials, cache, console)
     data = open_all_sets(trials, where, cache, console, show=own)
     with engine.cluster(options.address):
+        if options.address:
+            gpus = 1.0 if options.gpus_per_trial == "auto" else float(options.gpus_per_trial or 0)
+            asked = Share(plan.threads, plan.gpus_per_trial) if plan else Share(1, gpus)
+            scaling.await_worker(asked, console)
         if plan is None:
             plan = make_plan(sweep, options, trials, where, tracking_uri, results)
             nodes.require_fit(plan, options.address)

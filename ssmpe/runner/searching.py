@@ -1,29 +1,49 @@
-"""Between Ray Tune and the study of a search: trials are taken from it, and told to it."""
+"""Where Ray Tune takes trials from: a sweep's plan, or a search's study, which is told of them."""
 
-from typing import Any
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from ray.tune import Callback
 from ray.tune.search import Searcher
 
-from ssmpe.runner import reports
+from ssmpe.runner import reports, unfit
 from ssmpe.runner.callbacks import trial_of
-from ssmpe.runner.outcomes import last_line
+from ssmpe.runner.losses import Losses
+from ssmpe.runner.outcomes import is_lost, last_line
+from ssmpe.runner.share import Share
 from ssmpe.runner.suggestions import Suggestions
+from ssmpe.sweep import Trial
 
 
 class _Live:
-    """The study of the search that runs; Tune pickles what it is given, which it does not survive.
+    """Trials of the sweep, or study of the search, that runs.
+
+    Tune pickles what it is given, which a study does not survive.
 
     Tune's own searcher for Optuna keeps the study in its snapshots, and cannot continue one that
     is ahead of them. Here the study is the state, and there is nothing to snapshot.
     """
 
+    planned: ClassVar[deque[Trial]] = deque()
     suggestions: Suggestions | None = None
+    losses = Losses()
+    share = Share(1)
 
 
-def attach(suggestions: Suggestions | None) -> None:
-    """Set the study that this process's searcher and callback use."""
-    _Live.suggestions = suggestions
+def queue(trials: Iterable[Trial], share: Share) -> None:
+    """Set the trials that this process's ``PlannedSearcher`` hands out, and what each gets."""
+    _Live.planned, _Live.share = deque(trials), share
+
+
+def attach(suggestions: Suggestions | None, losses: Losses, share: Share) -> None:
+    """Set the study that this process's searcher and callback use.
+
+    Args:
+        losses: of processes.
+        share: that each trial gets.
+    """
+    _Live.suggestions, _Live.losses, _Live.share = suggestions, losses, share
 
 
 def _study() -> Suggestions:
@@ -31,13 +51,39 @@ def _study() -> Suggestions:
     return _Live.suggestions
 
 
+class PlannedSearcher(Searcher):
+    """Takes trials as they are planned.
+
+    (``tune.grid_search`` copies the whole grid for every trial of it.)
+    """
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+        if not _Live.planned:
+            return str(Searcher.FINISHED)
+        trial = _Live.planned.popleft()
+        parameters = {"row": trial.row, "config": trial.config.to_dict()}
+        return {"trial": parameters, "without": unfit.without(_Live.share)}
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Nothing: the plan stands."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: a resume begins with the plan."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: a resume begins with the plan."""
+
+
 class StudySearcher(Searcher):
     """Takes trials from the study, in the form that ``run_trial`` expects."""
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         suggestion = _study().next()
         if suggestion is None:
-            return str(Searcher.FINISHED)
+            # one of those at work may yet be lost, and wanted once more
+            return None if _study().at_work else str(Searcher.FINISHED)
         trial = suggestion.trial
         return {
             "trial": {
@@ -45,7 +91,8 @@ class StudySearcher(Searcher):
                 "config": trial.config.to_dict(),
                 "suggestion": suggestion.number,
                 "suggested": dict(suggestion.suggested),
-            }
+            },
+            "without": unfit.without(_Live.share),
         }
 
     def on_trial_complete(
@@ -81,8 +128,16 @@ class StudyCallback(Callback):
 
     def _ended(self, trial: Any, errored: bool) -> None:
         planned, result = trial_of(trial), trial.last_result or {}
+        lost = errored and is_lost(trial.get_pickled_error())
+        elsewhere = result.get(reports.UNFIT) and unfit.has_room(_Live.share)
+        if (lost or elsewhere) and _Live.losses.goes_on(
+            planned.identity, result.get(reports.BATCH, 0)
+        ):
+            _study().again(planned)
+            return
         reason = reports.end_reason(result, planned.config.training.n_batches, errored)
         why = result.get(reports.FAILURE, "")
         if errored:
             why = last_line(trial.get_error())
-        _study().end(planned, reason, result.get(reports.METRICS, {}), why)
+        own_fault = not errored and bool(result.get(reports.DIVERGED))
+        _study().end(planned, reason, result.get(reports.METRICS, {}), why, own_fault)

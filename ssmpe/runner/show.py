@@ -146,6 +146,18 @@ def farewell(
         console.print(line, highlight=False, soft_wrap=True)
 
 
+def without_head(console: Console, plan: Plan, address: str, arrived: bool) -> None:
+    """That the head of the Ray cluster is gone, and how to go on."""
+    kept = "all that was reported is stored" if arrived else "all that was reported is on disk"
+    told = f"the head of the Ray cluster at {address} is gone; {kept}"
+    console.print(
+        f"{told}; start a cluster and continue with --resume {plan.name}",
+        highlight=False,
+        soft_wrap=True,
+        markup=False,
+    )
+
+
 def _said(value: Any) -> str:
     return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 

@@ -3,7 +3,8 @@
 The study lies in a SQLite file beside the MLflow store. It is all the state that a search has: a
 trial belongs to the search from the moment at which its configuration is written there, and is
 RUNNING until its end is written there, after MLflow has it. A search that was killed goes on with
-what is RUNNING.
+what is RUNNING. So are trials that failed by no fault of their own, with the reason beside them:
+Optuna ends a trial once and for all, and these are run again when the search is resumed.
 """
 
 import json
@@ -103,12 +104,14 @@ class Suggestions:
     Attributes:
         objectives: of the search.
         exhausted: the space has no further configuration.
+        at_work: identities of trials that were handed out and have not ended.
     """
 
     def __init__(self, search: Search, plan: Plan, results: Path) -> None:
         assert plan.search
         self._search, self._plan = search, plan.search
         self.exhausted = False
+        self.at_work: set[str] = set()
         self.objectives = tuple(search.objectives(plan.search.base))
         self._single = plan.search.objective == "score"
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -129,7 +132,10 @@ class Suggestions:
         if not self._study.get_trials(deepcopy=False):
             self._study.set_user_attr(schema.QUESTION, plan.question)
             self._study.enqueue_trial(dict(search.start))
+        self._numbers = {self._suggestion(t).trial.identity: t.number for t in self._own()}
         self._left = [self._suggestion(t) for t in self._own() if t.state is TrialState.RUNNING]
+        for suggestion in self._left:
+            self._set(suggestion.trial, schema.END_REASON, "")
         for trial in self._study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
             if _CONFIG not in trial.user_attrs:  # asked, and killed before it was answered
                 self._study.tell(trial.number, state=TrialState.FAIL)
@@ -165,7 +171,7 @@ class Suggestions:
     @property
     def running(self) -> list[Trial]:
         """Trials that have not ended."""
-        own = [t for t in self._own() if t.state is TrialState.RUNNING]
+        own = [t for t in self._own() if t.state is TrialState.RUNNING and not _has_failed(t)]
         return [self._suggestion(t).trial for t in own]
 
     @property
@@ -180,7 +186,7 @@ class Suggestions:
     @property
     def failed(self) -> dict[str, str]:
         """Name of every failed trial -> why."""
-        failed = [t for t in self._own() if t.state is TrialState.FAIL]
+        failed = [t for t in self._own() if t.state is TrialState.FAIL or _has_failed(t)]
         return {self._suggestion(t).trial.name: t.user_attrs[schema.FAILURE] for t in failed}
 
     def past(self) -> dict[str, list[Point]]:
@@ -194,9 +200,18 @@ class Suggestions:
 
     def next(self) -> Suggestion | None:
         """The next trial to run; None if there is no more."""
-        if self._left:
-            return self._left.pop(0)
-        if len(self._own()) < self._plan.n_trials:
+        suggestion = self._left.pop(0) if self._left else self._asked()
+        if suggestion:
+            self.at_work.add(suggestion.trial.identity)
+        return suggestion
+
+    def again(self, trial: Trial) -> None:
+        """Have a trial that was handed out run once more, before all others."""
+        self.at_work.discard(trial.identity)
+        self._left.insert(0, self._suggestion(self._of(trial)))
+
+    def _asked(self) -> Suggestion | None:
+        if len(self._numbers) < self._plan.n_trials and not self.exhausted:
             for _ in range(MAX_REPEATS):
                 if suggestion := self._ask():
                     return suggestion
@@ -215,20 +230,34 @@ class Suggestions:
         if self._single:  # the dashboard draws these, and TPE ranks pruned trials by them
             self._storage.set_trial_intermediate_value(self._id(trial), batch, point.score)
 
-    def end(self, trial: Trial, reason: EndReason, metrics: Mapping[str, float], why: str) -> None:
-        """Tell the study how a trial ended; ``why`` it failed, if it did.
+    def end(
+        self,
+        trial: Trial,
+        reason: EndReason,
+        metrics: Mapping[str, float],
+        why: str,
+        own_fault: bool = False,
+    ) -> None:
+        """Tell the study how a trial ended.
 
         One that collapsed is a result like one that ran to its end. A pruned one is known to be
         worse than others: by its last score if that is the objective, else without a value.
+
+        Args:
+            why: it failed, if it did.
+            own_fault: it would fail again.
         """
         values = self._values(metrics)
         if values is None and reason is not EndReason.FAILED:
             reason, why = EndReason.FAILED, "a measure that the search needs is missing"
+            own_fault = True
+        self.at_work.discard(trial.identity)
         self._set(trial, schema.END_REASON, str(reason))
-        number = self._of(trial).number
+        number = self._numbers[trial.identity]
         if reason is EndReason.FAILED:
             self._set(trial, schema.FAILURE, why)
-            self._study.tell(number, state=TrialState.FAIL)
+            if own_fault:
+                self._study.tell(number, state=TrialState.FAIL)
         elif reason is EndReason.PRUNED:
             self._study.tell(number, state=TrialState.PRUNED)
         else:
@@ -253,6 +282,7 @@ class Suggestions:
                 self._study.tell(trial, known.values if done else None, state)
                 return None
         trial.set_user_attr(_CONFIG, config.to_dict())
+        self._numbers[config.identity] = trial.number
         return self._suggestion(self._study.trials[trial.number])
 
     def _values(self, metrics: Mapping[str, float]) -> list[float] | None:
@@ -266,12 +296,11 @@ class Suggestions:
         return [t for t in self._study.get_trials(deepcopy=False) if _CONFIG in t.user_attrs]
 
     def _of(self, trial: Trial) -> FrozenTrial:
-        own = {self._suggestion(t).trial.identity: t for t in self._own()}
-        return own[trial.identity]
+        return self._study.get_trials(deepcopy=False)[self._numbers[trial.identity]]
 
     def _id(self, trial: Trial) -> int:
         study = self._storage.get_study_id_from_name(self._study.study_name)
-        number = self._of(trial).number
+        number = self._numbers[trial.identity]
         return self._storage.get_trial_id_from_study_id_trial_number(study, number)
 
     def _set(self, trial: Trial, key: str, value: Any) -> None:
@@ -281,6 +310,12 @@ class Suggestions:
     def _suggestion(trial: FrozenTrial) -> Suggestion:
         config = TrialConfig.from_dict(trial.user_attrs[_CONFIG])
         return Suggestion(Trial(f"#{trial.number}", config), trial.params, trial.number)
+
+
+def _has_failed(trial: FrozenTrial) -> bool:
+    """Whether it failed by no fault of its own, and is to be run again by a resume."""
+    reason = trial.user_attrs.get(schema.END_REASON)
+    return trial.state is TrialState.RUNNING and reason == str(EndReason.FAILED)
 
 
 @contextmanager

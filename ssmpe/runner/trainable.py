@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import ray
 import torch
 from ray import tune
 from ray.tune.result import RESULT_DUPLICATE
@@ -20,6 +21,7 @@ from ssmpe.runner.memory import keep_freed_memory, keep_to_share, return_freed_m
 from ssmpe.runner.outcomes import last_line
 from ssmpe.runner.patience import PATIENCE
 from ssmpe.runner.pictures import save_pictures
+from ssmpe.runner.unfit import UnfitNodeError, selectors
 from ssmpe.runner.worker import Worker
 from ssmpe.scores import ScoringError
 from ssmpe.training import DivergedError, InterruptedTrainingError, Trainer, Validation
@@ -45,7 +47,7 @@ class TrialTrainable(tune.Trainable):
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
         """What the configuration says."""
-        return tune.PlacementGroupFactory([config["share"]])
+        return tune.PlacementGroupFactory([config["share"]], **selectors(config["without"]))
 
     def setup(self, config: dict[str, Any]) -> None:
         self._asked_to_end = threading.Event()
@@ -86,7 +88,7 @@ def run_trial(
 
     Args:
         parameters: "trial": {"row", "config"}; "worker": fields of ``Worker``; "share": what Ray
-            gives it.
+            gives it; "without": nodes on which it is not to run.
         interrupted: whether to end; there is a checkpoint then.
 
     Raises:
@@ -100,8 +102,13 @@ def run_trial(
         for report in _reports(config, worker, interrupted):
             batch = report[reports.BATCH]
             yield report
-    except (UserError, DivergedError, ScoringError) as error:
+    except UnfitNodeError as error:
+        node = ray.get_runtime_context().get_node_id()
+        yield {**_failure(batch, error), reports.UNFIT: node}
+    except (UserError, ScoringError) as error:
         yield _failure(batch, error)
+    except DivergedError as error:
+        yield {**_failure(batch, error), reports.DIVERGED: True}
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

@@ -1,14 +1,15 @@
 """Runs the trials of a plan: a sweep's, generation by generation, or a search's."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ray import tune
 from rich.console import Console
 
-from ssmpe.runner import engine, parents
+from ssmpe.runner import engine, nodes, parents, searching, unfit
 from ssmpe.runner.callbacks import SweepCallback
+from ssmpe.runner.losses import Losses
 from ssmpe.runner.outcomes import Outcome, outcomes
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.provision import Prepared
@@ -20,9 +21,6 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
 
-MAX_LOSSES = 3
-"""runs of a trial that all lost its process, without it getting any further"""
-
 
 @dataclass
 class Runs:
@@ -31,6 +29,8 @@ class Runs:
     Attributes:
         folder: for Tune's own files.
         trainable: what runs a trial.
+        mark: of the storage, by which nodes that join late are asked for it; "": they are not.
+        asked: ids of the nodes that have been asked.
     """
 
     plan: Plan
@@ -39,14 +39,16 @@ class Runs:
     folder: Path
     console: Console
     trainable: type[tune.Trainable] = TrialTrainable
-    _losses: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """identity -> furthest batch, and runs lost there"""
+    mark: str = ""
+    asked: tuple[str, ...] = field(default_factory=lambda: tuple(n.id for n in nodes.alive()))
+    losses: Losses = field(default_factory=Losses)
 
     def __call__(self, trials: Sequence[Trial]) -> list[Outcome]:
         """Run trials to their ends; those that have none were interrupted.
 
-        A trial whose process was lost, with its node say, goes on from its last checkpoint. One
-        for which the memory was too small is run once more with a larger share.
+        A trial whose process was lost, with its node say, goes on from its last checkpoint; one
+        that a node could not run goes on elsewhere. One for which the memory was too small is run
+        once more with a larger share.
         """
         share = self.share
         done = self._run(trials, share)
@@ -69,22 +71,28 @@ class Runs:
         return Share(self.plan.threads, self.plan.gpus_per_trial)
 
     def search(self, suggestions: Suggestions) -> None:
-        """Run what is left of a search."""
-        engine.run(self.plan, (), self.data, self.folder, self.share, suggestions)
+        """Run what is left of a search; a trial whose process was lost goes on as in a sweep."""
+        searching.attach(suggestions, self.losses, self.share)
+        self._engine((), self.share, suggestions)
 
     def _run(self, trials: Sequence[Trial], share: Share) -> dict[str, Outcome]:
-        grid = engine.run(
-            self.plan, trials, self.data, self.folder, share, trainable=self.trainable
-        )
+        grid = self._engine(trials, share)
         return {o.trial.identity: o for o in outcomes(grid, trials)}
 
+    def _engine(
+        self, trials: Sequence[Trial], share: Share, suggestions: Suggestions | None = None
+    ) -> tune.ResultGrid:
+        worker = engine.worker_of(self.plan, self.data, share.gpus)
+        worker = replace(worker, asked=self.asked, mark=self.mark)
+        return engine.run(
+            self.plan, trials, worker, self.folder, share, suggestions, self.trainable
+        )
+
     def _goes_on(self, outcome: Outcome) -> bool:
-        if not outcome.lost:
+        elsewhere = outcome.declined and unfit.has_room(self.share)
+        if not (outcome.lost or elsewhere):
             return False
-        furthest, losses = self._losses.get(outcome.trial.identity, (0, 0))
-        losses = 1 if outcome.batch > furthest else losses + 1
-        self._losses[outcome.trial.identity] = max(furthest, outcome.batch), losses
-        return losses < MAX_LOSSES
+        return self.losses.goes_on(outcome.trial.identity, outcome.batch)
 
 
 def run_trials(runs: Runs, ended: Mapping[str, str]) -> tuple[str, dict[str, str]]:

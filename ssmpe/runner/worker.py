@@ -5,15 +5,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import ray
+
 from ssmpe.config import TrialConfig
 from ssmpe.data.cache import node_cache
 from ssmpe.data.registry import Locations
 from ssmpe.data.remote import mirror, mirror_root
 from ssmpe.errors import UserError
 from ssmpe.places import is_uri
+from ssmpe.runner.checkpoints import Checkpoints
 from ssmpe.runner.release import release, require_same
+from ssmpe.runner.unfit import UnfitNodeError
 from ssmpe.sets import Ready, Sets, is_ready, load_sets, use_of, uses_of
 from ssmpe.world.build import build_world, world_key
+
+LATE_SECONDS = 60.0
+"""for which a node that joined late waits to see the storage"""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,8 @@ class Worker:
         threads: CPU threads; the same for every trial of a sweep.
         gpus: that Ray assigned, or a share of one; 0: none.
         diagnostics: batches from one measurement to the next; None: nothing is measured.
+        asked: nodes that were asked at the start whether they can run trials, by Ray's id.
+        mark: of the storage, by which the others are asked; "": they are not.
     """
 
     home: str
@@ -46,18 +55,22 @@ class Worker:
     threads: int
     gpus: float
     diagnostics: int | None
+    asked: tuple[str, ...] = ()
+    mark: str = ""
 
     def sets(self, config: TrialConfig) -> Sets:
         """The sets of a trial; what this node's cache does not hold of them is made first.
 
         Raises:
-            UserError: this node has other code than the driver, or its data cannot be used or
-                differs from the driver's.
+            UserError: data that cannot be used.
+            UnfitNodeError: this node is another host than the driver's, and has other code, does
+                not share the storage, or its data cannot be used or differs from the driver's.
         """
         host = socket.gethostname()
         try:
             if host != self.home:  # a node that joined late has not been asked at the start
                 require_same(self.release, release())
+                self._require_storage()
             cache = node_cache(Path(self.cache))
             ready = {key: Ready(*keys) for key, keys in self.ready.items()}
             rate = config.geometry.sample_rate
@@ -65,8 +78,27 @@ class Worker:
             sets = load_sets(config.data, rate, where, cache, ready)
             self._require_equal(config, sets)
         except UserError as error:
-            raise error if host == self.home else UserError(f"node {host}: {error}") from None
+            if host == self.home:
+                raise
+            raise UnfitNodeError(f"node {host}: {error}") from None
         return sets
+
+    def _require_storage(self) -> None:
+        """A node that does not share it would begin trials anew, and nobody would see how far.
+
+        One that was asked at the start does: if it is away there, it comes back.
+        """
+        if not self.mark or ray.get_runtime_context().get_node_id() in self.asked:
+            return
+        try:
+            Checkpoints(self.storage, self.sweep).meet(self.mark, LATE_SECONDS)
+        except (OSError, ValueError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UserError(
+                f"storage {self.storage}: what the driver writes there is not seen, or nothing can "
+                f"be written ({reason:.200}); give --storage that all nodes share, as "
+                "s3://BUCKET/ssmpe or a folder on a network disk, and mount it before Ray starts"
+            ) from None
 
     @property
     def use_gpu(self) -> bool:

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from ssmpe.tracking.connection import reason_of
@@ -44,9 +44,16 @@ class Delivery(threading.Thread):
             self._changed.notify_all()
 
     def wait(self, timeout: float) -> bool:
-        """Wait until the store has everything; False after ``timeout`` seconds."""
+        """Wait until the store has everything; False after ``timeout`` seconds without progress."""
         with self._changed:
-            return self._changed.wait_for(self._arrived, timeout)
+            while not self._arrived():
+                if not self._changed.wait_for(self._moves(), timeout):
+                    return False
+        return True
+
+    def _moves(self) -> Callable[[], bool]:
+        before = self._spool.delivered
+        return lambda: self._spool.delivered != before or self._arrived()
 
     def stop(self, timeout: float) -> bool:
         """End it after what it is doing; False if that takes longer than ``timeout`` seconds."""

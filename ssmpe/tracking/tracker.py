@@ -2,7 +2,6 @@
 
 import logging
 import math
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -163,7 +162,7 @@ class Tracker:
         self._append(Operation.now(Kind.END_SWEEP, None, status=status, tags=dict(tags)))
 
     def flush(self, timeout: float) -> bool:
-        """Wait until the store has everything; False after ``timeout`` seconds.
+        """Wait until the store has everything; False after ``timeout`` seconds without progress.
 
         Raises:
             OutOfSpaceError: the disk has been too full to keep something.
@@ -178,9 +177,8 @@ class Tracker:
             whether everything has arrived; if not, the spool stays on disk, and a later
             ``Tracker`` with the same spool delivers it.
         """
-        deadline = time.monotonic() + timeout
         arrived = self._delivery.wait(timeout)
-        self._delivery.stop(max(deadline - time.monotonic(), 1.0))
+        self._delivery.stop(max(timeout, 1.0) if arrived else 1.0)
         return arrived and self._full is None
 
     def _append(self, operation: Operation) -> None:
