@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.image import imsave
 from numpy.typing import NDArray
 
 from ssmpe.evaluation import EvaluationSet
@@ -32,6 +31,8 @@ def write(file: Path, panels: Sequence[NDArray[np.float32]]) -> None:
     Bins and frames are whole pixels and colours those of one map, so that the values can be read
     back in steps of 1/255.
     """
+    from matplotlib.image import imsave  # a third of a second, which a trial's start can do without
+
     n_bins, n_frames = panels[0].shape
     pixels = np.ones((max(1, _HEIGHT // n_bins), max(1, _WIDTH // n_frames)), np.float32)
     drawn = [np.kron(panel[::-1], pixels) for panel in panels]

@@ -16,15 +16,10 @@ import torch
 
 from analysis import costs
 from analysis.store import read_sweep
-from ssmpe.config import TrialConfig
-from ssmpe.data.cache import cache_dir
-from ssmpe.data.registry import Locations
 from ssmpe.presets import tiny
 from ssmpe.runner.memory import keep_freed_memory
-from ssmpe.sets import load_sets
-from ssmpe.training import Trainer
-from ssmpe.world.build import build_world, world_key
 from tests.benchmarks.scale import measure as invented_sweep
+from tests.benchmarks.starting import trainer_of
 from tests.benchmarks.timing import Growth
 from tests.sweeping import run, sweep_name
 
@@ -37,14 +32,6 @@ SHORT = ("training.n_batches=40", "training.validate_every=20")
 AT_A_TIME = (1, 2)
 
 
-def child_start() -> float:
-    """Train the first batch of a trial; returns the time at which that is done."""
-    trainer = _trainer(tiny())
-    trainer.network.train()
-    trainer._step(0)
-    return time.time()
-
-
 def child_loop(threads: int) -> dict[str, float]:
     """The trials of the sweep one after the other, without Ray and MLflow: seconds of each."""
     keep_freed_memory()
@@ -54,16 +41,10 @@ def child_loop(threads: int) -> dict[str, float]:
         started = time.perf_counter()
         every = BATCHES // VALIDATIONS
         changes = {"training.n_batches": BATCHES, "training.validate_every": every}
-        for _ in _trainer(tiny().replace({**changes, "training.seed": seed})).run():
+        for _ in trainer_of(tiny().replace({**changes, "training.seed": seed})).run():
             pass
         found[str(seed)] = time.perf_counter() - started
     return found
-
-
-def _trainer(config: TrialConfig) -> Trainer:
-    world = build_world(cache_dir() / "world" / world_key("tiny"), "tiny")
-    sets = load_sets(config.data, config.geometry.sample_rate, Locations(world), cache_dir())
-    return Trainer(config, sets)
 
 
 def measure_start(n: int) -> dict[str, float]:
@@ -71,7 +52,7 @@ def measure_start(n: int) -> dict[str, float]:
     seconds = []
     for _ in range(n + 1):
         started = time.time()
-        seconds.append(_child("start") - started)
+        seconds.append(_child("tests.benchmarks.starting") - started)
     return {"seconds": sorted(seconds[1:])[(n - 1) // 2]}
 
 
@@ -84,7 +65,7 @@ def measure_overhead() -> dict[str, float]:
     sets = [f"training.n_batches={BATCHES}", f"training.validate_every={BATCHES // VALIDATIONS}"]
     with tempfile.TemporaryDirectory() as scratch:
         wall, found = _swept(Path(scratch), sets, TRIALS, 1)
-    loop = sum(_child("loop", "2").values())
+    loop = sum(_child("tests.benchmarks.sweeping", "--loop", "2").values())
     busy, per_trial = found.training + found.evaluation, found.other / TRIALS
     whole = (found.training * tiny().training.n_batches / BATCHES + found.evaluation) / TRIALS
     return {
@@ -123,17 +104,18 @@ def measure_workers() -> Growth:
     return Growth("trials at a time", seconds)
 
 
-def _child(*arguments: str) -> Any:
-    command = [sys.executable, "-m", "tests.benchmarks.sweeping", "--child", *arguments]
-    return json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+def _child(*command: str) -> Any:
+    """What a module prints in a process of its own."""
+    done = subprocess.run([sys.executable, "-m", *command], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--child", nargs="+", help=argparse.SUPPRESS)
-    child = parser.parse_args().child
-    if child:
-        print(json.dumps(child_start() if child[0] == "start" else child_loop(int(child[1]))))
+    parser.add_argument("--loop", type=int, help=argparse.SUPPRESS)
+    threads = parser.parse_args().loop
+    if threads:
+        print(json.dumps(child_loop(threads)))
         return
     print(json.dumps({"start": measure_start(5), "overhead": measure_overhead()}, indent=1))
     for growth in (measure_workers(), measure_trials()):

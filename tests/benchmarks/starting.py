@@ -1,0 +1,34 @@
+"""A trial from the start of its process to its first batch, on a store that is built.
+
+With the imports that a process of Ray's makes for a trial, and no others.
+"""
+
+import time
+
+import ssmpe.runner.trainable  # noqa: F401
+from ssmpe.config import TrialConfig
+from ssmpe.data.cache import cache_dir
+from ssmpe.data.registry import Locations
+from ssmpe.presets import tiny
+from ssmpe.sets import load_sets
+from ssmpe.training import Trainer
+from ssmpe.world.build import build_world, world_key
+
+
+def trainer_of(config: TrialConfig) -> Trainer:
+    """A trial of the preset tiny at its beginning, on the embedded world."""
+    world = build_world(cache_dir() / "world" / world_key("tiny"), "tiny")
+    sets = load_sets(config.data, config.geometry.sample_rate, Locations(world), cache_dir())
+    return Trainer(config, sets)
+
+
+def main() -> None:
+    """Print the time at which the first batch is trained."""
+    trainer = trainer_of(tiny())
+    trainer.network.train()
+    trainer._step(0)
+    print(time.time())
+
+
+if __name__ == "__main__":
+    main()
