@@ -69,15 +69,23 @@ def drawn(grown: Mapping[str, Growth], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
     figure, axes = pyplot.subplots(1, len(grown), figsize=(3.4 * len(grown), 3.2), squeeze=False)
     for ax, (name, growth) in zip(axes[0], grown.items(), strict=True):
         sizes: Sequence[float] = sorted(growth.seconds)
-        ax.loglog(sizes, [growth.seconds[s] for s in sizes], "o-", color="#1f4e79")
+        seconds = [growth.seconds[size] for size in sizes]
+        ax.loglog(sizes, seconds, "o-", color="#1f4e79")
         ax.set_title(f"{name}\nexponent {growth.exponent:.2f}", fontsize=9)
         ax.set_xlabel(growth.size, fontsize=9)
         ax.set_ylabel("s", fontsize=9)
-        ax.grid(True, which="both", alpha=0.2)
+        ax.set_ylim(min(seconds) / 1.6, max(seconds) * 1.6)
+        ax.set_xticks(sizes, [f"{size:.2g}" if size < 10 else f"{size:.0f}" for size in sizes])
+        ax.xaxis.set_minor_locator(NullLocator())
+        ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ax.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        ax.yaxis.set_minor_locator(NullLocator())
+        ax.grid(True, alpha=0.2)
     figure.tight_layout()
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=130)
