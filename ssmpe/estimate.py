@@ -7,13 +7,13 @@ from ssmpe.model import DILATIONS, N_LEVELS, Autoencoder, level_bins, level_chan
 from ssmpe.objectives import REGISTRY
 from ssmpe.sweep import Trial
 
-TRAINED_MACS_PER_SECOND = {"cpu": 2.7e9, "cuda": 1e12}
+TRAINED_MACS_PER_SECOND = {"cpu": 2.9e9, "cuda": 1e12}
 """Multiply-accumulates of forward passes that training gets through in a second: measured on one
-core of a 2.6 GHz Xeon (preset tiny), and a guess for one large GPU"""
+core of an AMD EPYC (preset tiny), and a guess for one large GPU"""
 FORWARD_SHARE = 1 / 3
 """cost of a pass without its gradient relative to one with it"""
-EVALUATION_SHARE = 0.25
-"""time of validations relative to training"""
+EVALUATION_SHARE = 0.1
+"""time of validations relative to training (preset tiny)"""
 BYTES_PER_WEIGHT = 16
 """of a checkpoint: weights, two moments of AdamW, best weights, 4 bytes each"""
 CHECKPOINTS = 4
