@@ -16,8 +16,8 @@ from torch.nn import functional as F
 def elu_(x: Tensor) -> Tensor:
     """ELU of a tensor, in its place; not to be differentiated through.
 
-    On CPUs the exponential of two is three times as fast as PyTorch's ELU, which takes care of
-    digits that are lost here below an absolute error of 1e-7.
+    On CPUs the exponential of two takes a third less time in training than PyTorch's ELU, which
+    takes care of digits that are lost here below an absolute error of 1e-7.
     """
     if x.device.type != "cpu" or x.dtype != torch.float32:
         return F.elu(x, inplace=True)

@@ -3,6 +3,7 @@
 import os
 import platform
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -26,8 +27,6 @@ def hardware() -> dict[str, Any]:
 
 def peak_rate(dtype: torch.dtype = torch.float32, n: int = 1024) -> float:
     """Arithmetic operations a second that a product of matrices attains here, at its best of 20."""
-    from time import perf_counter
-
     device = "cuda" if torch.cuda.is_available() else "cpu"
     a = torch.randn(n, n, device=device, dtype=dtype)
     best = float("inf")
