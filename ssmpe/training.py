@@ -23,6 +23,7 @@ from ssmpe.means import Means
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
 from ssmpe.objectives.total import Term
+from ssmpe.optimizer import AdamW
 from ssmpe.scores import SetScores
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.sets import Sets
@@ -231,7 +232,7 @@ class Trainer:
             raise UserError(f"{folder}: no weights: no validation of that trial could be scored")
         self.network.load_state_dict(weights)
 
-    def _make_optimizer(self) -> torch.optim.AdamW:
+    def _make_optimizer(self) -> AdamW:
         training = self.config.training
         decoder = list(self.network.decoder.parameters())
         own = {id(p) for p in decoder}
@@ -245,7 +246,7 @@ class Trainer:
                 "full_lr": rate * training.decoder_lr_factor,
             },
         ]
-        return torch.optim.AdamW(groups, weight_decay=training.weight_decay, foreach=True)
+        return AdamW(groups, training.weight_decay)
 
     def _train_until(self, stop: int) -> None:
         self.network.train()
@@ -295,7 +296,7 @@ class Trainer:
         forward = partial(self._forward, self.network)
         given = (forward, batch, generator, teacher, index / training.n_batches)
         with self._watched(index, batch, lambda: self.loss.terms_of(*given)):
-            self.optimizer.zero_grad(set_to_none=True)
+            self.optimizer.zero_grad()
             values = self.loss.backward(*given)
             norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)
             self.optimizer.step()
