@@ -1,6 +1,7 @@
 """Trials that run out of memory, or whose processes die: real Ray, invented curves."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,27 @@ def test_what_runs_out_of_memory_again_fails(tmp_path):
     assert output.count("once more, with 0.2 of a GPU") == 1
     assert "Ref. seed 0" in output.split("failed trial")[1]
     assert reasons(tmp_path) == ["failed"]
+
+
+def test_a_trial_of_a_search_that_runs_out_of_memory_is_run_once_more(tmp_path):
+    plan = replace(planned_search(tmp_path), gpus_per_trial=0.25)
+    code, output = run(plan, tmp_path, Greedy)
+    assert code == 0, output
+    for number in range(3):
+        told = f"out of memory: #{number} seed 0: once more, with 0.5 of a GPU"
+        assert output.count(told) == 1
+    states = [t.state for t in trials_of_the_study(tmp_path)]
+    assert len(states) == 3
+    assert set(states) <= {TrialState.COMPLETE, TrialState.PRUNED}
+
+
+def test_a_trial_of_a_search_that_runs_out_of_memory_again_fails(tmp_path):
+    plan = replace(planned_search(tmp_path), gpus_per_trial=0.1)
+    code, output = run(plan, tmp_path, Greedy)
+    assert code == 1, output
+    assert output.count("once more, with 0.2 of a GPU") == 3
+    assert output.split("failed trial")[1].count("more than its share") == 3
+    assert reasons(tmp_path) == ["failed"] * 3
 
 
 def test_a_process_may_die_before_its_trial_has_begun(tmp_path):

@@ -1,6 +1,6 @@
 """How the trials of a run of Tune's have ended."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ def _outcome(trial: Trial, result: Any | None) -> Outcome:
         reason=reason if ended else None,
         batch=metrics.get(reports.BATCH, 0),
         why=why,
-        out_of_memory=bool(metrics.get(reports.OUT_OF_MEMORY)) or _is_out_of_memory(error),
+        out_of_memory=lacked_memory(metrics, error),
         lost=is_lost(error),
         declined=bool(metrics.get(reports.UNFIT)),
     )
@@ -67,6 +67,11 @@ def _outcome(trial: Trial, result: Any | None) -> Outcome:
 def is_lost(error: BaseException | None) -> bool:
     """Whether a trial's process died, for another reason than a lack of memory."""
     return isinstance(error, RayActorError) and not _is_out_of_memory(error)
+
+
+def lacked_memory(metrics: Mapping[str, Any], error: BaseException | None) -> bool:
+    """Whether a trial failed for lack of memory: it said so, or Ray ended its process."""
+    return bool(metrics.get(reports.OUT_OF_MEMORY)) or _is_out_of_memory(error)
 
 
 def last_line(error: BaseException) -> str:

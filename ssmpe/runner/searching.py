@@ -10,8 +10,8 @@ from ray.tune.search import Searcher
 from ssmpe.runner import reports, unfit
 from ssmpe.runner.callbacks import trial_of
 from ssmpe.runner.losses import Losses
-from ssmpe.runner.outcomes import is_lost, last_line
-from ssmpe.runner.share import Share
+from ssmpe.runner.outcomes import is_lost, lacked_memory, last_line
+from ssmpe.runner.share import Share, Shares
 from ssmpe.runner.suggestions import Suggestions
 from ssmpe.sweep import Trial
 
@@ -28,22 +28,22 @@ class _Live:
     planned: ClassVar[deque[Trial]] = deque()
     suggestions: Suggestions | None = None
     losses = Losses()
-    share = Share(1)
+    shares = Shares(Share(1))
 
 
 def queue(trials: Iterable[Trial], share: Share) -> None:
     """Set the trials that this process's ``PlannedSearcher`` hands out, and what each gets."""
-    _Live.planned, _Live.share = deque(trials), share
+    _Live.planned, _Live.shares = deque(trials), Shares(share)
 
 
-def attach(suggestions: Suggestions | None, losses: Losses, share: Share) -> None:
+def attach(suggestions: Suggestions | None, losses: Losses, shares: Shares) -> None:
     """Set the study that this process's searcher and callback use.
 
     Args:
         losses: of processes.
-        share: that each trial gets.
+        shares: what trials get.
     """
-    _Live.suggestions, _Live.losses, _Live.share = suggestions, losses, share
+    _Live.suggestions, _Live.losses, _Live.shares = suggestions, losses, shares
 
 
 def _study() -> Suggestions:
@@ -62,7 +62,7 @@ class PlannedSearcher(Searcher):
             return str(Searcher.FINISHED)
         trial = _Live.planned.popleft()
         parameters = {"row": trial.row, "config": trial.config.to_dict()}
-        return {"trial": parameters, "without": unfit.without(_Live.share)}
+        return {"trial": parameters, "without": unfit.without(_Live.shares.usual)}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -85,6 +85,7 @@ class StudySearcher(Searcher):
             # one of those at work may yet be lost, and wanted once more
             return None if _study().at_work else str(Searcher.FINISHED)
         trial = suggestion.trial
+        share = _Live.shares.of(trial.identity)
         return {
             "trial": {
                 "row": trial.row,
@@ -92,7 +93,8 @@ class StudySearcher(Searcher):
                 "suggestion": suggestion.number,
                 "suggested": dict(suggestion.suggested),
             },
-            "without": unfit.without(_Live.share),
+            "without": unfit.without(share),
+            **({} if share == _Live.shares.usual else _instead(share)),
         }
 
     def on_trial_complete(
@@ -129,10 +131,14 @@ class StudyCallback(Callback):
     def _ended(self, trial: Any, errored: bool) -> None:
         planned, result = trial_of(trial), trial.last_result or {}
         lost = errored and is_lost(trial.get_pickled_error())
-        elsewhere = result.get(reports.UNFIT) and unfit.has_room(_Live.share)
-        if (lost or elsewhere) and _Live.losses.goes_on(
+        share = _Live.shares.of(planned.identity)
+        elsewhere = result.get(reports.UNFIT) and unfit.has_room(share)
+        again = (lost or elsewhere) and _Live.losses.goes_on(
             planned.identity, result.get(reports.BATCH, 0)
-        ):
+        )
+        if lacked_memory(result, trial.get_pickled_error() if errored else None):
+            again = _Live.shares.enlarge(planned.identity)
+        if again:
             _study().again(planned)
             return
         reason = reports.end_reason(result, planned.config.training.n_batches, errored)
@@ -141,3 +147,8 @@ class StudyCallback(Callback):
             why = last_line(trial.get_error())
         own_fault = not errored and bool(result.get(reports.DIVERGED))
         _study().end(planned, reason, result.get(reports.METRICS, {}), why, own_fault)
+
+
+def _instead(share: Share) -> dict[str, Any]:
+    """What a trial's parameters say of its share, where it is not the usual one."""
+    return {"share": share.request, "worker": {"gpus": share.gpus}}

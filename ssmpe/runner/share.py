@@ -1,6 +1,7 @@
 """What a trial gets of a node."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,31 @@ class Share:
         if self.gpus:
             return f"{self.gpus:g} of a GPU" if self.gpus < 1 else f"{self.gpus:g} GPUs"
         return f"{self.memory / 2**30:.1f} GiB of memory" if self.memory else "what the node has"
+
+
+@dataclass
+class Shares:
+    """What each trial of a search gets.
+
+    Attributes:
+        usual: at first.
+        larger: what a trial gets for which that was too small; None: there is no more.
+        told: called with a trial's identity and its larger share.
+    """
+
+    usual: Share
+    larger: Callable[[], Share | None] = lambda: None
+    told: Callable[[str, Share], None] = lambda identity, share: None
+    _enlarged: dict[str, Share] = field(default_factory=dict)
+
+    def of(self, identity: str) -> Share:
+        return self._enlarged.get(identity, self.usual)
+
+    def enlarge(self, identity: str) -> bool:
+        """Give a trial more from now on; False: it has had that already, or there is no more."""
+        larger = None if identity in self._enlarged else self.larger()
+        if larger is None:
+            return False
+        self._enlarged[identity] = larger
+        self.told(identity, larger)
+        return True

@@ -13,7 +13,7 @@ from ssmpe.runner.losses import Losses
 from ssmpe.runner.outcomes import Outcome, outcomes
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.provision import Prepared
-from ssmpe.runner.share import Share
+from ssmpe.runner.share import Share, Shares
 from ssmpe.runner.suggestions import Suggestions
 from ssmpe.runner.trainable import TrialTrainable
 from ssmpe.sweep import Trial
@@ -59,9 +59,7 @@ class Runs:
         greedy = [o.trial for o in done.values() if o.out_of_memory]
         larger = share.larger(*engine.memory(self.plan, share)) if greedy else None
         if larger and all(o.ended for o in done.values()):
-            names = ", ".join(trial.name for trial in greedy)
-            text = f"out of memory: {names}: once more, with {larger}"
-            self.console.print(text, highlight=False, soft_wrap=True, markup=False)
+            self._say_once_more(greedy, larger)
             done |= self._run(greedy, larger)
         return list(done.values())
 
@@ -71,9 +69,21 @@ class Runs:
         return Share(self.plan.threads, self.plan.gpus_per_trial)
 
     def search(self, suggestions: Suggestions) -> None:
-        """Run what is left of a search; a trial whose process was lost goes on as in a sweep."""
-        searching.attach(suggestions, self.losses, self.share)
-        self._engine((), self.share, suggestions)
+        """Run what is left of a search; what was lost, or lacked memory, goes on as in a sweep."""
+        usual = self.share
+
+        def say(identity: str, larger: Share) -> None:
+            trials = [t for t in suggestions.trials if t.identity == identity]
+            self._say_once_more(trials, larger)
+
+        shares = Shares(usual, lambda: usual.larger(*engine.memory(self.plan, usual)), say)
+        searching.attach(suggestions, self.losses, shares)
+        self._engine((), usual, suggestions)
+
+    def _say_once_more(self, greedy: Sequence[Trial], larger: Share) -> None:
+        names = ", ".join(trial.name for trial in greedy)
+        text = f"out of memory: {names}: once more, with {larger}"
+        self.console.print(text, highlight=False, soft_wrap=True, markup=False)
 
     def _run(self, trials: Sequence[Trial], share: Share) -> dict[str, Outcome]:
         grid = self._engine(trials, share)
