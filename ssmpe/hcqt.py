@@ -8,6 +8,7 @@ inverse transform per bin give all frames at once.
 """
 
 import math
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -25,6 +26,12 @@ LEAKAGE = 1e-9
 # Kernels multiplied together share the union of their blocks: few enough that it stays tight,
 # enough for products of matrices that are worth a call.
 GROUP = 24
+
+
+@lru_cache(maxsize=1)
+def shared_hcqt(geometry: GeometryConfig, device: str) -> "HCQT":
+    """The HCQT on a device, for all trials that a process runs; nobody may change it."""
+    return HCQT(geometry).to(device)
 
 
 class HCQT(nn.Module):

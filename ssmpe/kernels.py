@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from nnAudio.utils import create_cqt_kernels
 
 from ssmpe.config import GeometryConfig
 
@@ -68,6 +67,8 @@ def harmonic_positions(geometry: GeometryConfig) -> np.ndarray:
 
 def _grid_kernels(g: GeometryConfig, first: float, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Taps (count, L) and lengths (count,) of a run of neighbouring bins."""
+    from nnAudio.utils import create_cqt_kernels  # a second, which only who makes kernels needs
+
     fmin = g.fmin * 2.0 ** (first / g.bins_per_octave)
     ratio = 2.0 ** (2.0 / g.bins_per_octave)
     taps, _, lengths, _ = create_cqt_kernels(

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from mir_eval.multipitch import MAX_FREQ, MAX_TIME, MIN_FREQ
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,6 +22,9 @@ from ssmpe.units import Floats
 
 WINDOW = 0.5
 """semitones by which an estimate may miss a reference"""
+MAX_TIME, MIN_FREQ, MAX_FREQ = 30_000.0, 20.0, 5_000.0
+"""mir_eval's limits, in s and Hz; importing it takes a second, which a trial can do without at
+first"""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch
 from ssmpe import checkpoint
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
-from ssmpe.hcqt import HCQT
+from ssmpe.hcqt import HCQT, shared_hcqt
 from ssmpe.model import Autoencoder
 from ssmpe.training import BEST
 
@@ -65,7 +65,7 @@ def load_trained(folder: Path, device: str) -> Trained:
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{folder}: weights and description do not fit ({reason})") from None
     network.channels_last(device).eval()
-    return Trained(config, network, HCQT(config.geometry).to(device), device, *best)
+    return Trained(config, network, shared_hcqt(config.geometry, device), device, *best)
 
 
 def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_bytes: int) -> None:

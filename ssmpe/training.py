@@ -18,7 +18,7 @@ from ssmpe.config import TrialConfig
 from ssmpe.diagnostics import Diagnosis, Diagnostics
 from ssmpe.errors import UserError
 from ssmpe.evaluation import evaluate, prepare
-from ssmpe.hcqt import HCQT
+from ssmpe.hcqt import shared_hcqt
 from ssmpe.means import Means
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
@@ -103,7 +103,7 @@ class Trainer:
         self.config, self.device = config, device
         g = config.geometry
         self.autocast = config.training.mixed_precision and device != "cpu"
-        self.hcqt = HCQT(g).to(device)
+        self.hcqt = shared_hcqt(g, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("weights", config.training.seed))
             self.network = Autoencoder(g, config.model)

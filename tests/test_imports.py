@@ -1,6 +1,8 @@
 """One direction of dependencies: a module may import what stands before it."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ LAYERS = (
     ("sets", "kernels", "console"),
     ("hcqt", "features", "salience", "collapse", "layers", "multipitch"),
     ("model", "transforms", "scores"),
-    ("objectives", "inference", "checkpoint", "teacher"),
+    ("objectives", "inference", "checkpoint", "teacher", "optimizer"),
     ("batches", "evaluation", "streaming", "notes"),
     ("diagnostics",),
     ("training", "overview"),
@@ -66,6 +68,19 @@ def test_only_the_runner_knows_ray_and_only_tracking_knows_mlflow(path):
     assert "ray" not in tops or own_part(path) == "runner"
     assert "mlflow" not in tops or own_part(path) == "tracking"
     assert not tops & {"analysis", "sweeps", "tests"}
+
+
+@pytest.mark.parametrize(
+    ("modules", "later"),
+    [
+        ("ssmpe.cli, analysis.report, ssmpe.runner.drive", ("scipy.signal", "mlflow", "music21")),
+        ("ssmpe.runner.trainable", ("mir_eval", "matplotlib.pyplot", "torch._dynamo")),
+    ],
+)
+def test_what_takes_a_second_is_imported_when_it_is_needed(modules, later):
+    program = f"import sys, {modules}; print([m for m in {later} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert done.stdout.decode().strip() == "[]"
 
 
 def test_analysis_reads_the_store_alone():

@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssmpe import multipitch
 from ssmpe.config import GeometryConfig
 from ssmpe.data.annotation import MultiPitch
 from ssmpe.multipitch import Counts, GridReference, count, nearest
@@ -218,3 +219,9 @@ def test_a_pitch_s_number_does_not_depend_on_its_neighbours():
         parts = np.array_split(hz, len(hz) // size)
         apart = np.concatenate(mir_eval.multipitch.frequencies_to_midi(parts))
         np.testing.assert_array_equal(apart, together)
+
+
+def test_limits_are_those_of_mir_eval() -> None:
+    theirs = mir_eval.multipitch
+    assert multipitch.MAX_TIME == theirs.MAX_TIME
+    assert (multipitch.MIN_FREQ, multipitch.MAX_FREQ) == (theirs.MIN_FREQ, theirs.MAX_FREQ)

@@ -90,6 +90,7 @@ def test_a_process_that_trains_does_not_import_a_compiler():
     program = (
         "import sys, torch; from ssmpe.optimizer import AdamW; import ssmpe.runner.trainable;"
         "p = torch.nn.Parameter(torch.ones(3)); p.grad = torch.ones(3);"
+        "torch.nn.utils.clip_grad_norm_([p], 1.0);"
         "AdamW([{'params': [p], 'lr': 0.1}], 0.0).step();"
         "print('torch._dynamo' in sys.modules)"
     )

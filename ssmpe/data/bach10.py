@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import scipy.io
+import scipy  # its modules load when they are used
 
 from ssmpe.data import listing
 from ssmpe.data.annotation import Annotation, FrameAnnotation

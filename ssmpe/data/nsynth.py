@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import scipy.ndimage
-import scipy.signal
+import scipy  # its modules load when they are used: signal takes a second
 
 from ssmpe.data.annotation import Annotation, NoteAnnotation
 from ssmpe.data.audio import AudioFile

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
-from scipy.signal import lfilter
+import scipy  # its modules load when they are used
 
 from ssmpe.units import Floats, midi_to_hz
 from ssmpe.world.soundfont import Envelope, Region, SoundFont, Zone, general_midi
@@ -140,7 +140,7 @@ def _low_pass(audio: Audio, cutoff: float, resonance: float) -> Audio:
     alpha = np.sin(omega) / (2 * 10 ** ((resonance - 3.01) / 20))
     b = np.array([0.5, 1.0, 0.5]) * (1 - np.cos(omega))
     a = np.array([1 + alpha, -2 * np.cos(omega), 1 - alpha])
-    return np.asarray(lfilter(b / a[0], a / a[0], audio), dtype=np.float32)
+    return np.asarray(scipy.signal.lfilter(b / a[0], a / a[0], audio), dtype=np.float32)
 
 
 def _heard(audio: Audio, released: float) -> tuple[float, float]:

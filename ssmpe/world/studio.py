@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import scipy  # its modules load when they are used
 import soundfile
 import soxr
 from numpy.typing import NDArray
-from scipy.signal import lfilter, oaconvolve
 
 from ssmpe.world.sampler import RATE
 from ssmpe.world.wave import Audio
@@ -35,9 +35,9 @@ STANDARD = AudioFormat()
 def mix(parts: list[Audio], rng: np.random.Generator) -> Audio:
     """Parts (N,) in a room, with a noise floor, at a drawn level."""
     dry: Audio = np.sum(np.stack(parts), axis=0, dtype=np.float32)
-    wet = oaconvolve(dry, _room(rng))[: len(dry)]
+    wet = scipy.signal.oaconvolve(dry, _room(rng))[: len(dry)]
     wet *= rng.uniform(*PEAK) / max(float(np.abs(wet).max()), 1e-6)
-    noise = lfilter([1.0], [1.0, -0.7], rng.standard_normal(len(dry)))
+    noise = scipy.signal.lfilter([1.0], [1.0, -0.7], rng.standard_normal(len(dry)))
     noise *= 10 ** (rng.uniform(*NOISE) / 20) / np.std(noise)
     return np.asarray(wet + noise, dtype=np.float32)
 
@@ -46,7 +46,7 @@ def _room(rng: np.random.Generator) -> Audio:
     """Impulse response: the direct sound, then noise that decays and grows duller."""
     decay = rng.uniform(*REVERBERATION)
     time = np.arange(round(decay * RATE)) / RATE
-    tail = lfilter([1.0], [1.0, -0.6], rng.standard_normal(len(time)))
+    tail = scipy.signal.lfilter([1.0], [1.0, -0.6], rng.standard_normal(len(time)))
     tail *= 10 ** (-3 * time / decay) * (time > PREDELAY)
     tail *= 10 ** (-rng.uniform(*DIRECT_TO_REVERBERANT) / 20) / np.sqrt(np.sum(tail**2))
     tail[0] = 1.0

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
+import scipy  # its modules load when they are used
 from numpy.typing import NDArray
-from scipy.signal import resample_poly
 
 from ssmpe.units import Floats
 from ssmpe.world.soundfont import Region
@@ -35,7 +35,7 @@ class Wave:
 
     def halved(self) -> "Wave":
         """The same at half the sampling rate."""
-        samples = resample_poly(self.samples[1:], 1, 2).astype(np.float32)
+        samples = scipy.signal.resample_poly(self.samples[1:], 1, 2).astype(np.float32)
         return Wave(_padded(samples), self.end / 2, self.loop / 2, self.deviation)
 
     def read(self, step: Floats) -> Audio:

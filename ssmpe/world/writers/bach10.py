@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.io import savemat
+import scipy  # its modules load when they are used
 
 from ssmpe.seeding import numpy_generator
 from ssmpe.units import Floats, hz_to_midi
@@ -61,5 +61,5 @@ class Bach10Piece:
 def _mat_file(variables: dict[str, Floats]) -> bytes:
     """A MAT-file of level 5 whose header, unlike SciPy's, does not tell the time of day."""
     buffer = io.BytesIO()
-    savemat(buffer, variables)
+    scipy.io.savemat(buffer, variables)
     return b"MATLAB 5.0 MAT-file".ljust(HEADER_TEXT) + buffer.getvalue()[HEADER_TEXT:]
