@@ -1,6 +1,7 @@
 """Scores of a network on whole sets, again and again: what does not change is prepared once."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from ssmpe.scores import (
     mean_scores,
     precision_recall,
 )
-from ssmpe.sets import LoadedSet
+from ssmpe.sets import LoadedSet, Ready
 
 FEATURE_CACHE_BYTES = 512 * 2**20
 """features of evaluation tracks kept in memory between validations, all sets together"""
@@ -34,6 +35,9 @@ DEVICE_GROUP_VALUES = 1 << 22
 
 class EvaluationSet:
     """A set to be scored again and again: annotations are prepared once, features if they fit.
+
+    Attributes:
+        first_salience: of the first track, (F, T), from the network that was last scored.
 
     Raises:
         UserError: an annotation has pitches that cannot be scored.
@@ -52,6 +56,7 @@ class EvaluationSet:
             except ValueError as error:
                 raise UserError(f"{self.name}: {self.track_name(i)}: {error}") from None
         self._groups = self._grouped()
+        self.first_salience: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self._references)
@@ -90,7 +95,10 @@ class EvaluationSet:
     def saliences(self, network: Autoencoder) -> Iterator[tuple[int, Tensor]]:
         """Number and salience (F, T) of every track, in no particular order."""
         for group in self._groups:
-            yield from zip(group, saliences(network, self._group_features(group)), strict=True)
+            of_group = saliences(network, self._group_features(group))
+            if 0 in group:
+                self.first_salience = of_group[group.index(0)].clone()  # without its neighbours
+            yield from zip(group, of_group, strict=True)
 
     def _audio(self, i: int) -> Tensor:
         return torch.from_numpy(self._source.store.audio(i).copy())[None, None]
@@ -125,8 +133,24 @@ class EvaluationSet:
         return features
 
 
+_Key = tuple[tuple[tuple[str, Path, Ready], ...], GeometryConfig, str]
+_last: dict[_Key, list[EvaluationSet]] = {}
+"""what ``prepare`` has given last: the trials of a process mostly have the same sets"""
+
+
 def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
-    """Evaluation sets that share one allowance of memory for features, first come first served."""
+    """Evaluation sets that share one allowance of memory for features, first come first served.
+
+    Those of the last call, if they are the same.
+    """
+    key = tuple((s.name, s.store.folder, s.ready) for s in sources), hcqt.geometry, device
+    if key not in _last:
+        _last.clear()  # before others take their memory
+        _last[key] = _prepared(sources, hcqt, device)
+    return _last[key]
+
+
+def _prepared(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
     prepared, room = [], FEATURE_CACHE_BYTES
     for source in sources:
         evaluation_set = EvaluationSet(source, hcqt, device, room)

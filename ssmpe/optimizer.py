@@ -17,10 +17,16 @@ class AdamW:
     PyTorch's compiler, a second of every process that trains.
     """
 
-    def __init__(self, groups: Iterable[dict[str, Any]], weight_decay: float) -> None:
-        """Take groups of parameters: "params", "lr", and whatever else is to be kept with them."""
+    def __init__(
+        self, groups: Iterable[dict[str, Any]], weight_decay: float, fused: bool = False
+    ) -> None:
+        """Take groups of parameters: "params", "lr", and whatever else is to be kept with them.
+
+        Args:
+            fused: one kernel for all of a group, as GPUs want it; last bits differ.
+        """
         self.param_groups = [{**group, "params": list(group["params"])} for group in groups]
-        self.weight_decay = weight_decay
+        self.weight_decay, self.fused = weight_decay, fused
         self._state: dict[Tensor, dict[str, Tensor]] = {}
 
     def zero_grad(self) -> None:
@@ -33,7 +39,7 @@ class AdamW:
         """Move every parameter that has a gradient."""
         for group in self.param_groups:
             moved = [p for p in group["params"] if p.grad is not None]
-            states = [self._state.setdefault(p, _start(p)) for p in moved]
+            states = [self._state_of(p) for p in moved]
             adamw(
                 moved,
                 [p.grad for p in moved],
@@ -41,7 +47,8 @@ class AdamW:
                 [state["exp_avg_sq"] for state in states],
                 [],
                 [state["step"] for state in states],
-                foreach=True,
+                foreach=not self.fused,
+                fused=self.fused,
                 amsgrad=False,
                 beta1=BETAS[0],
                 beta2=BETAS[1],
@@ -62,7 +69,7 @@ class AdamW:
         return {"state": state, "param_groups": groups}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from there; moments move to their parameters' device, counters stay on the CPU."""
+        """Go on from there; moments move to their parameters' device."""
         for group, kept in zip(self.param_groups, state["param_groups"], strict=True):
             group.update({key: kept[key] for key in group if key != "params"})
         parameters = list(self._parameters())
@@ -70,16 +77,22 @@ class AdamW:
         for place, values in state["state"].items():
             parameter = parameters[place]
             moments = {name: _like(values[name], parameter) for name in ("exp_avg", "exp_avg_sq")}
-            self._state[parameter] = {"step": values["step"].clone(), **moments}
+            step = values["step"].to(self._device_of_counter(parameter), copy=True)
+            self._state[parameter] = {"step": step, **moments}
+
+    def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
+        if parameter not in self._state:
+            step = torch.tensor(0.0, device=self._device_of_counter(parameter))
+            zeros = torch.zeros_like(parameter, memory_format=torch.preserve_format)
+            self._state[parameter] = {"step": step, "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
+        return self._state[parameter]
+
+    def _device_of_counter(self, parameter: Tensor) -> torch.device:
+        # a kernel reads its own; elsewhere it is read on the host, which would wait for a device
+        return parameter.device if self.fused else torch.device("cpu")
 
     def _parameters(self) -> Iterable[Tensor]:
         return (p for group in self.param_groups for p in group["params"])
-
-
-def _start(parameter: Tensor) -> dict[str, Tensor]:
-    # the counter on the CPU: reading one on a device would wait for it
-    zeros = torch.zeros_like(parameter, memory_format=torch.preserve_format)
-    return {"step": torch.tensor(0.0), "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
 
 
 def _like(moment: Tensor, parameter: Tensor) -> Tensor:

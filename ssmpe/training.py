@@ -246,7 +246,7 @@ class Trainer:
                 "full_lr": rate * training.decoder_lr_factor,
             },
         ]
-        return AdamW(groups, training.weight_decay)
+        return AdamW(groups, training.weight_decay, fused=self.device != "cpu")
 
     def _train_until(self, stop: int) -> None:
         self.network.train()

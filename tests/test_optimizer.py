@@ -41,38 +41,42 @@ def steps(optimizer, params: list[nn.Parameter], first: int, last: int) -> None:
         optimizer.step()
 
 
-def pytorchs(params: list[nn.Parameter]) -> torch.optim.AdamW:
-    return torch.optim.AdamW(groups(params), weight_decay=WEIGHT_DECAY, foreach=True)
+def pytorchs(params: list[nn.Parameter], fused: bool = False) -> torch.optim.AdamW:
+    return torch.optim.AdamW(
+        groups(params), weight_decay=WEIGHT_DECAY, fused=fused, foreach=not fused
+    )
 
 
-def own(params: list[nn.Parameter]) -> AdamW:
-    return AdamW(groups(params), WEIGHT_DECAY)
+def own(params: list[nn.Parameter], fused: bool = False) -> AdamW:
+    return AdamW(groups(params), WEIGHT_DECAY, fused)
 
 
 def assert_same(one: list[nn.Parameter], other: list[nn.Parameter]) -> None:
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-def test_it_moves_parameters_as_pytorchs_does():
+@pytest.mark.parametrize("fused", [False, True])
+def test_it_moves_parameters_as_pytorchs_does(fused):
     a, b = parameters(), parameters()
-    steps(own(a), a, 0, 9)
-    steps(pytorchs(b), b, 0, 9)
+    steps(own(a, fused), a, 0, 9)
+    steps(pytorchs(b, fused), b, 0, 9)
     assert_same(a, b)
     assert not any(torch.equal(p, q) for p, q in zip(a, parameters(), strict=True))
 
 
+@pytest.mark.parametrize("fused", [False, True])
 @pytest.mark.parametrize("before", [own, pytorchs])
-def test_it_goes_on_from_a_state_of_its_own_and_from_pytorchs(before):
+def test_it_goes_on_from_a_state_of_its_own_and_from_pytorchs(before, fused):
     a, b = parameters(), parameters()
-    first = before(a)
+    first = before(a, fused)
     steps(first, a, 0, 4)
-    second = own(b)
+    second = own(b, fused)
     for p, q in zip(b, a, strict=True):
         p.data.copy_(q.data)
     second.load_state_dict(first.state_dict())
     steps(second, b, 4, 9)
     whole = parameters()
-    steps(pytorchs(whole), whole, 0, 9)
+    steps(pytorchs(whole, fused), whole, 0, 9)
     assert_same(b, whole)
 
 

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmpe.evaluation import EvaluationSet
-from ssmpe.inference import salience
 from ssmpe.salience import blurred_target
 from ssmpe.training import Trainer
 
@@ -18,11 +17,14 @@ _HEIGHT, _WIDTH = 400, 450
 
 
 def save_pictures(trainer: Trainer, folder: Path) -> None:
-    """One PNG per evaluated set: the truth, if known, left of the salience; low pitches below."""
+    """One PNG per evaluated set: the truth, if known, left of the salience; low pitches below.
+
+    To be called after a validation, whose salience it shows.
+    """
     for evaluated in trainer.evaluated:
         file = folder / evaluated.name.replace("/", "-") / f"{trainer.batch:06d}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
-        write(file, _panels(trainer, evaluated))
+        write(file, _panels(evaluated))
 
 
 def write(file: Path, panels: Sequence[NDArray[np.float32]]) -> None:
@@ -38,14 +40,15 @@ def write(file: Path, panels: Sequence[NDArray[np.float32]]) -> None:
     drawn = [np.kron(panel[::-1], pixels) for panel in panels]
     line = np.ones((drawn[0].shape[0], 2), np.float32)
     picture = np.concatenate([drawn[0], *(x for p in drawn[1:] for x in (line, p))], axis=1)
-    imsave(file, picture, cmap="magma", vmin=0.0, vmax=1.0)
+    quick = {"compress_level": 1}
+    imsave(file, picture, cmap="magma", vmin=0.0, vmax=1.0, pil_kwargs=quick)
 
 
-def _panels(trainer: Trainer, evaluated: EvaluationSet) -> list[NDArray[np.float32]]:
-    g = trainer.config.geometry
+def _panels(evaluated: EvaluationSet) -> list[NDArray[np.float32]]:
+    assert evaluated.first_salience is not None
+    g = evaluated.geometry
     n_frames = round(SECONDS * g.frame_rate)
-    features = evaluated.features(0)[..., :n_frames]
-    panels = [salience(trainer.network, features).cpu().numpy()]
+    panels = [evaluated.first_salience[:, :n_frames].cpu().numpy()]
     truth = evaluated.reference(0).on_frames
     if truth is not None:
         panels.insert(0, blurred_target(truth.f0s[:n_frames], g))

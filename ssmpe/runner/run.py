@@ -32,7 +32,7 @@ from ssmpe.runner.suggestions import Suggestions
 from ssmpe.search import Search
 from ssmpe.sweep import Sweep
 from ssmpe.tracking.spool import require_free
-from ssmpe.tracking.tracker import check_server, local_uri
+from ssmpe.tracking.tracker import check_server, connect_ahead, local_uri
 
 
 def run_sweep(
@@ -60,12 +60,12 @@ def run_sweep(
     if options.resume:
         plan = Plan.load(results, options.resume, sweep.name)
         require_free(plan.spool(results))
-        check_server(plan.tracking_uri)
+        tracking_uri = plan.tracking_uri
     else:
         trials = plan_trials(sweep, options)
         tracking_uri = options.tracking_uri or local_uri(results)
-        check_server(tracking_uri)
         plan = None
+    check_server(tracking_uri)
     cache = cache_dir()
     if plan:
         if plan.world:
@@ -78,6 +78,7 @@ def run_sweep(
         own = options.data_root is not None or bool(options.folders)
     where = located(root, folders, trials, cache, console)
     data = open_all_sets(trials, where, cache, console, show=own)
+    connect_ahead(tracking_uri)  # Ray takes seconds, most of which it waits
     with engine.cluster(options.address):
         if options.address:
             gpus = 1.0 if options.gpus_per_trial == "auto" else float(options.gpus_per_trial or 0)

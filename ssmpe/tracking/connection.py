@@ -4,8 +4,9 @@ import logging
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -50,12 +51,35 @@ def artifact_location(uri: str) -> str | None:
     return None if path is None else str(path.parent / "artifacts")
 
 
+_ahead: dict[str, Thread] = {}
+"""connections that are being made before they are needed"""
+
+
+def connect_ahead(uri: str) -> None:
+    """Begin to connect, while something else is waited for."""
+
+    def attempt() -> None:
+        with suppress(Exception):  # who needs it tries again, and says what is wrong
+            _connect(uri)
+
+    if uri not in _ahead:
+        # no daemon: a process that ends meanwhile must not leave half of the tables
+        _ahead[uri] = Thread(target=attempt, name="connect to the store")
+        _ahead[uri].start()
+
+
 def connect(uri: str) -> "MlflowClient":
     """Return a client of the store.
 
     Importing MLflow takes 1.5 s. The first connection to a new SQLite file creates its tables,
     which takes 1.5 s, on a busy machine 7 s, and which MLflow tells on stderr.
     """
+    if thread := _ahead.pop(uri, None):
+        thread.join()
+    return _connect(uri)
+
+
+def _connect(uri: str) -> "MlflowClient":
     for name, value in _MLFLOW_SETTINGS.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient

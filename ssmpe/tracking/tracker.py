@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.tracking.connection import check_server, local_uri, reason_of, store_errors
+from ssmpe.tracking.connection import (
+    check_server,
+    connect_ahead,
+    local_uri,
+    reason_of,
+    store_errors,
+)
 from ssmpe.tracking.delivery import Delivery
 from ssmpe.tracking.inputs import UsedSet
 from ssmpe.tracking.operations import Kind, Operation
@@ -17,7 +23,7 @@ from ssmpe.tracking.store import Store, key_of
 from ssmpe.tracking.ui import view_url
 from ssmpe.tracking.view import View, view_key
 
-__all__ = ["Tracker", "check_server", "local_uri"]
+__all__ = ["Tracker", "check_server", "connect_ahead", "local_uri"]
 
 logger = logging.getLogger(__name__)
 
