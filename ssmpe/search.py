@@ -12,6 +12,8 @@ from ssmpe.sweep import Delta, Row, Trial
 if TYPE_CHECKING:
     import optuna
 
+Direction = Literal["maximize", "minimize"]
+
 N_SAMPLES = 16
 """random draws from a space that are looked at before a search begins"""
 
@@ -21,7 +23,7 @@ class Objective:
     """A measure to be maximised or minimised, by its metric key in the tracking schema."""
 
     metric: str
-    direction: Literal["maximize", "minimize"]
+    direction: Direction
 
     @property
     def set_name(self) -> str:

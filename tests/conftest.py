@@ -1,6 +1,7 @@
-"""What tests share: a small geometry, and the embedded world rendered once."""
+"""What tests share: a small geometry, the embedded world rendered once, and stores."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,43 @@ def reports(report_store, tmp_path_factory):
 
     _, entries = report_index.render(report_store, tmp_path_factory.mktemp("reports"))
     return {entry.name: entry.report for entry in entries if entry.report}
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory) -> Path:
+    """An SQLite store without runs: making one takes seconds, copying it none."""
+    from ssmpe.tracking.connection import connect
+    from ssmpe.tracking.tracker import local_uri
+
+    folder = tmp_path_factory.mktemp("store")
+    connect(local_uri(folder))
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def uri(empty_store, tmp_path) -> str:
+    """URI of a store of the test's own, without runs."""
+    from ssmpe.tracking.tracker import local_uri
+
+    results = tmp_path / "results of #1"
+    results.mkdir()
+    shutil.copy(empty_store, results)
+    return local_uri(results)
+
+
+@pytest.fixture
+def open_tracker(uri, tmp_path):
+    """Opens a tracker of a sweep on that store, as often as it is called."""
+    from ssmpe.tracking.tracker import Tracker
+    from tests.tracked import WAIT
+
+    trackers: list[Tracker] = []
+
+    def opened() -> Tracker:
+        trackers.append(Tracker(uri, tmp_path / "spool"))
+        trackers[-1].start_sweep("sample_count", "calm-otter", {}, {})
+        return trackers[-1]
+
+    yield opened
+    for tracker in trackers:
+        tracker.close(WAIT)

@@ -13,7 +13,7 @@ import pytest
 from ssmpe.cli import main
 from ssmpe.errors import UserError
 from ssmpe.presets import tiny
-from ssmpe.runner import suggestions
+from ssmpe.runner import study, suggestions
 from ssmpe.runner.plan import FOLDER, Plan, SearchPlan
 from ssmpe.sweep import Trial
 from sweeps import hyperparameters
@@ -179,7 +179,7 @@ STUDIES: dict[str, Callable[[Path], object]] = {
 def test_a_forged_study_is_one_line(tmp_path: Path, plan: Plan, name: str) -> None:
     base = hyperparameters.SWEEP.base(tiny(), (0,), {})
     searched = replace(plan, search=SearchPlan(base, 3, "pareto"), trials=())
-    path = tmp_path / suggestions.FILE
+    path = tmp_path / study.FILE
     if "database" not in name and "SQLite" not in name:
         suggestions.Suggestions(hyperparameters.SWEEP, searched, tmp_path).next()
     STUDIES[name](path)

@@ -1,0 +1,97 @@
+"""The sets of a trial."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ssmpe.plain import require
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which sets a trial learns from and is scored on; names as ``ssmpe.data.registry`` has."""
+
+    source: str = "folder"
+    """where the sets come from: "folder" (the user's) or "embedded-SIZE" (rendered)"""
+    labelled: str = "URMP/train"
+    labelled_excerpts: int = 8
+    """excerpts of the labelled set in a batch"""
+    added: Mapping[str, int] = field(default_factory=dict)
+    """set -> its excerpts added to every batch, without labels but for ``labelled_share``"""
+    labelled_share: Mapping[str, float] = field(default_factory=dict)
+    """added set -> share of its tracks that are learnt from with their annotations; none of others.
+    Counts stay those of ``added``: a set of share 1 is a further labelled set"""
+    percussion: str = "E-GMD/train"
+    validation: str = "URMP/validation"
+    """the set whose F1 selects the best checkpoint"""
+    evaluation: tuple[str, ...] = (
+        "Bach10/all",
+        "Su/all",
+        "TRIOS/all",
+        "MusicNet/test",
+        "GuitarSet/05",
+    )
+    """further sets scored at every validation"""
+    max_hours: Mapping[str, float] = field(default_factory=dict)
+    """set -> hours of it that are used, of tracks drawn at random; all of the others"""
+    max_tracks: Mapping[str, int] = field(default_factory=dict)
+    """set -> number of its tracks that are used, drawn at random; all of the others"""
+    options: Mapping[str, bool] = field(default_factory=dict)
+    """"<dataset>/<option>" -> choice between published and other behaviour of its loader"""
+    sample_format: str = "float32"
+    """of decoded unlabelled audio: "float32", or "int16" at half the size on disk"""
+
+    def __post_init__(self) -> None:
+        added = {str(k): int(v) for k, v in self.added.items()}
+        # a set of zero excerpts is no set: rows that mean the same must have one identity
+        object.__setattr__(self, "added", {k: v for k, v in sorted(added.items()) if v != 0})
+        object.__setattr__(self, "evaluation", tuple(self.evaluation))
+        n = self.labelled_excerpts
+        require(n >= 1, "data.labelled_excerpts", n, "at least 1")
+        for name, count in self.added.items():
+            require(count > 0, f"data.added.{name}", count, "a count from 0")
+        self._check_parts()
+        object.__setattr__(self, "options", dict(sorted(self.options.items())))
+        form = self.sample_format
+        require(form in ("float32", "int16"), "data.sample_format", form, "'float32' or 'int16'")
+
+    def _check_parts(self) -> None:
+        """Check what is said of parts of sets, and drop what is without effect."""
+        for name, value in self.max_hours.items():
+            require(value > 0, f"data.max_hours.{name}", value, "hours above 0")
+        for name, count in self.max_tracks.items():
+            require(count >= 1, f"data.max_tracks.{name}", count, "at least 1")
+        for name, share in self.labelled_share.items():
+            require(0 <= share <= 1, f"data.labelled_share.{name}", share, "a share from 0 to 1")
+        # a cap on a set that is not used is none, like a set of zero excerpts
+        hours = {k: float(v) for k, v in sorted(self.max_hours.items()) if k in self.names}
+        tracks = {k: int(v) for k, v in sorted(self.max_tracks.items()) if k in self.names}
+        shares = {k: float(v) for k, v in sorted(self.labelled_share.items()) if k in self.added}
+        object.__setattr__(self, "max_hours", hours)
+        object.__setattr__(self, "max_tracks", tracks)
+        object.__setattr__(self, "labelled_share", {k: v for k, v in shares.items() if v > 0})
+
+    @property
+    def evaluated_sets(self) -> tuple[str, ...]:
+        """Every set scored at a validation, the validation set first, none twice."""
+        return tuple(dict.fromkeys((self.validation, *self.evaluation)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every set that a trial uses."""
+        return (self.labelled, *self.added, self.percussion, *self.evaluated_sets)
+
+    @property
+    def unlabelled(self) -> Mapping[str, int]:
+        """Those added sets of which any track is without labels -> excerpts of them in a batch."""
+        return {k: v for k, v in self.added.items() if self.labelled_share.get(k) != 1.0}
+
+    @property
+    def counterparts(self) -> tuple[str, ...]:
+        """Evaluated sets of the datasets that are added: "MusicNet/test" for "MusicNet/train"."""
+        added = {name.split("/")[0] for name in self.added}
+        return tuple(name for name in self.evaluated_sets if name.split("/")[0] in added)
+
+    @property
+    def batch_excerpts(self) -> int:
+        """Excerpts of a whole batch, labelled and added."""
+        return self.labelled_excerpts + sum(self.added.values())

@@ -1,0 +1,20 @@
+"""The network of a trial."""
+
+from dataclasses import dataclass
+
+from ssmpe.plain import require
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The 2D autoencoder (paper section 2.2)."""
+
+    complexity: int = 3
+    """m: channels are 2**(i + 1) * 2**(m - 1) at level i"""
+    skip_connections: bool = False
+    """a learnable scalar per level from encoder to decoder; off in the paper"""
+    output_bias: float | None = None
+    """start value of the bias of the last convolution; None: PyTorch's own random start"""
+
+    def __post_init__(self) -> None:
+        require(1 <= self.complexity <= 6, "model.complexity", self.complexity, "1 to 6")

@@ -1,0 +1,79 @@
+"""What a trial is trained for: names of the objectives, and their weights."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from ssmpe.plain import require
+
+OBJECTIVES = (
+    "supervised",
+    "timbre",
+    "percussion",
+    "geometric",
+    "energy",
+    "sparsity",
+    "support",
+    "harmonic",
+    "entropy",
+    "content",
+    "contrastive",
+    "additivity",
+    "feature_dropout",
+    "categorical",
+    "categorical_invariance",
+    "shift_cross_entropy",
+    "transposition",
+)
+"""Names of the objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
+
+
+@dataclass(frozen=True)
+class ObjectivesConfig:
+    """Weights of the terms of the loss (paper section 2.3); a missing one is zero and costs 0."""
+
+    weights: Mapping[str, float] = field(
+        default_factory=lambda: {
+            "supervised": 1.0,
+            "timbre": 1.0,
+            "percussion": 1.0,
+            "geometric": 1.0,
+        }
+    )
+    stop_gradient: bool = False
+    """treat the targets Y = sigmoid(F(X)) as constants; the published runs do not"""
+    content_on: str = "unlabelled"
+    """excerpts that terms on content (energy, sparsity, ...) see: "unlabelled", or "all" of them"""
+    teacher_decay: float | None = None
+    """of the moving average of the network's weights, per batch, whose output is Y; no gradient
+    goes there. None: Y is the output of the network itself"""
+    fade: Mapping[str, float] = field(default_factory=dict)
+    """objective -> share of the trial's batches over which its weight falls linearly to zero"""
+
+    def __post_init__(self) -> None:
+        on = self.content_on
+        require(on in ("unlabelled", "all"), "objectives.content_on", on, "'unlabelled' or 'all'")
+        for name, weight in self.weights.items():
+            known = ", ".join(OBJECTIVES)
+            require(name in OBJECTIVES, "objectives.weights", name, f"one of {known}")
+            ok = math.isfinite(weight) and weight >= 0
+            require(ok, f"objectives.weights.{name}", weight, "a finite number from 0")
+        # a weight of zero is no term: rows that mean the same must have one identity
+        active = {n: float(self.weights[n]) for n in OBJECTIVES if self.weights.get(n, 0.0) > 0}
+        require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")
+        object.__setattr__(self, "weights", active)
+        decay = self.teacher_decay
+        ok = decay is None or 0 < decay < 1
+        require(ok, "objectives.teacher_decay", decay, "a number between 0 and 1, or null")
+        self._check_fade()
+
+    def _check_fade(self) -> None:
+        for name, share in self.fade.items():
+            require(name in OBJECTIVES, "objectives.fade", name, f"one of {', '.join(OBJECTIVES)}")
+            what = "a share of the batches above 0, 1 at the most"
+            require(0 < share <= 1, f"objectives.fade.{name}", share, what)
+        # fading of a term that is not there is none, like a weight of zero
+        fade = {n: float(self.fade[n]) for n in self.weights if n in self.fade}
+        object.__setattr__(self, "fade", fade)
+        stays = self.weights.keys() - fade.keys()
+        require(bool(stays), "objectives.fade", fade, "one objective that does not fade")

@@ -1,0 +1,82 @@
+"""A trial as a whole: changed by dotted paths, identified by a stable hash."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from ssmpe import plain
+from ssmpe.config.data import DataConfig
+from ssmpe.config.geometry import GeometryConfig
+from ssmpe.config.model import ModelConfig
+from ssmpe.config.objectives import ObjectivesConfig
+from ssmpe.config.training import TrainingConfig
+
+OPEN = (
+    "objectives.weights",
+    "objectives.fade",
+    "data.added",
+    "data.labelled_share",
+    "data.max_hours",
+    "data.max_tracks",
+    "data.options",
+)
+"""Mappings that take new keys"""
+
+LATER: Mapping[str, Any] = {
+    "data.labelled_share": {},
+    "data.max_tracks": {},
+    "training.parent": "",
+    "objectives.teacher_decay": None,
+    "objectives.fade": {},
+}
+"""Settings that have been added since trials are stored -> the value under which a trial is what it
+was before: with that they are no part of its identity, so that earlier runs are found again"""
+
+
+@dataclass(frozen=True)
+class TrialConfig:
+    """One trial: with its seed, it determines every number the trial produces."""
+
+    geometry: GeometryConfig = field(default_factory=GeometryConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    objectives: ObjectivesConfig = field(default_factory=ObjectivesConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Nested plain data, JSON-representable."""
+        return json.loads(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TrialConfig":
+        """The inverse of :meth:`to_dict`; unknown keys raise UserError."""
+        return plain.build(cls, values)
+
+    def replace(self, changes: Mapping[str, Any]) -> "TrialConfig":
+        """A copy with dotted paths set to new values, e.g. ``{"training.seed": 3}``.
+
+        A path ends at a field, or at a key of a mapping field (``objectives.weights.timbre``).
+        """
+        values = self.to_dict()
+        for path, value in changes.items():
+            plain.set_path(values, path, value, OPEN)
+        return TrialConfig.from_dict(values)
+
+    @cached_property
+    def identity(self) -> str:
+        """12 hexadecimal digits that depend on the configuration alone."""
+        values = self.to_dict()
+        for path, before in LATER.items():
+            group, name = path.split(".")
+            if values[group][name] == before:
+                del values[group][name]
+        text = json.dumps(values, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def flat(self) -> dict[str, Any]:
+        """Dotted path -> value, mappings flattened, tuples kept as lists."""
+        return dict(plain.flatten(self.to_dict()))
