@@ -56,18 +56,19 @@ def settings_csv(replay: Replay) -> str:
     """A line per setting of the collapse rule."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    head = ("default", "stopped", "wrongly_stopped", "unknown", "collapsed")
+    head = ("default", "stopped", "wrongly_stopped", "stopped_early", "unknown", "collapsed")
     thresholds = tuple(asdict(DEFAULT))
     writer.writerow((*thresholds, *head, "saved_batches", "saved_share", "largest_shift", "swaps"))
     for o in replay.outcomes:
         shifts = replay_effects.shifts(replay.sweep, o.stops)
-        counts = (len(o.stops), len(o.wrong), len(o.unknown), o.collapsed, o.saved, o.share)
+        counts = (len(o.stops), len(o.wrong), len(o.early), len(o.unknown))
+        saved = (o.collapsed, o.saved, o.share)
         effects = (
             max((abs(s.change) for s in shifts), default=0.0),
             len(replay_effects.swaps(replay.sweep, o.stops)),
         )
         is_default = int(o.setting == DEFAULT)
-        writer.writerow((*asdict(o.setting).values(), is_default, *counts, *effects))
+        writer.writerow((*asdict(o.setting).values(), is_default, *counts, *saved, *effects))
     return buffer.getvalue()
 
 
@@ -97,14 +98,14 @@ def _table(replay: Replay) -> Table:
         title_justify="left",
         box=box.SIMPLE_HEAD,
     )
-    for heading in (*asdict(DEFAULT), "saved", "wrongly stopped"):
+    for heading in (*asdict(DEFAULT), "saved", "wrongly stopped", "early"):
         table.add_column(heading, justify="right")
     table.add_column("")
     shown = replay.best if replay.default in replay.best else (replay.default, *replay.best)
     for o in shown:
         values = [f"{v:g}" for v in asdict(o.setting).values()]
         mark = "default" if o.setting == DEFAULT else ""
-        table.add_row(*values, f"{o.share:.0%}", str(len(o.wrong)), mark)
+        table.add_row(*values, f"{o.share:.0%}", str(len(o.wrong)), str(len(o.early)), mark)
     return table
 
 

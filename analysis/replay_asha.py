@@ -12,6 +12,9 @@ from analysis.sweep import Sweep, Trial
 from ssmpe import collapse
 from ssmpe.tracking import schema
 
+FIRST_RUNG = 0.3
+"""of a trial's batches, at which plain ASHA begins to judge: most are alive by then"""
+
 
 @dataclass(frozen=True)
 class Asha:
@@ -24,7 +27,7 @@ class Asha:
     """
 
     reduction_factor: float
-    grace: float = collapse.GRACE_SHARE
+    grace: float = FIRST_RUNG
 
     def rungs(self, n_batches: int) -> tuple[float, ...]:
         """Batches of the rungs, the highest first."""
@@ -33,7 +36,7 @@ class Asha:
         return tuple(first * self.reduction_factor**k for k in reversed(range(count)))
 
 
-SETTINGS = tuple(Asha(factor, grace) for grace in (collapse.GRACE_SHARE, 0.1) for factor in (2, 4))
+SETTINGS = tuple(Asha(factor, grace) for grace in (FIRST_RUNG, 0.1) for factor in (2, 4))
 
 
 @dataclass

@@ -109,16 +109,19 @@ class Outcome:
 
     Attributes:
         stops: run -> batch at which it would have been stopped, for those that would.
-        wrong: of complete runs, those stopped although their curve is not blank from there on.
+        wrong: of complete runs, those stopped although they do not end blank: their label would
+            be another.
+        early: of complete runs, those that end blank, but were not so at a validation after the
+            stop.
         unknown: runs whose curves end before the setting would have stopped them, if it would.
         collapsed: complete runs that end blank, and how many batches they were to train.
-        saved: batches of theirs that would not have been trained, those after a wrong stop
-            left out.
+        saved: batches of theirs that would not have been trained.
     """
 
     setting: Setting
     stops: dict[str, int]
     wrong: tuple[Trial, ...]
+    early: tuple[Trial, ...]
     unknown: tuple[Trial, ...]
     collapsed: int
     configured: int
@@ -155,19 +158,15 @@ def outcome(runs: Sequence[Recorded], setting: Setting, longest: int) -> Outcome
     grace = collapse.grace_batches(longest, setting.grace)
     stops = {r.trial.run_id: b for r in runs if (b := r.stopped_at(setting, grace))}
     complete = [r for r in runs if r.complete]
-    right = {r.trial.run_id for r in complete if _holds(r, stops.get(r.trial.run_id))}
+    stopped = [(r, stops[r.trial.run_id]) for r in complete if r.trial.run_id in stops]
     collapsed = [r.trial for r in complete if r.blank_from is not None]
     return Outcome(
         setting=setting,
         stops=stops,
-        wrong=tuple(r.trial for r in complete if r.trial.run_id in stops.keys() - right),
+        wrong=tuple(r.trial for r, _ in stopped if r.blank_from is None),
+        early=tuple(r.trial for r, stop in stopped if r.blank_from and r.blank_from > stop),
         unknown=tuple(r.trial for r in runs if not r.complete and r.trial.run_id not in stops),
         collapsed=len(collapsed),
         configured=sum(t.n_batches for t in collapsed),
-        saved=sum(t.n_batches - stops[t.run_id] for t in collapsed if t.run_id in right),
+        saved=sum(t.n_batches - stops[t.run_id] for t in collapsed if t.run_id in stops),
     )
-
-
-def _holds(run: Recorded, stop: int | None) -> bool:
-    """Whether a run was blank from a stop on to its end."""
-    return stop is not None and run.blank_from is not None and run.blank_from <= stop

@@ -26,8 +26,7 @@ SETTINGS_NOTE = (
     "Every point is a setting; the four panels show the same ones, coloured by one of the four "
     "thresholds each. Points that coincide are set apart by colour. Collapsed, by the definition "
     "and not by the setting: blank rate of the added kind at or above 0.7 to the end of a complete "
-    "curve. Wrongly stopped: not so from the stop on to the end. Runs with incomplete curves are "
-    "left out."
+    "curve. Wrongly stopped: not so at the end. Runs with incomplete curves are left out."
 )
 STOPS_NOTE = (
     "Every bar is a run (seeds of a row from top to bottom), as far as it would have been trained. "
@@ -163,7 +162,7 @@ def _bar_colour(rule: Rule, run: str) -> str:
 def _stops_legend(rules: Sequence[Rule]) -> list[Artist]:
     shown = {_bar_colour(rule, run) for rule in rules for run in rule.stops}
     names = {
-        _RIGHT: "stopped; blank to the end",
+        _RIGHT: "stopped; blank at the end",
         _WRONG: "wrongly stopped",
         _UNJUDGED: "stopped; not recorded to the end",
         _CUT: "cut by ASHA",

@@ -24,9 +24,11 @@ def _default(replay: Replay) -> str:
     return (
         f"Of the {sum(r.complete for r in replay.runs)} complete runs to which the rule applies, "
         f"{own.collapsed} end collapsed; the default setting would have stopped {stopped}, "
-        f"{len(own.wrong)} of them wrongly, and saved {own.share:.0%} of the collapsed runs' "
-        f"batches ({own.saved} of {own.configured}; {most / own.configured:.0%} had every one "
-        "been stopped at the batch from which it is blank to the end)."
+        f"{len(own.wrong)} of them wrongly (they do not end collapsed) and {len(own.early)} early "
+        "(they do, but come back at a validation in between), and saved "
+        f"{own.share:.0%} of the collapsed runs' batches ({own.saved} of {own.configured}; "
+        f"{most / own.configured:.0%} had every one been stopped at the batch from which it is "
+        "blank to the end)."
     )
 
 
@@ -39,22 +41,24 @@ def _others(replay: Replay) -> str:
     better = [o for o in replay.outcomes if _beats(o, own)]
     if not better:
         return (
-            f"None of the other {n - 1} settings saves more without stopping more runs wrongly, or "
-            "as much with fewer."
+            f"None of the other {n - 1} settings saves more without stopping more runs wrongly or "
+            "early, or as much with fewer."
         )
     best = max(better, key=lambda o: (o.saved, -len(o.wrong)))
     setting = best.setting
     return (
         f"{len(better)} of the other {n - 1} settings do better; the most is saved with patience "
         f"{setting.patience}, certain {setting.certain:g}, blank {setting.blank:g}, grace share "
-        f"{setting.grace:g}: {best.share:.0%}, {len(best.wrong)} wrongly stopped."
+        f"{setting.grace:g}: {best.share:.0%}, {len(best.wrong)} wrongly stopped, "
+        f"{len(best.early)} early."
     )
 
 
 def _beats(one: Outcome, other: Outcome) -> bool:
-    """Whether a setting saves more without more wrong stops, or as much with fewer."""
-    wrong = len(one.wrong) - len(other.wrong)
-    return (one.saved > other.saved and wrong <= 0) or (one.saved == other.saved and wrong < 0)
+    """Whether a setting is no worse than another in what it saves, stops wrongly and stops early,
+    and better in one of them."""
+    ones, others = ((-o.saved, len(o.wrong), len(o.early)) for o in (one, other))
+    return ones != others and all(a <= b for a, b in zip(ones, others, strict=True))
 
 
 def _conclusions(replay: Replay) -> str:

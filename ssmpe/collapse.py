@@ -34,7 +34,7 @@ class Criterion:
 
 
 DEFAULT = Criterion()
-GRACE_SHARE = 0.3
+GRACE_SHARE = 0.2
 """of a trial's batches, before which it is not stopped"""
 
 

@@ -135,22 +135,20 @@ class EvaluationSet:
 
 _Key = tuple[tuple[tuple[str, Path, Ready], ...], GeometryConfig, str]
 _last: dict[_Key, list[EvaluationSet]] = {}
-"""what ``prepare`` has given last: the trials of a process mostly have the same sets"""
+"""what ``prepare_once`` has given last: the trials of a process mostly have the same sets"""
 
 
-def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
-    """Evaluation sets that share one allowance of memory for features, first come first served.
-
-    Those of the last call, if they are the same.
-    """
+def prepare_once(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
+    """What ``prepare`` gives; that of the last call, if it was asked for the same."""
     key = tuple((s.name, s.store.folder, s.ready) for s in sources), hcqt.geometry, device
     if key not in _last:
         _last.clear()  # before others take their memory
-        _last[key] = _prepared(sources, hcqt, device)
+        _last[key] = prepare(sources, hcqt, device)
     return _last[key]
 
 
-def _prepared(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
+def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
+    """Evaluation sets that share one allowance of memory for features, first come first served."""
     prepared, room = [], FEATURE_CACHE_BYTES
     for source in sources:
         evaluation_set = EvaluationSet(source, hcqt, device, room)

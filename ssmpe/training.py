@@ -17,7 +17,7 @@ from ssmpe.batches import BatchMaker
 from ssmpe.config import TrialConfig
 from ssmpe.diagnostics import Diagnosis, Diagnostics
 from ssmpe.errors import UserError
-from ssmpe.evaluation import evaluate, prepare
+from ssmpe.evaluation import evaluate, prepare_once
 from ssmpe.hcqt import shared_hcqt
 from ssmpe.means import Means
 from ssmpe.model import Autoencoder
@@ -114,7 +114,7 @@ class Trainer:
         self.teacher = None if decay is None else Teacher(self.network, decay)
         self.loss = TotalLoss(config.objectives, g, REGISTRY)
         self.batches = BatchMaker(config, sets, self.hcqt, self.loss.needs, device)
-        self.evaluated = prepare(sets.evaluated, self.hcqt, device)
+        self.evaluated = prepare_once(sets.evaluated, self.hcqt, device)
         self.optimizer = self._make_optimizer()
         self.diagnostics = Diagnostics(self.network, diagnostics) if diagnostics else None
         self.batch = 0

@@ -117,10 +117,11 @@ def test_what_is_saved_and_what_is_wrong_by_hand():
     found = outcome(runs, DEFAULT, N)
     # blank at 250 and 300: two validations in a row
     assert found.stops == {"c": 300, "r": 300, "again": 300}
-    assert {t.run_id for t in found.wrong} == {"r", "again"}
-    assert (found.collapsed, found.configured, found.saved) == (2, 2 * N, N - 300)
+    assert {t.run_id for t in found.wrong} == {"r"}
+    assert {t.run_id for t in found.early} == {"again"}
+    assert (found.collapsed, found.configured, found.saved) == (2, 2 * N, 2 * (N - 300))
     patient = outcome(runs, Setting(patience=4), N)
-    assert (patient.stops, patient.wrong) == ({"c": 400}, ())
+    assert (patient.stops, patient.wrong, patient.early) == ({"c": 400}, (), ())
     late = outcome(runs, Setting(grace=0.9), N)
     assert late.stops == {"c": 450}  # that of the last validation is no stop
     assert outcome(runs, Setting(certain=0.9), N).stops == {}
