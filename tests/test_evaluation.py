@@ -14,7 +14,7 @@ from ssmpe.data.annotation import NoteAnnotation
 from ssmpe.data.cache import cache_dir
 from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
-from ssmpe.evaluation import EvaluationSet, evaluate, prepare
+from ssmpe.evaluation import EvaluationSet, evaluate, prepare, prepare_once
 from ssmpe.hcqt import HCQT
 from ssmpe.inference import salience, track_features
 from ssmpe.model import Autoencoder
@@ -59,6 +59,26 @@ def alone(network, evaluated: EvaluationSet, i: int) -> torch.Tensor:
     """Salience (F, T) of a track that runs through the network by itself."""
     audio = torch.from_numpy(evaluated._source.store.audio(i).copy())[None, None]
     return salience(network, track_features(audio, evaluated._hcqt))
+
+
+def test_what_is_shown_of_a_set_is_what_was_scored(evaluated, network):
+    one = evaluated["GuitarSet/05"]
+    evaluate(network, one)
+    expected = next(found for i, found in one.saliences(network) if i == 0)
+    assert torch.equal(one.first_salience, expected)
+
+
+def test_trials_of_a_process_share_sets_that_are_the_same(world, brief, hcqt):
+    def loaded(*names: str):
+        uses = [use_of(n, brief.data, brief.geometry.sample_rate, annotated=True) for n in names]
+        return tuple(load_use(use, Locations(world), cache_dir()) for use in uses)
+
+    first = prepare_once(loaded("Bach10/all"), hcqt, "cpu")
+    assert prepare_once(loaded("Bach10/all"), hcqt, "cpu") is first
+    others = prepare_once(loaded("Su/all"), hcqt, "cpu")
+    assert [one.name for one in others] == ["Su/all"]
+    wider = HCQT(replace(brief.geometry, bins_per_octave=36, n_bins=264))
+    assert prepare_once(loaded("Su/all"), wider, "cpu") is not others
 
 
 @pytest.mark.parametrize("name", NAMES)
