@@ -1,5 +1,6 @@
-"""AdamW (Loshchilov & Hutter 2019), for trials that are many and short."""
+"""AdamW (Loshchilov & Hutter 2019) and its rates (paper section 3.1)."""
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -7,7 +8,30 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from ssmpe.config import TrainingConfig
+from ssmpe.model import Autoencoder
+
 BETAS, EPSILON = (0.9, 0.999), 1e-8
+
+
+def lr_scale(batch: int, warmup: int) -> float:
+    """Factor of the learning rate in batch number ``batch`` (from 1): a raised cosine, then 1."""
+    if batch > warmup:
+        return 1.0
+    return 0.5 * (1.0 - math.cos(math.pi * batch / (warmup + 1)))
+
+
+def optimizer_of(network: Autoencoder, training: TrainingConfig, device: str) -> "AdamW":
+    """Encoder and decoder as groups with rates of their own."""
+    decoder = list(network.decoder.parameters())
+    own = {id(p) for p in decoder}
+    encoder = [p for p in network.parameters() if id(p) not in own]
+    rates = training.learning_rate, training.learning_rate * training.decoder_lr_factor
+    groups = [
+        {"params": params, "lr": rate, "full_lr": rate}
+        for params, rate in zip((encoder, decoder), rates, strict=True)
+    ]
+    return AdamW(groups, training.weight_decay, fused=device != "cpu")
 
 
 class AdamW:
@@ -20,7 +44,7 @@ class AdamW:
     def __init__(
         self, groups: Iterable[dict[str, Any]], weight_decay: float, fused: bool = False
     ) -> None:
-        """Take groups of parameters: "params", "lr", and whatever else is to be kept with them.
+        """Take groups of parameters: "params", "lr" and "full_lr", which ``scale_rates`` scales.
 
         Args:
             fused: one kernel for all of a group, as GPUs want it; last bits differ.
@@ -28,6 +52,11 @@ class AdamW:
         self.param_groups = [{**group, "params": list(group["params"])} for group in groups]
         self.weight_decay, self.fused = weight_decay, fused
         self._state: dict[Tensor, dict[str, Tensor]] = {}
+
+    def scale_rates(self, scale: float) -> None:
+        """Set every group's rate to a share of its full one."""
+        for group in self.param_groups:
+            group["lr"] = scale * group["full_lr"]
 
     def zero_grad(self) -> None:
         """Forget all gradients."""

@@ -23,7 +23,7 @@ from ssmpe.means import Means
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
 from ssmpe.objectives.total import Term
-from ssmpe.optimizer import AdamW
+from ssmpe.optimizer import lr_scale, optimizer_of
 from ssmpe.scores import SetScores
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.sets import Sets
@@ -67,13 +67,6 @@ class Validation:
     diagnosis: Diagnosis | None = None
 
 
-def lr_scale(batch: int, warmup: int) -> float:
-    """Factor of the learning rate in batch number ``batch`` (from 1): a raised cosine, then 1."""
-    if batch > warmup:
-        return 1.0
-    return 0.5 * (1.0 - math.cos(math.pi * batch / (warmup + 1)))
-
-
 class Trainer:
     """A trial in progress: a function of its configuration, whichever worker runs it.
 
@@ -115,7 +108,7 @@ class Trainer:
         self.loss = TotalLoss(config.objectives, g, REGISTRY)
         self.batches = BatchMaker(config, sets, self.hcqt, self.loss.needs, device)
         self.evaluated = prepare_once(sets.evaluated, self.hcqt, device)
-        self.optimizer = self._make_optimizer()
+        self.optimizer = optimizer_of(self.network, config.training, device)
         self.diagnostics = Diagnostics(self.network, diagnostics) if diagnostics else None
         self.batch = 0
         self._interrupted: Callable[[], bool] = lambda: False
@@ -232,22 +225,6 @@ class Trainer:
             raise UserError(f"{folder}: no weights: no validation of that trial could be scored")
         self.network.load_state_dict(weights)
 
-    def _make_optimizer(self) -> AdamW:
-        training = self.config.training
-        decoder = list(self.network.decoder.parameters())
-        own = {id(p) for p in decoder}
-        encoder = [p for p in self.network.parameters() if id(p) not in own]
-        rate = training.learning_rate
-        groups = [
-            {"params": encoder, "lr": rate, "full_lr": rate},
-            {
-                "params": decoder,
-                "lr": rate * training.decoder_lr_factor,
-                "full_lr": rate * training.decoder_lr_factor,
-            },
-        ]
-        return AdamW(groups, training.weight_decay, fused=self.device != "cpu")
-
     def _train_until(self, stop: int) -> None:
         self.network.train()
         while self.batch < stop:
@@ -284,9 +261,7 @@ class Trainer:
     def _step(self, index: int) -> dict[str, Tensor]:
         """One batch (from 0): its losses, detached, on the device."""
         training = self.config.training
-        scale = lr_scale(index + 1, training.warmup_batches)
-        for group in self.optimizer.param_groups:
-            group["lr"] = scale * group["full_lr"]
+        self.optimizer.scale_rates(lr_scale(index + 1, training.warmup_batches))
         batch = self.batches(index)
 
         def generator(objective: str) -> torch.Generator:

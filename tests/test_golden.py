@@ -25,9 +25,9 @@ from ssmpe.kernels import harmonic_positions
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import content
 from ssmpe.objectives.base import bce, bce_negative, bce_positive
+from ssmpe.optimizer import lr_scale
 from ssmpe.salience import blurred_target, decode, peaks
 from ssmpe.scores import f1
-from ssmpe.training import lr_scale
 from ssmpe.transforms import GeometricTransform, curve_bins, equalization_curves, equalize
 from tests.published import load_published_state
 

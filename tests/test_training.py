@@ -16,9 +16,10 @@ from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.hcqt import HCQT
 from ssmpe.model import Autoencoder
+from ssmpe.optimizer import lr_scale
 from ssmpe.seeding import torch_generator
 from ssmpe.sets import load_sets
-from ssmpe.training import BEST, DivergedError, InterruptedTrainingError, Trainer, lr_scale
+from ssmpe.training import BEST, DivergedError, InterruptedTrainingError, Trainer
 
 EVERYTHING = frozenset({"percussive", "rms", "mixture"})
 
