@@ -19,6 +19,7 @@ from ssmpe.features import scaled_decibels
 from ssmpe.hcqt import HCQT
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
+from ssmpe.optimizer import optimizer_of
 from ssmpe.presets import paper, tiny
 from ssmpe.runner.memory import keep_freed_memory
 from ssmpe.seeding import torch_generator
@@ -38,7 +39,7 @@ class FastStep:
         self.hcqt = HCQT(g)
         self.network = Autoencoder(g, config.model).channels_last()
         self.loss = TotalLoss(config.objectives, g, REGISTRY)
-        self.optimizer = torch.optim.AdamW(self.network.parameters(), foreach=True)
+        self.optimizer = optimizer_of(self.network, config.training, "cpu")
 
     def __call__(self, audio: Tensor, drums: Tensor, target: Tensor) -> None:
         """Audio and drums (B, 1, N), target (L, F, T) of the first L."""
@@ -47,7 +48,7 @@ class FastStep:
         features = self.hcqt.gather(scaled_decibels(bins))
         percussive = self.hcqt.gather(scaled_decibels(mixed))
         batch = Batch(features, target, percussive)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         self.loss.backward(self.network, batch, lambda name: torch_generator(name))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
