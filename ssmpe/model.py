@@ -16,6 +16,7 @@ from ssmpe.layers import (
     FramesToLatent,
     LatentToFrames,
     ResidualBlock,
+    Upsampling,
 )
 
 N_LEVELS = 4
@@ -130,7 +131,7 @@ class DecoderLevel(nn.Module):
     def __init__(self, c: int, c_next: int, n: int, m: int) -> None:
         super().__init__()
         missing = m - ((n - 1) * 2 + 4)
-        self.up = nn.ConvTranspose2d(c, c_next, (1, 4), stride=(1, 2), output_padding=(0, missing))
+        self.up = Upsampling(c, c_next, missing)
         self.norm = FrameNorm(c_next, m)
         self.residuals = nn.Sequential(*(ResidualBlock(c_next, d) for d in DILATIONS))
 

@@ -7,7 +7,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ssmpe.layers import FrameNorm, FramesToLatent, LatentToFrames, ResidualBlock, elu_
+from ssmpe.layers import (
+    FrameNorm,
+    FramesToLatent,
+    LatentToFrames,
+    ResidualBlock,
+    Upsampling,
+    elu_,
+)
 
 
 def plain_norm(layer: FrameNorm, x: Tensor) -> Tensor:
@@ -19,14 +26,18 @@ def plain_residual(layer: ResidualBlock, x: Tensor) -> Tensor:
     return x + F.elu(layer.pointwise(F.elu(layer.dilated(x))))
 
 
-LAYERS: dict[str, tuple[Any, Any, int]] = {
-    "norm": (lambda: FrameNorm(4, 9, elu=False), plain_norm, 9),
-    "norm and ELU": (lambda: FrameNorm(4, 9), plain_norm, 9),
-    "residual": (lambda: ResidualBlock(4, 1), plain_residual, 9),
-    "dilated residual": (lambda: ResidualBlock(4, 3), plain_residual, 9),
-    "to latent": (lambda: FramesToLatent(4, 6, (1, 9)), nn.Conv2d.forward, 9),
-    "from latent": (lambda: LatentToFrames(4, 6, (1, 9)), nn.ConvTranspose2d.forward, 1),
+LAYERS: dict[str, tuple[Any, Any, tuple[int, int]]] = {
+    "norm": (lambda: FrameNorm(4, 9, elu=False), plain_norm, (4, 9)),
+    "norm and ELU": (lambda: FrameNorm(4, 9), plain_norm, (4, 9)),
+    "residual": (lambda: ResidualBlock(4, 1), plain_residual, (4, 9)),
+    "dilated residual": (lambda: ResidualBlock(4, 3), plain_residual, (4, 9)),
+    "wide residual": (lambda: ResidualBlock(16, 2), plain_residual, (16, 8)),
+    "to latent": (lambda: FramesToLatent(4, 6, (1, 9)), nn.Conv2d.forward, (4, 9)),
+    "from latent": (lambda: LatentToFrames(4, 6, (1, 9)), nn.ConvTranspose2d.forward, (4, 1)),
+    "upsampling": (lambda: Upsampling(4, 6, 0), nn.ConvTranspose2d.forward, (4, 9)),
+    "upsampling by one more": (lambda: Upsampling(4, 6, 1), nn.ConvTranspose2d.forward, (4, 9)),
 }
+"""name: layer, the plain one, channels and bins of its input"""
 
 
 def results(function, layer: nn.Module, x: Tensor, seed: int = 1) -> list[Tensor]:
@@ -43,10 +54,10 @@ def results(function, layer: nn.Module, x: Tensor, seed: int = 1) -> list[Tensor
 @pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
 @pytest.mark.parametrize("name", LAYERS)
 def test_values_and_gradients_are_those_of_the_plain_layer(name, memory_format):
-    make, plain, n_bins = LAYERS[name]
+    make, plain, (n_channels, n_bins) = LAYERS[name]
     torch.manual_seed(0)
     layer = make().to(memory_format=memory_format)
-    x = torch.randn(2, 4, 12, n_bins).to(memory_format=memory_format)
+    x = torch.randn(2, n_channels, 12, n_bins).to(memory_format=memory_format)
     for ours, theirs in zip(
         results(layer, layer, x), results(lambda x: plain(layer, x), layer, x), strict=True
     ):
