@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssmpe import checkpoint
+from ssmpe import checkpoint, precision
 from ssmpe.batches import BatchMaker
 from ssmpe.config import TrialConfig
 from ssmpe.diagnostics import Diagnosis, Diagnostics
@@ -92,10 +92,11 @@ class Trainer:
 
         Raises:
             UserError: it is not that trial's, or cannot be used.
+            PrecisionError: the processor lacks what the configuration asks for.
         """
         self.config, self.device = config, device
         g = config.geometry
-        self.autocast = config.training.mixed_precision and device != "cpu"
+        self.mixed = precision.mixed(config.training, device)
         self.hcqt = shared_hcqt(g, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("weights", config.training.seed))
@@ -287,9 +288,9 @@ class Trainer:
         return self.diagnostics.watch(index, batch, terms, partial(self._forward, self.network))
 
     def _forward(self, network: Autoencoder, features: Tensor) -> Tensor:
-        with torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.autocast):
+        with precision.autocast(self.device, self.mixed):
             logits: Tensor = network(features)
-        return logits
+        return logits.float()  # objectives have all digits
 
     def _validated(self, losses: dict[str, float]) -> Validation:
         started = time.perf_counter()

@@ -15,6 +15,8 @@ from ssmpe.world.build import build_world, world_key
 # tests compare numbers that depend on the number of threads
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# sweeps of tests run beside others: threads that wait are not to keep these from their cores
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,9 @@ class TrainingConfig:
     clip_norm: float = 1.0
     weight_decay: float = 0.01
     mixed_precision: bool = True
-    """autocast on a GPU; without effect on a CPU"""
+    """bf16 on GPUs, by PyTorch's autocast; without effect on CPUs"""
+    mixed_precision_on_cpus: bool = False
+    """the same on CPUs, whose numbers then are others by its rounding"""
     parent: str = ""
     """identity of the trial whose best weights this one starts from; "": random weights"""
 

@@ -30,6 +30,7 @@ LATER: Mapping[str, Any] = {
     "data.labelled_share": {},
     "data.max_tracks": {},
     "training.parent": "",
+    "training.mixed_precision_on_cpus": False,
     "objectives.teacher_decay": None,
     "objectives.fade": {},
 }

@@ -15,6 +15,7 @@ from ray.tune.result import RESULT_DUPLICATE
 
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
+from ssmpe.precision import PrecisionError
 from ssmpe.runner import reports
 from ssmpe.runner.checkpoints import Checkpoints, Stage
 from ssmpe.runner.memory import keep_freed_memory, keep_to_share, return_freed_memory
@@ -102,7 +103,7 @@ def run_trial(
         for report in _reports(config, worker, interrupted):
             batch = report[reports.BATCH]
             yield report
-    except UnfitNodeError as error:
+    except (UnfitNodeError, PrecisionError) as error:
         node = ray.get_runtime_context().get_node_id()
         yield {**_failure(batch, error), reports.UNFIT: node}
     except (UserError, ScoringError) as error:

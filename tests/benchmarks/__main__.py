@@ -22,7 +22,7 @@ from ssmpe.presets import paper
 from ssmpe.runner.memory import keep_freed_memory
 from tests.benchmarks import decoding, store, streaming, sweeping, training, validation
 from tests.benchmarks.machine import hardware
-from tests.benchmarks.timing import Growth, alternately, drawn
+from tests.benchmarks.timing import Growth, NotMeasurableError, alternately, drawn
 from tests.benchmarks.yardstick import DenseHCQT
 
 Measured = dict[str, float]
@@ -38,7 +38,7 @@ def measure_hcqt(n: int) -> Measured:
     return {"seconds": seconds, "yardstick": yardstick}
 
 
-def one_thread(measure: Callable[[int], Measured | None], n: int) -> Measured | None:
+def one_thread(measure: Callable[[int], Measured], n: int) -> Measured:
     """Measured as in a trial of the preset tiny, that has one core of two."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -48,14 +48,16 @@ def one_thread(measure: Callable[[int], Measured | None], n: int) -> Measured | 
         torch.set_num_threads(before)
 
 
-def _loading(suffix: str, rate: int, n: int) -> Measured | None:
+def _loading(suffix: str, rate: int, n: int) -> Measured:
     return decoding.measure_loading(suffix, rate, 30, n)
 
 
-BOTH_WAYS: dict[str, tuple[Callable[[int], Measured | None], int]] = {
+BOTH_WAYS: dict[str, tuple[Callable[[int], Measured], int]] = {
     "HCQT, paper geometry, 8 clips of 4 s": (measure_hcqt, 5),
     "training batch, paper geometry, m = 3, 1 + 2 excerpts": (training.measure_time, 3),
+    "the same, bf16": (partial(training.measure_time, mixed=True), 3),
     "peak memory of that batch": (training.measure_memory, 1),
+    "peak memory of that batch, bf16": (partial(training.measure_memory, mixed=True), 1),
     **{name: (partial(one_thread, f), n) for name, (f, n) in validation.MEASURES.items()},
     "decoding 30 s of stereo WAV, 44.1 kHz (librosa)": (partial(_loading, "wav", 44_100), 9),
     "decoding 30 s of stereo WAV, 48 kHz (librosa)": (partial(_loading, "wav", 48_000), 9),
@@ -99,9 +101,10 @@ def main() -> None:
     results: dict[str, Any] = {}
     table = Table("what", "median", "yardstick", "ratio", box=None)
     for name, (measure, n) in BOTH_WAYS.items():
-        found = measure(1 if given.quick else n)
-        if found is None:
-            table.add_row(name, "skipped: librosa is not installed", "", "")
+        try:
+            found = measure(1 if given.quick else n)
+        except NotMeasurableError as reason:
+            table.add_row(name, f"skipped: {reason}", "", "")
             continue
         results[name] = found
         table.add_row(*row(name, found))

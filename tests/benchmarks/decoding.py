@@ -17,15 +17,19 @@ from rich.table import Table
 
 from ssmpe.data.audio import read_audio
 from tests.benchmarks.store import RATE
-from tests.benchmarks.timing import alternately
+from tests.benchmarks.timing import NotMeasurableError, alternately
 
 SUFFIXES, RATES, SECONDS = ("wav", "mp3"), (44_100, 48_000), (30, 300)
 
 
-def measure_loading(suffix: str, rate: int, seconds: int, n: int) -> dict[str, float] | None:
-    """Stereo noise to a mono track at 22,050 Hz, against ``librosa.load``; None without it."""
+def measure_loading(suffix: str, rate: int, seconds: int, n: int) -> dict[str, float]:
+    """Stereo noise to a mono track at 22,050 Hz, against ``librosa.load``.
+
+    Raises:
+        NotMeasurableError: librosa is not there.
+    """
     if importlib.util.find_spec("librosa") is None:
-        return None
+        raise NotMeasurableError("librosa is not installed")
     librosa = importlib.import_module("librosa")
     noise = 0.1 * np.random.default_rng(0).normal(size=(seconds * rate, 2))
     with tempfile.TemporaryDirectory() as folder:
@@ -44,9 +48,10 @@ def main() -> None:
     table = Table("what", "median", "librosa.load", "ratio", box=None)
     for suffix, rate, seconds in itertools.product(SUFFIXES, RATES, SECONDS):
         name = f"{seconds} s of stereo {suffix.upper()} at {rate / 1000:g} kHz"
-        found = measure_loading(suffix, rate, seconds, n)
-        if found is None:
-            table.add_row(name, "skipped: librosa is not installed")
+        try:
+            found = measure_loading(suffix, rate, seconds, n)
+        except NotMeasurableError as reason:
+            table.add_row(name, f"skipped: {reason}")
             continue
         own, yardstick = found["seconds"], found["yardstick"]
         table.add_row(name, f"{own:.3f} s", f"{yardstick:.3f} s", f"{yardstick / own:.1f}×")

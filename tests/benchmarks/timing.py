@@ -10,6 +10,10 @@ from typing import Any
 import numpy as np
 
 
+class NotMeasurableError(Exception):
+    """What there is nothing to measure with on this machine, and why."""
+
+
 def alternately(first: Callable[[], Any], second: Callable[[], Any], n: int) -> tuple[float, float]:
     """Median seconds of both, measured in turns so that other load hits them alike."""
     times: tuple[list[float], list[float]] = ([], [])

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -20,11 +21,18 @@ from ssmpe.hcqt import HCQT
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
 from ssmpe.optimizer import optimizer_of
+from ssmpe.precision import autocast, cpu_has_bf16
 from ssmpe.presets import paper, tiny
 from ssmpe.runner.memory import keep_freed_memory
 from ssmpe.seeding import torch_generator
 from tests.benchmarks.machine import peak_rate
-from tests.benchmarks.timing import Growth, alternately, median_seconds, peak_bytes
+from tests.benchmarks.timing import (
+    Growth,
+    NotMeasurableError,
+    alternately,
+    median_seconds,
+    peak_bytes,
+)
 from tests.benchmarks.yardstick import PlainStep
 
 LABELLED, UNLABELLED = 1, 2
@@ -34,8 +42,8 @@ ADDED = (0, 2, 4, 8, 16, 32)
 class FastStep:
     """A training step as the project does it, on given audio."""
 
-    def __init__(self, config: TrialConfig) -> None:
-        g = config.geometry
+    def __init__(self, config: TrialConfig, mixed: bool = False) -> None:
+        g, self.mixed = config.geometry, mixed
         self.hcqt = HCQT(g)
         self.network = Autoencoder(g, config.model).channels_last()
         self.loss = TotalLoss(config.objectives, g, REGISTRY)
@@ -49,9 +57,14 @@ class FastStep:
         percussive = self.hcqt.gather(scaled_decibels(mixed))
         batch = Batch(features, target, percussive)
         self.optimizer.zero_grad()
-        self.loss.backward(self.network, batch, lambda name: torch_generator(name))
+        self.loss.backward(self.forward, batch, lambda name: torch_generator(name))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
+
+    def forward(self, features: Tensor) -> Tensor:
+        with autocast("cpu", self.mixed):
+            logits: Tensor = self.network(features)
+        return logits.float()
 
 
 def given(config: TrialConfig, labelled: int, unlabelled: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -63,44 +76,61 @@ def given(config: TrialConfig, labelled: int, unlabelled: int) -> tuple[Tensor, 
 
 
 def steps() -> dict[str, Callable[[], object]]:
-    """The two ways of training a batch at paper geometry."""
+    """The ways of training a batch at paper geometry."""
     config = paper()
     audio, drums, target = given(config, LABELLED, UNLABELLED)
 
-    def fast() -> object:
-        return FastStep(config)(audio, drums, target)
+    def fast(mixed: bool) -> object:
+        return FastStep(config, mixed)(audio, drums, target)
 
     def plain() -> object:
         return PlainStep(config)(audio, drums, target, 0)
 
-    return {"fast": fast, "plain": plain}
+    return {"fast": partial(fast, False), "mixed": partial(fast, True), "plain": plain}
 
 
-def measure_time(n: int) -> dict[str, float]:
-    """Seconds of a batch both ways, and the share of the processor's arithmetic that is used."""
+def measure_time(n: int, mixed: bool = False) -> dict[str, float]:
+    """Seconds of a batch both ways, and the share of the processor's arithmetic that is used.
+
+    Args:
+        mixed: in bf16, of whose arithmetic the share then is.
+    """
+    _require_bf16(mixed)
     config = paper()
     audio, drums, target = given(config, LABELLED, UNLABELLED)
-    fast, plain = FastStep(config), PlainStep(config)
+    fast, plain = FastStep(config, mixed), PlainStep(config)
     seconds, yardstick = alternately(
         lambda: fast(audio, drums, target), lambda: plain(audio, drums, target, 0), n
     )
     counted = config.replace({"data.labelled_excerpts": LABELLED, "data.added": {"x": UNLABELLED}})
     # forward, by inputs and by weights: three products, two operations each
-    share = 3 * 2 * batch_macs(counted) / seconds / peak_rate()
+    share = (
+        3
+        * 2
+        * batch_macs(counted)
+        / seconds
+        / peak_rate(torch.bfloat16 if mixed else torch.float32)
+    )
     return {"seconds": seconds, "yardstick": yardstick, "share of attained peak": share}
 
 
-def measure_memory(n: int) -> dict[str, float]:
+def measure_memory(n: int, mixed: bool = False) -> dict[str, float]:
     """Bytes that such a batch takes at its peak beyond what is there before, both ways.
 
     Each in a process of its own; ``n`` is without meaning.
     """
-    found = {}
-    for way in ("fast", "plain"):
+    _require_bf16(mixed)
+    found, own = {}, "mixed" if mixed else "fast"
+    for way in (own, "plain"):
         command = [sys.executable, "-m", "tests.benchmarks.training", "--child", way]
         done = subprocess.run(command, stdout=subprocess.PIPE, check=True)
         found[way] = float(json.loads(done.stdout))
-    return {"bytes": found["fast"], "yardstick": found["plain"]}
+    return {"bytes": found[own], "yardstick": found["plain"]}
+
+
+def _require_bf16(mixed: bool) -> None:
+    if mixed and not cpu_has_bf16():
+        raise NotMeasurableError("the processor has no bf16")
 
 
 def measure_growth(n: int) -> Growth:
@@ -121,7 +151,7 @@ def measure_growth(n: int) -> Growth:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--child", choices=("fast", "plain"), help=argparse.SUPPRESS)
+    parser.add_argument("--child", choices=("fast", "mixed", "plain"), help=argparse.SUPPRESS)
     way = parser.parse_args().child
     keep_freed_memory()
     if way:
