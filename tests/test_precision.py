@@ -59,6 +59,7 @@ def test_a_processor_without_it_is_told_from_one_with_it(monkeypatch, mixed, set
 OLDER = "import torch; torch.cpu.get_capabilities = lambda: {'avx512_f': True}"
 
 
+@pytest.mark.long  # in brief: the test before
 def test_a_sweep_where_no_processor_has_it_says_so_in_a_line(world, tmp_path, monkeypatch):
     (tmp_path / "sitecustomize.py").write_text(OLDER)  # of every process of the sweep
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))

@@ -123,6 +123,7 @@ def test_a_trial_of_a_search_that_runs_out_of_memory_again_fails(tmp_path):
     assert reasons(tmp_path) == ["failed"] * 3
 
 
+@pytest.mark.long  # in brief: that of a search, below
 def test_a_process_may_die_before_its_trial_has_begun(tmp_path):
     (tmp_path / "deaths").write_text("6")
     code, output = run(planned(1, tmp_path), tmp_path, Mortal)
