@@ -1,5 +1,6 @@
 """The network's layers against compositions of PyTorch's own."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -83,8 +84,22 @@ def test_in_mixed_precision_a_residual_block_is_as_near_as_the_plain_one(dilatio
 def test_elu():
     x = torch.cat([torch.linspace(-100, 100, 4001), torch.tensor([0.0, -0.0, 1e-8, -1e-8])])
     torch.testing.assert_close(elu_(x.clone()), F.elu(x), rtol=1e-6, atol=2e-7)
+    assert torch.equal(elu_(x.double()), F.elu(x.double()))
     assert elu_(torch.tensor([float("nan")])).isnan().all()
     assert elu_(torch.tensor([float("inf"), -float("inf")])).tolist() == [float("inf"), -1.0]
+
+
+def test_elu_in_bf16_has_the_digits_of_bf16():
+    x = torch.cat([torch.linspace(-20, 20, 4001), torch.linspace(-0.1, 0.1, 4001)]).bfloat16()
+    torch.testing.assert_close(elu_(x.clone()), F.elu(x), rtol=2**-8, atol=2e-7)
+
+
+def test_elus_of_threads_do_not_disturb_each_other():
+    given = [torch.randn(1 << 16, generator=torch.Generator().manual_seed(i)) for i in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        for _ in range(20):
+            for x, found in zip(given, threads.map(lambda x: elu_(x.clone()), given), strict=True):
+                torch.testing.assert_close(found, F.elu(x), rtol=1e-6, atol=2e-7)
 
 
 def test_a_residual_block_keeps_two_tensors():
