@@ -15,6 +15,9 @@ from torch.nn import functional as F
 
 from ssmpe.convolution import convolution, convolution_gradients
 
+_LOG2_E = 1.0 / math.log(2.0)
+_kept = threading.local()
+
 
 def elu_(x: Tensor) -> Tensor:
     """ELU of a tensor, in its place; not to be differentiated through.
@@ -38,10 +41,6 @@ def elu_(x: Tensor) -> Tensor:
 
 def _is_dense(x: Tensor) -> bool:
     return x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
-
-
-_LOG2_E = 1.0 / math.log(2.0)
-_kept = threading.local()
 
 
 def _scratch(x: Tensor, dtype: torch.dtype) -> Tensor:

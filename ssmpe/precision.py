@@ -1,8 +1,9 @@
 """Where the network computes in bf16 while it is trained."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from ssmpe.config import TrainingConfig
 from ssmpe.errors import UserError
@@ -16,7 +17,7 @@ def mixed(training: TrainingConfig, device: str) -> bool:
     """Whether convolutions and products of matrices of training are computed in bf16.
 
     Raises:
-        PrecisionError: they are to be, and this machine's processor would be slower so.
+        PrecisionError: they are to be on a CPU, and this machine's has no instructions for it.
     """
     if device != "cpu":
         return training.mixed_precision
@@ -29,11 +30,15 @@ def mixed(training: TrainingConfig, device: str) -> bool:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether this machine's processor multiplies in bf16, faster than in float32."""
+    """Whether this machine's processor has instructions for products in bf16."""
     found = torch.cpu.get_capabilities()
     return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
-def autocast(device: str, enabled: bool) -> AbstractContextManager[None]:
-    """PyTorch's bf16 where it is asked for."""
-    return torch.autocast(torch.device(device).type, torch.bfloat16, enabled=enabled)
+def logits_of(network: Callable[[Tensor], Tensor], features: Tensor, *, mixed: bool) -> Tensor:
+    """What a network gives for features, in bf16 on the way if asked; always float32 itself.
+
+    Objectives would lose digits in bf16.
+    """
+    with torch.autocast(features.device.type, torch.bfloat16, enabled=mixed):
+        return network(features).float()

@@ -268,8 +268,8 @@ class Trainer:
         def generator(objective: str) -> torch.Generator:
             return torch_generator("view", objective, training.seed, index)
 
-        teacher = None if self.teacher is None else partial(self._forward, self.teacher.network)
-        forward = partial(self._forward, self.network)
+        teacher = None if self.teacher is None else self._passes(self.teacher.network)
+        forward = self._passes(self.network)
         given = (forward, batch, generator, teacher, index / training.n_batches)
         with self._watched(index, batch, lambda: self.loss.terms_of(*given)):
             self.optimizer.zero_grad()
@@ -285,12 +285,11 @@ class Trainer:
     ) -> AbstractContextManager[None]:
         if self.diagnostics is None:
             return nullcontext()
-        return self.diagnostics.watch(index, batch, terms, partial(self._forward, self.network))
+        return self.diagnostics.watch(index, batch, terms, self._passes(self.network))
 
-    def _forward(self, network: Autoencoder, features: Tensor) -> Tensor:
-        with precision.autocast(self.device, self.mixed):
-            logits: Tensor = network(features)
-        return logits.float()  # objectives have all digits
+    def _passes(self, network: Autoencoder) -> Callable[[Tensor], Tensor]:
+        """From features to logits, in the precision of training."""
+        return partial(precision.logits_of, network, mixed=self.mixed)
 
     def _validated(self, losses: dict[str, float]) -> Validation:
         started = time.perf_counter()

@@ -9,7 +9,9 @@ import torch
 
 from ssmpe.config import GeometryConfig, TrialConfig
 from ssmpe.data.cache import cache_dir
+from ssmpe.data.registry import Locations
 from ssmpe.presets import tiny
+from ssmpe.sets import Sets, load_sets
 from ssmpe.world.build import build_world, world_key
 
 # tests compare numbers that depend on the number of threads
@@ -46,6 +48,12 @@ def brief() -> TrialConfig:
             "data.source": "embedded-tiny",
         }
     )
+
+
+@pytest.fixture(scope="session")
+def sets(world, brief) -> Sets:
+    """The sets of ``brief``."""
+    return load_sets(brief.data, brief.geometry.sample_rate, Locations(world), cache_dir())
 
 
 @pytest.fixture(scope="session")

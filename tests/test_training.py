@@ -25,11 +25,6 @@ EVERYTHING = frozenset({"percussive", "rms", "mixture"})
 
 
 @pytest.fixture(scope="module")
-def sets(world, brief):
-    return load_sets(brief.data, brief.geometry.sample_rate, Locations(world), cache_dir())
-
-
-@pytest.fixture(scope="module")
 def undisturbed(brief, sets):
     trainer = Trainer(brief, sets)
     return trainer, list(trainer.run())

@@ -8,9 +8,9 @@ import torch
 from ssmpe import checkpoint
 from ssmpe.errors import UserError
 from ssmpe.training import BEST, Trainer
-from tests.test_training import numbers, same, sets, undisturbed
+from tests.test_training import numbers, same, undisturbed
 
-__all__ = ["sets", "undisturbed"]
+__all__ = ["undisturbed"]
 
 
 @pytest.fixture(scope="module")

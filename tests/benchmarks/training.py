@@ -21,7 +21,7 @@ from ssmpe.hcqt import HCQT
 from ssmpe.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, TotalLoss
 from ssmpe.optimizer import optimizer_of
-from ssmpe.precision import autocast, cpu_has_bf16
+from ssmpe.precision import cpu_has_bf16, logits_of
 from ssmpe.presets import paper, tiny
 from ssmpe.runner.memory import keep_freed_memory
 from ssmpe.seeding import torch_generator
@@ -43,9 +43,10 @@ class FastStep:
     """A training step as the project does it, on given audio."""
 
     def __init__(self, config: TrialConfig, mixed: bool = False) -> None:
-        g, self.mixed = config.geometry, mixed
+        g = config.geometry
         self.hcqt = HCQT(g)
         self.network = Autoencoder(g, config.model).channels_last()
+        self.forward = partial(logits_of, self.network, mixed=mixed)
         self.loss = TotalLoss(config.objectives, g, REGISTRY)
         self.optimizer = optimizer_of(self.network, config.training, "cpu")
 
@@ -60,11 +61,6 @@ class FastStep:
         self.loss.backward(self.forward, batch, lambda name: torch_generator(name))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
-
-    def forward(self, features: Tensor) -> Tensor:
-        with autocast("cpu", self.mixed):
-            logits: Tensor = self.network(features)
-        return logits.float()
 
 
 def given(config: TrialConfig, labelled: int, unlabelled: int) -> tuple[Tensor, Tensor, Tensor]:
