@@ -111,7 +111,7 @@ class AdamW:
 
     def _state_of(self, parameter: Tensor) -> dict[str, Tensor]:
         if parameter not in self._state:
-            step = torch.tensor(0.0, device=self._device_of_counter(parameter))
+            step = torch.zeros((), device=self._device_of_counter(parameter))
             zeros = torch.zeros_like(parameter, memory_format=torch.preserve_format)
             self._state[parameter] = {"step": step, "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
         return self._state[parameter]
