@@ -20,7 +20,7 @@ from rich.table import Table
 from ssmpe.hcqt import HCQT
 from ssmpe.presets import paper
 from ssmpe.runner.memory import keep_freed_memory
-from tests.benchmarks import decoding, store, streaming, sweeping, training, validation
+from tests.benchmarks import decoding, gpu, store, streaming, sweeping, training, validation
 from tests.benchmarks.machine import hardware
 from tests.benchmarks.timing import Growth, NotMeasurableError, alternately, drawn
 from tests.benchmarks.yardstick import DenseHCQT
@@ -58,6 +58,8 @@ BOTH_WAYS: dict[str, tuple[Callable[[int], Measured], int]] = {
     "the same, bf16": (partial(training.measure_time, mixed=True), 3),
     "peak memory of that batch": (training.measure_memory, 1),
     "peak memory of that batch, bf16": (partial(training.measure_memory, mixed=True), 1),
+    "training batch on the GPU, bf16, paper geometry, 8 + 16 excerpts": (gpu.measure_time, 10),
+    "peak memory of that batch on the GPU": (gpu.measure_memory, 1),
     **{name: (partial(one_thread, f), n) for name, (f, n) in validation.MEASURES.items()},
     "decoding 30 s of stereo WAV, 44.1 kHz (librosa)": (partial(_loading, "wav", 44_100), 9),
     "decoding 30 s of stereo WAV, 48 kHz (librosa)": (partial(_loading, "wav", 48_000), 9),
@@ -85,7 +87,9 @@ def row(name: str, found: Measured) -> tuple[str, str, str, str]:
     own = found["seconds"]
     if "yardstick" not in found:
         return name, f"{own:.2f} s", "", ""
-    return name, f"{own:.4f} s", f"{found['yardstick']:.4f} s", f"{found['yardstick'] / own:.1f}×"
+    shares = [f"{key} {value:.0%}" for key, value in found.items() if key.startswith("share of")]
+    ratio = ", ".join([f"{found['yardstick'] / own:.1f}×", *shares])
+    return name, f"{own:.4f} s", f"{found['yardstick']:.4f} s", ratio
 
 
 def main() -> None:
@@ -109,6 +113,10 @@ def main() -> None:
         results[name] = found
         table.add_row(*row(name, found))
     console.print(table)
+    if torch.cuda.is_available():
+        for name in ("tiny", "paper"):
+            results[f"trials on one GPU, preset {name}"] = packed = gpu.measure_packing(name)
+            console.print(store.shown(packed))
     if not given.quick:
         results["Ray and MLflow"] = sweeping.measure_overhead()
         results["features of long tracks"] = streaming.measure_streaming()

@@ -42,13 +42,13 @@ ADDED = (0, 2, 4, 8, 16, 32)
 class FastStep:
     """A training step as the project does it, on given audio."""
 
-    def __init__(self, config: TrialConfig, mixed: bool = False) -> None:
+    def __init__(self, config: TrialConfig, mixed: bool = False, device: str = "cpu") -> None:
         g = config.geometry
-        self.hcqt = HCQT(g)
-        self.network = Autoencoder(g, config.model).channels_last()
+        self.hcqt = HCQT(g).to(device)
+        self.network = Autoencoder(g, config.model).channels_last(device)
         self.forward = partial(logits_of, self.network, mixed=mixed)
         self.loss = TotalLoss(config.objectives, g, REGISTRY)
-        self.optimizer = optimizer_of(self.network, config.training, "cpu")
+        self.optimizer = optimizer_of(self.network, config.training, device)
 
     def __call__(self, audio: Tensor, drums: Tensor, target: Tensor) -> None:
         """Audio and drums (B, 1, N), target (L, F, T) of the first L."""
@@ -63,12 +63,15 @@ class FastStep:
         self.optimizer.step()
 
 
-def given(config: TrialConfig, labelled: int, unlabelled: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Audio, drums and target of a batch."""
+def given(
+    config: TrialConfig, labelled: int, unlabelled: int, device: str = "cpu"
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Audio, drums and target of a batch, on a device."""
     g = config.geometry
     torch.manual_seed(0)
     audio, drums = torch.randn(2, labelled + unlabelled, 1, g.excerpt_samples)
-    return audio, drums, (torch.rand(labelled, g.n_bins, g.excerpt_frames) > 0.98).float()
+    target = (torch.rand(labelled, g.n_bins, g.excerpt_frames) > 0.98).float()
+    return audio.to(device), drums.to(device), target.to(device)
 
 
 def steps() -> dict[str, Callable[[], object]]:

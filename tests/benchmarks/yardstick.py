@@ -104,17 +104,18 @@ class _Residual(nn.Module):
 class PlainStep:
     """A training step: a pass per view, everything kept until the end, a wait for every loss."""
 
-    def __init__(self, config: TrialConfig) -> None:
+    def __init__(self, config: TrialConfig, device: str = "cpu") -> None:
         self.config = config
-        self.hcqt = DenseHCQT(config.geometry)
-        self.network = PlainAutoencoder(config.geometry, config.model)
+        self.hcqt = DenseHCQT(config.geometry).to(device)
+        self.network = PlainAutoencoder(config.geometry, config.model).to(device)
         self.optimizer = torch.optim.AdamW(self.network.parameters(), foreach=False)
 
     def __call__(self, audio: Tensor, drums: Tensor, target: Tensor, seed: int) -> dict[str, float]:
         """Audio and drums (B, 1, N), target (L, F, T) of the first L to the losses."""
         g, rng = self.config.geometry, torch.Generator().manual_seed(seed)
         features = scaled_decibels(self.hcqt(audio))
-        percussive = scaled_decibels(self.hcqt(audio + torch.rand(1, generator=rng) * drums))
+        volume = torch.rand((), generator=rng)
+        percussive = scaled_decibels(self.hcqt(audio + volume * drums))
         logits = self.network(features)
         salience = torch.sigmoid(logits)
         geometric = GeometricTransform.draw(len(audio), features.shape[-1], g, rng)
