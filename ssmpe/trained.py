@@ -11,7 +11,7 @@ from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.hcqt import HCQT, shared_hcqt
 from ssmpe.model import Autoencoder
-from ssmpe.training import BEST
+from ssmpe.trial_files import BEST
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ssmpe import checkpoint, precision
+from ssmpe import precision, trial_files
 from ssmpe.batches import BatchMaker
 from ssmpe.config import TrialConfig
 from ssmpe.diagnostics import Diagnosis, Diagnostics
@@ -21,17 +21,14 @@ from ssmpe.evaluation import evaluate, prepare_once
 from ssmpe.hcqt import shared_hcqt
 from ssmpe.means import Means
 from ssmpe.model import Autoencoder
-from ssmpe.objectives import REGISTRY, Batch, TotalLoss
+from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.total import Term
 from ssmpe.optimizer import lr_scale, optimizer_of
 from ssmpe.scores import SetScores
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.sets import Sets
 from ssmpe.teacher import Teacher
-
-STATE, BEST = "state", "best"
-"""files of a checkpoint: all that is needed to continue; weights of the best validation"""
-
+from ssmpe.trial_files import Best
 
 _GRADIENT = "gradient norm"
 
@@ -116,9 +113,7 @@ class Trainer:
         self._losses = Means()
         self._train_seconds = 0.0
         self._started = False
-        self.best_f1 = -1.0
-        self.best_batch = 0
-        self.best_weights: dict[str, Tensor] = {}
+        self.best = Best()
 
     def run(self, interrupted: Callable[[], bool] = lambda: False) -> Iterator[Validation]:
         """Train to the end, yielding at every validation; a checkpoint may be saved there.
@@ -181,36 +176,21 @@ class Trainer:
             state["teacher"] = self.teacher.state_dict()
         if self._losses:  # between two validations
             state["losses"] = self._losses.state()
-        best = {
-            "config": self.config.to_dict(),
-            "best_f1": self.best_f1,
-            "best_batch": self.best_batch,
-        }
-        checkpoint.save(
-            folder,
-            {STATE: state, BEST: self.best_weights},
-            {BEST: best, checkpoint.PLAIN: {**best, "batch": self.batch, **plain}},
-        )
+        trial_files.write(folder, self.config, state, self.best, {"batch": self.batch, **plain})
 
     def load(self, folder: Path) -> dict[str, Any]:
         """Continue from a checkpoint of the same configuration; returns its plain data."""
-        plain = checkpoint.load_plain(folder)
-        if TrialConfig.from_dict(plain["config"]) != self.config:
-            raise UserError(f"{folder}: a checkpoint of another configuration")
         # everything is read before anything is changed: the folder may be damaged
-        # to the CPU: the optimizer moves what belongs on the device, and keeps its counters there
-        state = checkpoint.load_tensors(folder, STATE)
-        best = checkpoint.load_tensors(folder, BEST, self.device)
+        plain, state, best = trial_files.read(folder, self.config, self.device)
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
-        self.best_weights = best
+        self.best = best
         self._losses = Means.restored(state.get("losses", {}), self.device)
         self._train_seconds = 0.0
         self._started = True
         self.batch = plain["batch"]
-        self.best_f1, self.best_batch = plain["best_f1"], plain["best_batch"]
         return plain
 
     def _inherit(self, folder: Path | None) -> None:
@@ -218,13 +198,7 @@ class Trainer:
         wanted = self.config.training.parent
         if folder is None:
             raise UserError(f"training.parent = {wanted!r}: the weights of that trial are needed")
-        description = checkpoint.load_plain(folder, BEST)
-        if TrialConfig.from_dict(description["config"]).identity != wanted:
-            raise UserError(f"{folder}: a checkpoint of another trial than {wanted}")
-        weights = checkpoint.load_tensors(folder, BEST, self.device)
-        if not weights:
-            raise UserError(f"{folder}: no weights: no validation of that trial could be scored")
-        self.network.load_state_dict(weights)
+        self.network.load_state_dict(trial_files.best_weights(folder, wanted, self.device))
 
     def _train_until(self, stop: int) -> None:
         self.network.train()
@@ -270,10 +244,10 @@ class Trainer:
 
         teacher = None if self.teacher is None else self._passes(self.teacher.network)
         forward = self._passes(self.network)
-        given = (forward, batch, generator, teacher, index / training.n_batches)
-        with self._watched(index, batch, lambda: self.loss.terms_of(*given)):
+        step = Step(forward, batch, generator, teacher, index / training.n_batches)
+        with self._watched(index, batch, lambda: self.loss.terms_of(step)):
             self.optimizer.zero_grad()
-            values = self.loss.backward(*given)
+            values = self.loss.backward(step)
             norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)
             self.optimizer.step()
         if self.teacher is not None:
@@ -296,18 +270,9 @@ class Trainer:
         diagnosis = self.diagnostics.collect() if self.diagnostics else None
         # what a trial ends with is what tables are made of
         scores = self.evaluate(by_mir_eval=self.batch >= self.config.training.n_batches)
-        is_best = self.batch > 0 and self._keep_if_best(scores)
+        f1 = scores[self.config.data.validation].means.f1
+        is_best = self.batch > 0 and self.best.take_if_better(f1, self.batch, self.network)
         train_seconds = self._train_seconds
         self._losses, self._train_seconds = Means(), 0.0
         seconds = time.perf_counter() - started
         return Validation(self.batch, losses, scores, is_best, train_seconds, seconds, diagnosis)
-
-    def _keep_if_best(self, scores: dict[str, SetScores]) -> bool:
-        f1 = scores[self.config.data.validation].means.f1
-        if not f1 > self.best_f1:
-            return False
-        self.best_f1, self.best_batch = f1, self.batch
-        self.best_weights = {
-            name: value.detach().clone() for name, value in self.network.state_dict().items()
-        }
-        return True

@@ -13,12 +13,15 @@ from ssmpe.data.registry import Locations
 from ssmpe.presets import tiny
 from ssmpe.sets import Sets, load_sets
 from ssmpe.world.build import build_world, world_key
+from tests import elsewhere
 
 # tests compare numbers that depend on the number of threads
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # sweeps of tests run beside others: threads that wait are not to keep these from their cores
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# before the first gradient in a process, which sets up what those on any device need
+elsewhere.device()
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,11 @@
-"""A device that is none: a stand-in for a GPU on machines without one.
+"""A device apart from the host: a GPU, or where there is none, a stand-in for it.
 
-Its tensors lie in the host's memory and its arithmetic is the CPU's, so numbers can be compared.
-Otherwise it is as strict as a GPU: its tensors and the host's do not mix, and operations for whose
-results the host would have to wait are recorded. The ways taken with it are those that GPUs take.
+The stand-in's tensors lie in the host's memory and its arithmetic is the CPU's, so numbers can be
+compared. Otherwise it is as strict as a GPU: its tensors and the host's do not mix, and operations
+for whose results the host would have to wait are recorded. It is treated as GPUs are.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -75,14 +76,26 @@ _kept: list[torch.library.Library] = []
 
 @contextmanager
 def watched() -> Iterator[list[str]]:
-    """Names of the operations that make the host wait meanwhile."""
+    """What makes the host wait for the device meanwhile."""
     _waits.clear()
-    yield _waits
+    if device() != "cuda":
+        yield _waits
+        return
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield _waits
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+            _waits.extend(str(w.message) for w in told if "synchronizing" in str(w.message))
 
 
 @cache
-def register() -> str:
-    """Make PyTorch know the device; its name."""
+def device() -> str:
+    """Name of the device, which PyTorch knows from then on."""
+    if torch.cuda.is_available():
+        return "cuda"
     _setup_privateuseone_for_python_backend(NAME, _Backend())
     anything = torch.library.Library("_", "IMPL")
     anything.fallback(_run, "PrivateUse1")

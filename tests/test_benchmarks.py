@@ -6,11 +6,11 @@ import torch
 from ssmpe.presets import tiny
 from tests.benchmarks import gpu
 from tests.benchmarks.timing import NotMeasurableError
-from tests.elsewhere import register
+from tests.elsewhere import device
 
 
 def test_a_batch_is_timed_on_a_device_both_ways_and_against_its_convolutions():
-    found = gpu.measure_time(1, gpu.Place(register(), tiny(), 2, 1))
+    found = gpu.measure_time(1, gpu.Place(device(), tiny(), 2, 1))
     assert found["seconds"] > 0
     assert found["yardstick"] > 0
     assert 0 < found["share of its convolutions"] < 2

@@ -10,6 +10,7 @@ import torch
 from ssmpe.data.cache import cache_dir
 from ssmpe.data.registry import Locations
 from ssmpe.diagnostics import N_BANDS, conflicts, histogram, of_set, salience_measures
+from ssmpe.objectives import Step
 from ssmpe.runner import reports
 from ssmpe.seeding import torch_generator
 from ssmpe.sets import load_sets
@@ -46,7 +47,7 @@ def one_batch(config, sets):
     def generator(name):
         return torch_generator("view", name, config.training.seed, 0)
 
-    terms = trainer.loss.terms_of(trainer.network, trainer.batches(0), generator)
+    terms = trainer.loss.terms_of(Step(trainer.network, trainer.batches(0), generator))
     values = trainer._step(0)
     assert trainer.diagnostics
     diagnosis = trainer.diagnostics.collect()

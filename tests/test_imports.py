@@ -18,7 +18,7 @@ LAYERS = (
     ("layers",),
     ("model", "transforms", "scores"),
     ("objectives", "inference", "checkpoint", "teacher", "optimizer"),
-    ("batches", "evaluation", "streaming", "notes"),
+    ("batches", "evaluation", "streaming", "notes", "trial_files"),
     ("diagnostics",),
     ("training", "overview"),
     ("trained", "transcription"),

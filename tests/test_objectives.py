@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ssmpe.config import OBJECTIVES, ObjectivesConfig
-from ssmpe.objectives import REGISTRY, Batch, TotalLoss
+from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.additivity import union
 from ssmpe.objectives.base import bce, bce_negative, bce_positive
 from ssmpe.seeding import torch_generator
@@ -59,7 +59,7 @@ class TestContract:
 
     def test_a_finite_scalar_with_a_gradient(self, name, geometry, batch):
         network = Network()
-        total, values = loss_of(name, geometry)(network, batch, generator)
+        total, values = loss_of(name, geometry)(Step(network, batch, generator))
         assert total.shape == ()
         assert torch.isfinite(total)
         assert float(total.detach()) >= 0
@@ -78,7 +78,7 @@ class TestContract:
 
         config = ObjectivesConfig(weights={name: 1.0})
         registry = {name: dataclasses.replace(REGISTRY[name], loss=loss)}
-        total, _ = TotalLoss(config, geometry, registry)(Network(), batch, generator)
+        total, _ = TotalLoss(config, geometry, registry)(Step(Network(), batch, generator))
         n = N_LABELLED if name in ON_LABELLED else N_LABELLED + N_UNLABELLED
         n -= N_LABELLED if REGISTRY[name].on_content else 0
         assert seen[0].shape == (n, N_FRAMES)
@@ -86,19 +86,21 @@ class TestContract:
 
     def test_the_weight_scales_it(self, name, geometry, batch):
         config = ObjectivesConfig(weights={name: 2.5})
-        total, values = TotalLoss(config, geometry, REGISTRY)(Network(), batch, generator)
+        total, values = TotalLoss(config, geometry, REGISTRY)(Step(Network(), batch, generator))
         assert float(total) == pytest.approx(2.5 * float(values[name]), rel=1e-5)
 
     def test_views_together_or_one_after_the_other_are_the_same(self, name, geometry, batch):
         config = ObjectivesConfig(weights={name: 1.0})
-        fused = TotalLoss(config, geometry, REGISTRY, fused=True)(Network(), batch, generator)
-        single = TotalLoss(config, geometry, REGISTRY, fused=False)(Network(), batch, generator)
+        fused = TotalLoss(config, geometry, REGISTRY, fused=True)(Step(Network(), batch, generator))
+        single = TotalLoss(config, geometry, REGISTRY, fused=False)(
+            Step(Network(), batch, generator)
+        )
         assert float(fused[0]) == pytest.approx(float(single[0]), rel=1e-6)
 
     def test_it_does_not_depend_on_other_objectives(self, name, geometry, batch):
         everything = ObjectivesConfig(weights=dict.fromkeys(OBJECTIVES, 1.0))
-        _, among = TotalLoss(everything, geometry, REGISTRY)(Network(), batch, generator)
-        _, alone = loss_of(name, geometry)(Network(), batch, generator)
+        _, among = TotalLoss(everything, geometry, REGISTRY)(Step(Network(), batch, generator))
+        _, alone = loss_of(name, geometry)(Step(Network(), batch, generator))
         assert float(among[name]) == pytest.approx(float(alone[name]), rel=1e-6)
 
     def test_averages_over_time_and_excerpts(self, name, geometry, batch):
@@ -113,8 +115,8 @@ class TestContract:
         twice = Batch(
             doubled(batch.features), batch.target, doubled(batch.percussive), doubled(batch.rms)
         )
-        once, _ = loss_of(name, geometry)(Network(), batch, generator)
-        again, _ = loss_of(name, geometry)(Network(), twice, generator)
+        once, _ = loss_of(name, geometry)(Step(Network(), batch, generator))
+        again, _ = loss_of(name, geometry)(Step(Network(), twice, generator))
         if name == "percussion":
             assert float(again) == pytest.approx(float(once), rel=0.2)
         else:
@@ -130,8 +132,8 @@ class TestPullToBlank:
     def test_a_blank_output_satisfies_consistency(self, name, geometry, batch):
         blank = Network(BLANK)
         alive = Network(0.0)
-        nothing, _ = loss_of(name, geometry)(blank, batch, generator)
-        something, _ = loss_of(name, geometry)(alive, batch, generator)
+        nothing, _ = loss_of(name, geometry)(Step(blank, batch, generator))
+        something, _ = loss_of(name, geometry)(Step(alive, batch, generator))
         assert float(nothing) < 1e-4 * float(something)
 
     def test_gradients_through_the_target_pull_down(self, name, geometry, batch):
@@ -139,7 +141,7 @@ class TestPullToBlank:
         pulls = {}
         for stop in (False, True):
             network = Network(-2.0)
-            total, _ = loss_of(name, geometry, stop_gradient=stop)(network, batch, generator)
+            total, _ = loss_of(name, geometry, stop_gradient=stop)(Step(network, batch, generator))
             total.backward()
             assert network.bias.grad is not None
             pulls[stop] = float(network.bias.grad)
@@ -150,8 +152,8 @@ def test_supervised_sees_labelled_excerpts_only(geometry, batch):
     changed = batch.features.clone()
     changed[N_LABELLED:] = 0
     other = Batch(changed, batch.target)
-    first, _ = loss_of("supervised", geometry)(Network(), batch, generator)
-    second, _ = loss_of("supervised", geometry)(Network(), other, generator)
+    first, _ = loss_of("supervised", geometry)(Step(Network(), batch, generator))
+    second, _ = loss_of("supervised", geometry)(Step(Network(), other, generator))
     assert float(first) == float(second)
 
 
@@ -161,15 +163,15 @@ def test_content_terms_see_the_unlabelled_excerpts_unless_told_otherwise(name, g
     changed[:N_LABELLED] *= 0.5
     other = Batch(changed, batch.target, rms=batch.rms)
     for where, same in (("unlabelled", True), ("all", False)):
-        first, _ = loss_of(name, geometry, content_on=where)(Network(), batch, generator)
-        second, _ = loss_of(name, geometry, content_on=where)(Network(), other, generator)
+        first, _ = loss_of(name, geometry, content_on=where)(Step(Network(), batch, generator))
+        second, _ = loss_of(name, geometry, content_on=where)(Step(Network(), other, generator))
         assert (float(first) == float(second)) is same
 
 
 def test_content_terms_are_left_out_where_nothing_is_unlabelled(geometry, batch):
     closed = Batch(batch.features[:N_LABELLED], batch.target)
     config = ObjectivesConfig(weights={"supervised": 1.0, "energy": 1.0})
-    _, values = TotalLoss(config, geometry, REGISTRY)(Network(), closed, generator)
+    _, values = TotalLoss(config, geometry, REGISTRY)(Step(Network(), closed, generator))
     assert list(values) == ["supervised"]
 
 
@@ -183,7 +185,7 @@ def test_the_halves_of_the_cross_entropy_add_up():
 
 def test_silent_frames_ask_for_no_content(geometry, batch):
     silent = Batch(batch.features, batch.target, rms=torch.zeros_like(batch.rms))
-    total, _ = loss_of("content", geometry)(Network(), silent, generator)
+    total, _ = loss_of("content", geometry)(Step(Network(), silent, generator))
     assert float(total) == 0
 
 
@@ -214,13 +216,13 @@ def test_harmonics_are_dropped(geometry, batch):
 def test_a_teacher_s_output_is_the_target_and_gets_no_gradient(name, geometry, batch):
     student, teacher, other = Network(-2.0), Network(-1.0), Network(1.0)
     taught = loss_of(name, geometry, teacher_decay=0.9)
-    first, _ = taught(student, batch, generator, teacher)
+    first, _ = taught(Step(student, batch, generator, teacher))
     first.backward()
     assert teacher.bias.grad is None
-    assert float(first) != float(taught(student, batch, generator, other)[0])
+    assert float(first) != float(taught(Step(student, batch, generator, other))[0])
     # a teacher that is the network itself is the network with its gradient stopped
-    itself, _ = taught(student, batch, generator, student)
-    stopped, _ = loss_of(name, geometry, stop_gradient=True)(student, batch, generator)
+    itself, _ = taught(Step(student, batch, generator, student))
+    stopped, _ = loss_of(name, geometry, stop_gradient=True)(Step(student, batch, generator))
     assert float(itself) == float(stopped)
 
 
@@ -236,7 +238,7 @@ def test_weights_fade_to_zero_and_then_cost_nothing(geometry, batch):
     at = {}
     for progress in (0.0, 0.125, 0.25, 0.499, 0.5, 0.9):
         passes.clear()
-        total, values = loss(network, batch, generator, progress=progress)
+        total, values = loss(Step(network, batch, generator, progress=progress))
         assert sum(passes) == len(batch.features) * len(values)
         assert ("timbre" in values) == (progress < 0.5)
         at[progress] = float(total.detach() - values["supervised"])

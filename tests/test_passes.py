@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ssmpe.config import OBJECTIVES, ModelConfig, ObjectivesConfig
 from ssmpe.model import Autoencoder
-from ssmpe.objectives import REGISTRY, Batch, TotalLoss, passes
+from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss, passes
 from ssmpe.objectives.total import total_of
 from ssmpe.seeding import torch_generator
 
@@ -63,10 +63,10 @@ def test_the_gradient_is_that_of_one_graph(
         torch.manual_seed(1)
         teacher = Autoencoder(geometry, ModelConfig(complexity=1)).channels_last()
     loss = TotalLoss(config, geometry, REGISTRY, fused=False)
-    terms = loss.terms_of(network, batch, generator, teacher, 0.3)
+    terms = loss.terms_of(Step(network, batch, generator, teacher, 0.3))
     total_of(terms).backward()
     expected = gradients(network)
-    values = loss.backward(network, batch, generator, teacher, 0.3)
+    values = loss.backward(Step(network, batch, generator, teacher, 0.3))
     found = gradients(network)
     assert set(values) == {"total", *(term.name for term in terms)}
     for term in terms:
@@ -81,9 +81,9 @@ def test_the_gradient_is_that_of_one_graph(
 
 def test_gradients_are_added(geometry, batch, network):
     loss = TotalLoss(SETTINGS["paper"], geometry, REGISTRY, fused=False)
-    loss.backward(network, batch, generator)
+    loss.backward(Step(network, batch, generator))
     once = [p.grad.clone() for p in network.parameters()]
-    loss.backward(network, batch, generator)
+    loss.backward(Step(network, batch, generator))
     for p, before in zip(network.parameters(), once, strict=True):
         torch.testing.assert_close(p.grad, 2 * before)
 
@@ -115,6 +115,6 @@ def test_no_more_than_half_of_the_activations_are_kept_at_a_time(geometry, batch
     for fused in (True, False):
         loss = TotalLoss(SETTINGS["paper"], geometry, REGISTRY, fused=fused)
         with counted():
-            loss.backward(network, batch, generator)
+            loss.backward(Step(network, batch, generator))
         most[fused] = _Kept.most
     assert most[False] < 0.56 * most[True]

@@ -22,7 +22,7 @@ from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.model import Autoencoder
 from ssmpe.trained import load_trained
-from ssmpe.training import BEST
+from ssmpe.trial_files import BEST
 from tests import confined
 
 ENORMOUS = 1 << 34

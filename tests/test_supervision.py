@@ -17,7 +17,7 @@ from ssmpe.data.registry import Locations, resolve
 from ssmpe.errors import UserError
 from ssmpe.features import scaled_decibels
 from ssmpe.hcqt import HCQT
-from ssmpe.objectives import Batch
+from ssmpe.objectives import Batch, Step
 from ssmpe.seeding import torch_generator
 from ssmpe.sets import LoadedSet, Sets, load_sets
 from ssmpe.training import Trainer
@@ -246,7 +246,7 @@ def test_a_trial_with_shares_trains_and_its_losses_are_means_of_the_batches_that
     expected: dict[str, list[float]] = {"supervised": [], "energy": []}
     for batch in map(trainer.batches, range(6)):
         with torch.no_grad():
-            _, values = trainer.loss(trainer.network, batch, torch_generator)
+            _, values = trainer.loss(Step(trainer.network, batch, torch_generator))
         assert ("energy" in values) == (batch.n_labelled == 2)
         for name in expected:
             expected[name] += [float(values[name])] if name in values else []

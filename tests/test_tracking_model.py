@@ -12,7 +12,7 @@ import numpy as np
 from ssmpe.tracking import schema
 from ssmpe.tracking.model import FILES, describe
 from ssmpe.tracking.tracker import Tracker, local_uri
-from ssmpe.training import BEST
+from ssmpe.trial_files import BEST
 from tests import transcribing
 from tests.transcribing import write_tones
 

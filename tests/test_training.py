@@ -16,10 +16,12 @@ from ssmpe.data.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.hcqt import HCQT
 from ssmpe.model import Autoencoder
+from ssmpe.objectives import Step
 from ssmpe.optimizer import lr_scale
 from ssmpe.seeding import torch_generator
 from ssmpe.sets import load_sets
-from ssmpe.training import BEST, DivergedError, InterruptedTrainingError, Trainer
+from ssmpe.training import DivergedError, InterruptedTrainingError, Trainer
+from ssmpe.trial_files import BEST
 
 EVERYTHING = frozenset({"percussive", "rms", "mixture"})
 
@@ -62,8 +64,7 @@ def test_it_learns(brief, sets, undisturbed):
     trained, fresh = undisturbed[0], Trainer(brief, sets)
     batch = fresh.batches(0)
     losses = [
-        float(t.loss(t.network, batch, lambda name: torch_generator(name))[0].detach())
-        for t in (fresh, trained)
+        float(t.loss(Step(t.network, batch, torch_generator))[0].detach()) for t in (fresh, trained)
     ]
     assert losses[1] < 0.95 * losses[0]
 
@@ -118,8 +119,8 @@ def test_another_seed_is_another_trial(brief, sets, undisturbed):
 def test_the_best_weights_are_kept(brief, sets, undisturbed, tmp_path):
     trainer, validations = undisturbed
     f1s = [v.scores[brief.data.validation].means.f1 for v in validations]
-    assert trainer.best_f1 == max(f1s)
-    assert trainer.best_batch == validations[f1s.index(max(f1s))].batch
+    assert trainer.best.f1 == max(f1s)
+    assert trainer.best.batch == validations[f1s.index(max(f1s))].batch
     assert [v.is_best for v in validations].count(True) >= 1
     trainer.save(tmp_path / "checkpoint")
     best = checkpoint.load_tensors(tmp_path / "checkpoint", BEST)

@@ -7,7 +7,8 @@ import torch
 
 from ssmpe import checkpoint
 from ssmpe.errors import UserError
-from ssmpe.training import BEST, Trainer
+from ssmpe.training import Trainer
+from ssmpe.trial_files import BEST
 from tests.test_training import numbers, same, undisturbed
 
 __all__ = ["undisturbed"]
@@ -34,7 +35,7 @@ def continued(child, sets, parent):
 
 def test_it_starts_where_its_parent_was_best(undisturbed, continued):
     trainer, validations = undisturbed
-    best = next(v for v in validations if v.batch == trainer.best_batch)
+    best = next(v for v in validations if v.batch == trainer.best.batch)
     start = continued[1][0]
     assert [v.batch for v in continued[1]] == [0, 2, 4, 6]
     assert same(start.scores, best.scores)
@@ -45,7 +46,7 @@ def test_the_weights_it_was_given_are_not_its_best(continued):
     trainer, (start, *later) = continued
     assert not start.is_best
     assert later[0].is_best
-    assert trainer.best_batch > 0
+    assert trainer.best.batch > 0
 
 
 def test_its_optimizer_is_a_fresh_one(child, sets, parent):

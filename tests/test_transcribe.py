@@ -26,7 +26,7 @@ from ssmpe.salience import decode
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker, local_uri
 from ssmpe.trained import load_trained
-from ssmpe.training import BEST
+from ssmpe.trial_files import BEST
 from tests import transcribing
 from tests.transcribing import write_tones
 

@@ -19,7 +19,7 @@ from ssmpe.objectives.energy import ENERGY, HARMONIC, SPARSITY, SUPPORT
 from ssmpe.objectives.equivariance import GEOMETRIC
 from ssmpe.objectives.invariance import FEATURE_DROPOUT, PERCUSSION, TIMBRE
 from ssmpe.objectives.supervised import SUPERVISED
-from ssmpe.objectives.total import TotalLoss
+from ssmpe.objectives.total import Step, TotalLoss
 
 REGISTRY: dict[str, Objective] = {
     objective.name: objective
@@ -45,4 +45,4 @@ REGISTRY: dict[str, Objective] = {
 }
 assert tuple(REGISTRY) == OBJECTIVES
 
-__all__ = ["REGISTRY", "Batch", "Objective", "Outputs", "TotalLoss", "View"]
+__all__ = ["REGISTRY", "Batch", "Objective", "Outputs", "Step", "TotalLoss", "View"]

@@ -20,6 +20,22 @@ on which others are active"""
 
 
 @dataclass(frozen=True)
+class Step:
+    """A batch, and what it is trained with.
+
+    Attributes:
+        teacher: the network whose output is Y, if ``teacher_decay`` asks for one.
+        progress: share of the trial's batches before this one, by which weights fade.
+    """
+
+    network: Network
+    batch: Batch
+    generator: Generator
+    teacher: Network | None = None
+    progress: float = 0.0
+
+
+@dataclass(frozen=True)
 class Term:
     """A term of the loss of a batch.
 
@@ -70,43 +86,30 @@ class TotalLoss:
         """Optional fields of the batch that the active objectives use."""
         return frozenset(field for objective, _ in self.terms for field in objective.needs)
 
-    def __call__(
-        self,
-        network: Network,
-        batch: Batch,
-        generator: Generator,
-        teacher: Network | None = None,
-        progress: float = 0.0,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The total, and every term unweighted and detached; arguments as ``terms_of``."""
-        terms = self.terms_of(network, batch, generator, teacher, progress)
+    def __call__(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
+        """The total, and every term unweighted and detached."""
+        terms = self.terms_of(step)
         return total_of(terms), {term.name: term.value.detach() for term in terms}
 
-    def backward(
-        self,
-        network: Network,
-        batch: Batch,
-        generator: Generator,
-        teacher: Network | None = None,
-        progress: float = 0.0,
-    ) -> dict[str, Tensor]:
-        """Add the gradient of the total to those of the weights; arguments as ``terms_of``.
+    def backward(self, step: Step) -> dict[str, Tensor]:
+        """Add the gradient of the total to those of the weights.
 
         Of a large batch, it keeps the activations of the originals and of one view at a time.
 
         Returns:
             "total", and every active term unweighted; detached.
         """
+        batch = step.batch
         if self._fuses(batch.features):
-            total, values = self(network, batch, generator, teacher, progress)
+            total, values = self(step)
             total.backward()
             return {"total": total.detach(), **values}
-        originals = Pass(network, batch.features)
-        taught = self._taught(batch, teacher)
+        originals = Pass(step.network, batch.features)
+        taught = self._taught(step)
         total, values = torch.zeros(()), {}
-        for objective, weight in self._active(batch, progress):
-            view = self._view(objective, batch, generator)
-            seen = None if view is None else Pass(network, view.features)
+        for objective, weight in self._active(step):
+            view = self._view(objective, step)
+            seen = None if view is None else Pass(step.network, view.features)
             # a salience of its own: every term goes back through it by itself
             out = self._outputs(originals.logits, taught, batch)
             if view is not None and seen is not None:
@@ -120,25 +123,13 @@ class TotalLoss:
         originals.backward()
         return {"total": total, **values}
 
-    def terms_of(
-        self,
-        network: Network,
-        batch: Batch,
-        generator: Generator,
-        teacher: Network | None = None,
-        progress: float = 0.0,
-    ) -> list[Term]:
-        """The terms that are active on a batch, with their graphs.
-
-        Args:
-            teacher: the network whose output is Y, if ``teacher_decay`` asks for one.
-            progress: share of the trial's batches before this one, by which weights fade.
-        """
-        active = self._active(batch, progress)
-        made = {o.name: self._view(o, batch, generator) for o, _ in active}
+    def terms_of(self, step: Step) -> list[Term]:
+        """The terms that are active on a batch, with their graphs."""
+        batch, active = step.batch, self._active(step)
+        made = {o.name: self._view(o, step) for o, _ in active}
         views = {name: view for name, view in made.items() if view is not None}
-        logits, view_logits = self._forward(network, batch, views)
-        common = self._outputs(logits, self._taught(batch, teacher), batch)
+        logits, view_logits = self._forward(step, views)
+        common = self._outputs(logits, self._taught(step), batch)
         terms = []
         for objective, weight in active:
             name = objective.name
@@ -148,15 +139,15 @@ class TotalLoss:
             terms.append(Term(name, weight, frames, frames.mean(), first, out))
         return terms
 
-    def _active(self, batch: Batch, progress: float) -> list[tuple[Objective, float]]:
+    def _active(self, step: Step) -> list[tuple[Objective, float]]:
         """The objectives that have a say in a batch, and their weights at this point of the trial.
 
         Without those that have faded, and those on content if no excerpt has any for them.
         """
         fade = self.config.fade
-        left = {name: max(0.0, 1.0 - progress / share) for name, share in fade.items()}
+        left = {name: max(0.0, 1.0 - step.progress / share) for name, share in fade.items()}
         now = [(objective, left.get(objective.name, 1.0) * w) for objective, w in self.terms]
-        rows = self._content(batch)
+        rows = self._content(step.batch)
         return [(o, w) for o, w in now if w > 0 and (rows.start < rows.stop or not o.on_content)]
 
     def _content(self, batch: Batch) -> slice:
@@ -164,18 +155,18 @@ class TotalLoss:
         first = 0 if self.config.content_on == "all" else batch.n_labelled
         return slice(first, batch.features.shape[0])
 
-    def _view(self, objective: Objective, batch: Batch, generator: Generator) -> View | None:
+    def _view(self, objective: Objective, step: Step) -> View | None:
         if objective.make_view is None:
             return None
-        return objective.make_view(batch, self.geometry, generator(objective.name))
+        return objective.make_view(step.batch, self.geometry, step.generator(objective.name))
 
-    def _taught(self, batch: Batch, teacher: Network | None) -> Tensor | None:
+    def _taught(self, step: Step) -> Tensor | None:
         """Y (B, F, T) of the teacher, if there is one."""
-        assert (teacher is not None) == (self.config.teacher_decay is not None)
-        if teacher is None:
+        assert (step.teacher is not None) == (self.config.teacher_decay is not None)
+        if step.teacher is None:
             return None
         with torch.no_grad():
-            return torch.sigmoid(teacher(batch.features).float())
+            return torch.sigmoid(step.teacher(step.batch.features).float())
 
     def _outputs(self, logits: Tensor, taught: Tensor | None, batch: Batch) -> Outputs:
         """What every term is given of the originals."""
@@ -184,11 +175,10 @@ class TotalLoss:
         targets = own if taught is None else taught
         return Outputs(logits, salience, targets, self._content(batch))
 
-    def _forward(
-        self, network: Network, batch: Batch, views: Mapping[str, View]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        inputs = [batch.features, *(view.features for view in views.values())]
-        if self._fuses(batch.features):
+    def _forward(self, step: Step, views: Mapping[str, View]) -> tuple[Tensor, dict[str, Tensor]]:
+        network, features = step.network, step.batch.features
+        inputs = [features, *(view.features for view in views.values())]
+        if self._fuses(features):
             outputs = list(network(torch.cat(inputs)).float().chunk(len(inputs)))
         else:
             outputs = [network(x).float() for x in inputs]

@@ -23,7 +23,7 @@ from ssmpe.sweep import Trial
 from ssmpe.tracking import model, schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
-from ssmpe.training import BEST
+from ssmpe.trial_files import BEST
 
 
 class SweepCallback(Callback):

@@ -19,7 +19,7 @@ from ssmpe.estimate import batch_macs
 from ssmpe.features import scaled_decibels
 from ssmpe.hcqt import HCQT
 from ssmpe.model import Autoencoder
-from ssmpe.objectives import REGISTRY, Batch, TotalLoss
+from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.optimizer import optimizer_of
 from ssmpe.precision import cpu_has_bf16, logits_of
 from ssmpe.presets import paper, tiny
@@ -58,7 +58,7 @@ class FastStep:
         percussive = self.hcqt.gather(scaled_decibels(mixed))
         batch = Batch(features, target, percussive)
         self.optimizer.zero_grad()
-        self.loss.backward(self.forward, batch, lambda name: torch_generator(name))
+        self.loss.backward(Step(self.forward, batch, lambda name: torch_generator(name)))
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
 
