@@ -41,6 +41,13 @@ def _plain(facts: Facts) -> str | None:
     return next((r for r in added if _held(facts, r) == held), None)
 
 
+def _alone(facts: Facts, row: str) -> str | None:
+    """The row that does what this one does but add music; the first, of several."""
+    held = _held(facts, row)
+    nothing = [r for r in facts.rows if not facts.of_row(r)[0].added_set]
+    return next((r for r in nothing if r != facts.baseline and _held(facts, r) == held), None)
+
+
 def _held(facts: Facts, row: str) -> dict[str, str]:
     params = facts.of_row(row)[0].params
     return {path: value for path, value in params.items() if not path.startswith(_FREE)}
@@ -70,6 +77,9 @@ def _f1(facts: Facts, plain: str, rows: Sequence[str], where: str) -> str:
     )
     if base in facts.rows:
         said += f" and {facts.value(base, where)} of {base}, which adds nothing"
+    alone = _alone(facts, best)
+    if alone is not None:
+        said += f"; {alone}, the same with nothing added, has {facts.value(alone, where)}"
     if validation != where:
         said += f"; on {validation}, {best} has {facts.scored(best, validation)}"
     return sentence(said)

@@ -81,7 +81,8 @@ class Facts:
         self, set_name: str, measure: str = "f1", rows: Iterable[str] | None = None
     ) -> list[str]:
         """Rows from the lowest mean to the highest; without those that have none there."""
-        known = [r for r in (rows or self.rows) if self.spread(r, set_name, measure).n]
+        given = self.rows if rows is None else rows
+        known = [r for r in given if self.spread(r, set_name, measure).n]
         return sorted(known, key=lambda r: self.mean(r, set_name, measure))
 
     def collapsed(self, rows: Iterable[str], set_name: str | None = None) -> list[Trial]:

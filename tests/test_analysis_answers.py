@@ -64,3 +64,32 @@ def test_a_remedy_is_compared_with_the_row_whose_kind_is_scored():
     assert "with +MN-8 and" in first
     assert "with +MN-8+energy, the only row with energy or sparsity objectives" in first
     assert "The best F1 there among these is" in second
+
+
+def test_a_remedy_is_compared_with_itself_where_nothing_is_added():
+    invented = [
+        Invented("Ref.", 0),
+        Invented("+MN-8", 0, "MusicNet/train", 8),
+        Invented("+stop", 0),
+        Invented("+MN-8+stop", 0, "MusicNet/train", 8),
+    ]
+    sweep = with_remedy(sweep_of(invented))
+    _, second = answers.answer(Comparison.of(sweep, {})).sentences
+    f1 = next(t for t in sweep.trials if t.row == "+stop").final(WHERE, "f1")
+    assert f"; +stop, the same with nothing added, has {f1:.2f}" in second
+
+
+def test_rows_with_the_same_remedy_alone_are_no_rows_without_it():
+    invented = [Invented("+stop", 0), Invented("+MN-8+stop", 0, "MusicNet/train", 8)]
+    said = " ".join(answers.answer(Comparison.of(with_remedy(sweep_of(invented)), {})).sentences)
+    assert "with a remedy" not in said
+    assert "+MN-8+stop" in said
+
+
+def with_remedy(sweep: Sweep) -> Sweep:
+    """The sweep as one of ``content``: rows that are called so have targets without gradient."""
+    trials = tuple(
+        replace(t, params={**t.params, "objectives.stop_gradient": str("+stop" in t.row)})
+        for t in sweep.trials
+    )
+    return replace(sweep, script="content", trials=trials)
