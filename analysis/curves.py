@@ -130,7 +130,10 @@ def look(sweep: Sweep, row: str) -> tuple[style.Colour, style.LineStyle]:
         return "black", "-"
     named = [r for r in sweep.rows if _has_own_look(sweep, r)]
     if row in named:
-        turn, index = divmod(named.index(row), len(style.OKABE_ITO))
+        # behind the colours of added sets, if rows are told by these
+        by_set = any(_adds(sweep, r) and r not in named for r in sweep.rows)
+        place = named.index(row) + (len(sweep.added_sets) if by_set else 0)
+        turn, index = divmod(place, len(style.OKABE_ITO))
         return style.colour(index), style.LINES[turn % len(style.LINES)]
     index = sweep.added_sets.index(trial.added_set)
     counts = sorted({t.added_excerpts for t in sweep.trials if t.added_set == trial.added_set})
@@ -145,7 +148,11 @@ def _has_own_look(sweep: Sweep, row: str) -> bool:
         return False
     firsts = [sweep.of_row(r)[0] for r in sweep.rows]
     added = [(t.added_set, t.added_excerpts) for t in firsts if t.added_set]
-    return not sweep.of_row(row)[0].added_set or len(set(added)) < len(added)
+    return not _adds(sweep, row) or len(set(added)) < len(added)
+
+
+def _adds(sweep: Sweep, row: str) -> bool:
+    return bool(sweep.of_row(row)[0].added_set)
 
 
 def legend(sweep: Sweep) -> list[Artist]:

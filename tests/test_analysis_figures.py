@@ -183,3 +183,13 @@ def in_view(tick) -> bool:
     limits = tick.axes.viewLim
     low, high = sorted(limits.intervalx if "X" in type(tick).__name__ else limits.intervaly)
     return low <= tick.get_loc() <= high
+
+
+def test_every_row_has_a_look_of_its_own():
+    remedies = [Invented("+stop", 0), Invented("+teacher", 0)]
+    counts = [Invented(f"+MN-{n}", 0, "MusicNet/train", n) for n in (1, 4)]
+    other = [Invented("+FMA-8", 0, "FMA/all", 8)]
+    for invented in (counts + remedies, [*counts, *other, *remedies]):
+        sweep = sweep_of([Invented("Ref.", 0), *invented])
+        looks = [curves.look(sweep, row) for row in sweep.rows]
+        assert len(set(looks)) == len(looks)
