@@ -8,6 +8,7 @@ import soundfile
 import torch
 
 from ssmpe.objectives import REGISTRY
+from ssmpe.runner.repeatable import make_repeatable
 from ssmpe.streaming import Recording
 from ssmpe.training import Trainer
 from tests import elsewhere
@@ -55,6 +56,21 @@ def test_training_gives_the_same_numbers_without_waiting(everything, sets, devic
         )
     for theirs, ours in zip(other.network.parameters(), own.network.parameters(), strict=True):
         torch.testing.assert_close(theirs.cpu(), ours, rtol=1e-3, atol=1e-4)
+
+
+def test_repeatable_arithmetic_gives_these_numbers_too(everything, sets, device, recwarn):
+    """Which a GPU's trials use; that its bits are then the same every time, only a GPU can show."""
+    plain = Trainer(everything, sets, device)._step(0)
+    try:
+        make_repeatable()
+        assert torch.are_deterministic_algorithms_enabled()
+        repeatable = Trainer(everything, sets, device)
+        assert float(repeatable._step(0)["total"]) == pytest.approx(float(plain["total"]), rel=1e-5)
+        repeatable.evaluate()
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.backends.cudnn.deterministic = False
+    assert not [w for w in recwarn if "deterministic" in str(w.message)]
 
 
 def test_in_bf16_the_numbers_are_near_and_objectives_get_float32(everything, sets, device):

@@ -22,6 +22,7 @@ from ssmpe.runner.memory import keep_freed_memory, keep_to_share, return_freed_m
 from ssmpe.runner.outcomes import last_line
 from ssmpe.runner.patience import PATIENCE
 from ssmpe.runner.pictures import save_pictures
+from ssmpe.runner.repeatable import make_repeatable
 from ssmpe.runner.unfit import UnfitNodeError, selectors
 from ssmpe.runner.worker import Worker
 from ssmpe.scores import ScoringError
@@ -147,6 +148,7 @@ def _clean_up(worker: Worker) -> None:
     if worker.use_gpu:
         torch.cuda.empty_cache()
         keep_to_share(worker.gpus)
+        make_repeatable()
 
 
 def _begin(config: TrialConfig, worker: Worker, checkpoints: Checkpoints) -> Trainer:
