@@ -16,6 +16,7 @@ from ssmpe.errors import UserError
 from ssmpe.estimate import batch_macs
 from ssmpe.runner.memory import CONTEXT_BYTES
 from ssmpe.runner.nodes import alive
+from ssmpe.runner.repeatable import make_repeatable
 from ssmpe.runner.worker import Worker
 from ssmpe.sweep import Trial
 from ssmpe.training import Trainer
@@ -83,6 +84,8 @@ def measure(config: dict[str, Any], worker: dict[str, Any]) -> int:
     """
     used, short = Worker(**worker), shortened(TrialConfig.from_dict(config))
     torch.set_num_threads(used.threads)
+    if used.use_gpu:
+        make_repeatable()  # which takes other workspaces
     measured = 1 if used.diagnostics else None  # a measured batch takes the most
     for _ in Trainer(short, used.sets(short), used.device, diagnostics=measured).run():
         pass

@@ -149,7 +149,7 @@ def measure_packing(
     rates, losses = {}, {}
     for n in counts:
         found = _at_once(name, device, n)
-        rates[n] = sum(one["batches"] / one["seconds"] for one in found)
+        rates[n] = sum(one["batches"] for one in found) / max(one["seconds"] for one in found)
         losses[n] = [one["loss"] for one in found]
     most = losses[max(counts)]
     return {
