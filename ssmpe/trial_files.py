@@ -56,9 +56,9 @@ def write(
 
 
 def read(folder: Path, config: TrialConfig, device: str) -> tuple[dict[str, Any], Any, Best]:
-    """Plain data, state and best of a checkpoint; the state on the CPU.
+    """Plain data, state and best of a checkpoint.
 
-    The optimizer moves what belongs on the device, and keeps its counters on the CPU.
+    The state is on the CPU: the optimizer itself moves what belongs on the device.
 
     Raises:
         UserError: it cannot be read, or is another configuration's.

@@ -22,7 +22,6 @@ from torch.utils.backend_registration import (
 NAME = "elsewhere"
 
 _aten = torch.ops.aten
-_MOVES = {_aten._to_copy.default, _aten.copy_.default}
 _WAITS = {
     _aten._local_scalar_dense.default,
     _aten.equal.default,
@@ -120,7 +119,7 @@ def _run(func: Any, *args: Any, **kwargs: Any) -> Any:
     to_host = "device" in kwargs and torch.device(kwargs["device"]).type == "cpu"
     if func is _aten.copy_.default:
         to_host = not isinstance(args[0], Elsewhere)
-    elif func not in _MOVES and inside:
+    elif func is not _aten._to_copy.default and inside:
         _refuse_mixing(func, tensors)
     by_mask = func in (_aten.index.Tensor, _aten.index_put_.default) and any(
         x is not None and x.dtype == torch.bool for x in args[1]

@@ -23,6 +23,11 @@ def test_trials_beside_each_other_keep_their_losses(world):
     assert found["2 at a time, batches/s"] > 0
 
 
+def test_trials_that_cannot_begin_are_said_not_to(world, capfd):
+    with pytest.raises(NotMeasurableError, match="of 2 trials of the preset huge, not all could"):
+        gpu.measure_packing("huge", "cpu", (2,))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_it_says_so():
     with pytest.raises(NotMeasurableError, match="no GPU"):

@@ -68,8 +68,7 @@ def test_repeatable_arithmetic_gives_these_numbers_too(everything, sets, device,
         assert float(repeatable._step(0)["total"]) == pytest.approx(float(plain["total"]), rel=1e-5)
         repeatable.evaluate()
     finally:
-        torch.use_deterministic_algorithms(False)
-        torch.backends.cudnn.deterministic = False
+        make_repeatable(False)
     assert not [w for w in recwarn if "deterministic" in str(w.message)]
 
 

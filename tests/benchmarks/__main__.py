@@ -115,7 +115,12 @@ def main() -> None:
     console.print(table)
     if torch.cuda.is_available():
         for name in ("tiny", "paper"):
-            results[f"trials on one GPU, preset {name}"] = packed = gpu.measure_packing(name)
+            try:
+                packed = gpu.measure_packing(name)
+            except NotMeasurableError as reason:
+                console.print(f"trials on one GPU: skipped: {reason}")
+                continue
+            results[f"trials on one GPU, preset {name}"] = packed
             console.print(store.shown(packed))
     if not given.quick:
         results["Ray and MLflow"] = sweeping.measure_overhead()

@@ -10,7 +10,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -63,8 +64,7 @@ class Place:
         def repeatable() -> None:
             make_repeatable()  # as trials are, and the yardstick is not
             step(*batch)
-            torch.use_deterministic_algorithms(False)
-            torch.backends.cudnn.deterministic = False
+            make_repeatable(False)
 
         return self.waited_for(repeatable)
 
@@ -76,8 +76,9 @@ class Place:
 def measure_time(n: int, place: Place | None = None) -> dict[str, float]:
     """Seconds of a batch both ways, and what share of it its convolutions alone would take."""
     place = place or _card()
-    seconds, yardstick = alternately(place.fast(), place.plain(), n)
-    alone = measure_convolutions(n, place)
+    with _enough_memory():
+        seconds, yardstick = alternately(place.fast(), place.plain(), n)
+        alone = measure_convolutions(n, place)
     return {
         "seconds": seconds,
         "yardstick": yardstick,
@@ -93,7 +94,8 @@ def measure_memory(n: int, place: Place | None = None) -> dict[str, float]:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
         before = torch.cuda.memory_allocated()
-        way()()
+        with _enough_memory():
+            way()()
         found[name] = float(torch.cuda.max_memory_allocated() - before)
     return found
 
@@ -141,17 +143,26 @@ def measure_packing(
         name: of the preset.
 
     Returns:
-        By number of trials: batches a second of all of them, and these against those of one; and 1
-        if each ends with the same loss whatever runs beside it.
+        By number of trials, as far as they fit: batches a second of all of them, and these against
+        those of one; and 1 if each ends with the same loss whatever runs beside it.
+
+    Raises:
+        NotMeasurableError: not even the first run to their end.
     """
     if device == "cuda":
         _card()
-    rates, losses = {}, {}
+    rates: dict[int, float] = {}
+    losses: dict[int, list[float]] = {}
     for n in counts:
-        found = _at_once(name, device, n)
+        try:
+            found = _at_once(name, device, n)
+        except NotMeasurableError:
+            if not rates:
+                raise
+            break  # so many do not fit beside each other
         rates[n] = sum(one["batches"] for one in found) / max(one["seconds"] for one in found)
         losses[n] = [one["loss"] for one in found]
-    most = losses[max(counts)]
+    most = losses[max(losses)]
     return {
         **{f"{n} at a time, batches/s": rate for n, rate in rates.items()},
         **{f"{n} at a time, against one": rate / rates[1] for n, rate in rates.items()},
@@ -170,12 +181,18 @@ def _at_once(name: str, device: str, n: int) -> list[dict[str, float]]:
     ]
     for child in children:
         assert child.stdout is not None
-        assert child.stdout.readline() == "ready\n"
+        if child.stdout.readline() != "ready\n":
+            for other in children:
+                other.kill()
+            raise NotMeasurableError(f"of {n} trials of the preset {name}, not all could begin")
     for child in children:  # all begin together
         assert child.stdin is not None
         child.stdin.write("go\n")
         child.stdin.flush()
-    return [json.loads(child.communicate()[0]) for child in children]
+    printed = [child.communicate()[0] for child in children]
+    if any(child.returncode for child in children):
+        raise NotMeasurableError(f"of {n} trials of the preset {name}, not all came to their end")
+    return [json.loads(text) for text in printed]
 
 
 def trial(config: TrialConfig, device: str) -> dict[str, float]:
@@ -192,6 +209,14 @@ def trial(config: TrialConfig, device: str) -> dict[str, float]:
         loss = trainer._step(index)["total"]
     last = float(loss)
     return {"batches": COUNTED, "seconds": time.perf_counter() - started, "loss": last}
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise NotMeasurableError("it does not fit on this card both ways") from None
 
 
 def _card() -> Place:
