@@ -9,10 +9,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis import border_figure, command, style
-from analysis.drawing import Drawing
-from analysis.plane import BLANK, Plane
-from analysis.store import read_sweep
+from analysis import border_figure
+from analysis import figure as command
+from analysis.drawing import style
+from analysis.figure import Drawing
+from analysis.numbers.plane import BLANK, Plane
+from analysis.reading.store import read_sweep
 
 
 def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:

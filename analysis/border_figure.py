@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from analysis import labels, page, style
-from analysis.plane import BLANK, Plane
+from analysis.drawing import labels, page, style
+from analysis.numbers.plane import BLANK, Plane
 
 _MAPS = {"blank_rate": "Greys", "f1": "Blues"}
 _BORDER = style.colour(1)

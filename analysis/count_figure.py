@@ -11,10 +11,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
-from analysis import labels, page, style
-from analysis.sample_count import SEVERITY, SampleCount
-from analysis.statistics import Spread
-from analysis.sweep import Trial
+from analysis.drawing import labels, page, style
+from analysis.numbers.counts import SEVERITY, SampleCount
+from analysis.numbers.statistics import Spread
+from analysis.reading.records import Trial
 
 MEASURES = ("f1", "recall", SEVERITY)
 _DODGE, _CLUSTER = 0.1, 0.6

@@ -16,10 +16,11 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from rich.console import Console
 
-from analysis import command, labels, page, style
-from analysis.statistics import Spread
-from analysis.store import read_sweep
-from analysis.sweep import REFERENCE_ROW, Curve, Sweep, Trial
+from analysis import figure as command
+from analysis.drawing import labels, page, style
+from analysis.numbers.statistics import Spread
+from analysis.reading.records import REFERENCE_ROW, Curve, Sweep, Trial
+from analysis.reading.store import read_sweep
 
 MEASURES = ("f1", "blank_rate")
 NOTE = (

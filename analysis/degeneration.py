@@ -11,10 +11,13 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from analysis import command, count_figure, findings, labels, style, tables
-from analysis.sample_count import SampleCount
-from analysis.store import read_sweep
-from analysis.sweep import Sweep
+from analysis import count_figure, findings
+from analysis import figure as command
+from analysis.drawing import csv_tables as tables
+from analysis.drawing import labels, style
+from analysis.numbers.counts import SampleCount
+from analysis.reading.records import Sweep
+from analysis.reading.store import read_sweep
 
 
 @dataclass(frozen=True)

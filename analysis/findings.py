@@ -1,8 +1,8 @@
 """What a sweep over counts of added excerpts says, in sentences with numbers."""
 
-from analysis.sample_count import SEVERITY, SampleCount
-from analysis.statistics import PairedDifference, Spread, saved_batches
-from analysis.sweep import Trial
+from analysis.numbers.counts import SEVERITY, SampleCount
+from analysis.numbers.statistics import PairedDifference, Spread, saved_batches
+from analysis.reading.records import Trial
 
 
 def summary(comparison: SampleCount) -> str:

@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis import command, gallery_figure, style
-from analysis.drawing import Drawing
-from analysis.gallery_pictures import Pictures, read_pictures
-from analysis.statistics import Spread
-from analysis.store import read_sweep
-from analysis.sweep import REFERENCE_ROW, Sweep, Trial, dataset_of
+from analysis import figure as command
+from analysis import gallery_figure
+from analysis.drawing import style
+from analysis.figure import Drawing
+from analysis.numbers.statistics import Spread
+from analysis.reading.pictures import Pictures, read_pictures
+from analysis.reading.records import REFERENCE_ROW, Sweep, Trial, dataset_of
+from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 

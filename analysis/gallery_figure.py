@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from analysis import labels, page
-from analysis.gallery_axes import Grid
-from analysis.gallery_pictures import Picture, Pictures
-from analysis.sweep import Trial
+from analysis.drawing import labels, page
+from analysis.drawing.axes import Grid
+from analysis.reading.pictures import Picture, Pictures
+from analysis.reading.records import Trial
 
 if TYPE_CHECKING:
     from analysis.gallery import Gallery

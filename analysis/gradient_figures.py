@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from analysis import curves, labels, page, style
-from analysis.measured import Measured
-from analysis.sweep import Curve, Sweep, Trial
+from analysis import curves
+from analysis.drawing import labels, page, style
+from analysis.numbers.diagnosed import Measured
+from analysis.reading.records import Curve, Sweep, Trial
 
 NOTE = (
     "Means of the batches measured since the last validation, and over seeds; thin lines: single "

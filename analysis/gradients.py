@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis import command, style
-from analysis.drawing import Drawing
+from analysis import figure as command
+from analysis.drawing import style
+from analysis.figure import Drawing
 from analysis.gradient_figures import draw_conflicts, draw_output
-from analysis.measured import Measured
-from analysis.statistics import Spread
-from analysis.store import read_sweep
-from analysis.sweep import Curve, Trial
+from analysis.numbers.diagnosed import Measured
+from analysis.numbers.statistics import Spread
+from analysis.reading.records import Curve, Trial
+from analysis.reading.store import read_sweep
 
 
 def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis import command, search_figure, style
-from analysis.drawing import Drawing
-from analysis.search import Search
+from analysis import figure as command
+from analysis import search_figure
+from analysis.drawing import style
+from analysis.figure import Drawing
+from analysis.numbers.front import Search
 
 
 def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:

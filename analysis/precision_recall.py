@@ -16,10 +16,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from rich.console import Console
 
-from analysis import command, labels, page, style
-from analysis.statistics import Spread
-from analysis.store import read_sweep
-from analysis.sweep import REFERENCE_ROW, Sweep
+from analysis import figure as command
+from analysis.drawing import labels, page, style
+from analysis.numbers.statistics import Spread
+from analysis.reading.records import REFERENCE_ROW, Sweep
+from analysis.reading.store import read_sweep
 
 LEVELS = (0.2, 0.4, 0.6, 0.8)
 """of F1, along which a line is drawn"""

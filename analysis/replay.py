@@ -13,14 +13,17 @@ from pathlib import Path
 from rich import box
 from rich.table import Table
 
-from analysis import command, replay_effects, replay_figure, style
-from analysis.drawing import Drawing
-from analysis.replay_asha import Asha
-from analysis.replay_collapse import DEFAULT
-from analysis.replay_figure import Rule
-from analysis.replay_findings import summary
-from analysis.replayed import Replay
-from analysis.store import read_sweep
+from analysis import figure as command
+from analysis.drawing import style
+from analysis.figure import Drawing
+from analysis.reading.store import read_sweep
+from analysis.replaying import effects as replay_effects
+from analysis.replaying import figure as replay_figure
+from analysis.replaying.asha import Asha
+from analysis.replaying.collapse import DEFAULT
+from analysis.replaying.figure import Rule
+from analysis.replaying.findings import summary
+from analysis.replaying.replayed import Replay
 
 
 def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:

@@ -11,10 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis import command, report_page, results, sections, style
-from analysis.answers import Answered, answer
-from analysis.sections import Omitted
-from analysis.store import log_files, read_once
+from analysis import figure as command
+from analysis import results
+from analysis.answers.answer import Answered, answer
+from analysis.drawing import style
+from analysis.reading.store import log_files, read_once
+from analysis.reporting import html as report_page
+from analysis.reporting import sections
+from analysis.reporting.sections import Omitted
 from ssmpe.errors import UserError
 
 FILE = "report.html"
@@ -109,7 +113,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     assert __doc__
     given = sys.argv[1:] if arguments is None else list(arguments)
     if "--all" in given:
-        from analysis import report_index  # which needs this module
+        from analysis.reporting import index as report_index
 
         return report_index.run([option for option in given if option != "--all"])
     description = f"{__doc__.partition(chr(10))[0]} With --all: every sweep's, and a page of links."

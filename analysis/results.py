@@ -11,10 +11,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from analysis import command, results_tables, style
-from analysis.comparison import MEASURES, Comparison
-from analysis.store import read_sweep
-from analysis.track_scores import read_track_scores
+from analysis import figure as command
+from analysis.drawing import style
+from analysis.drawing import tables as results_tables
+from analysis.numbers.comparison import MEASURES, Comparison
+from analysis.reading.store import read_sweep
+from analysis.reading.track_scores import read_track_scores
 
 
 @dataclass(frozen=True)

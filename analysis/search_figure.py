@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis import labels, style
-from analysis.search import Search
-from analysis.sweep import Trial
+from analysis.drawing import labels, style
+from analysis.numbers.front import Search
+from analysis.reading.records import Trial
 from ssmpe.tracking.schema import EndReason
 
 NOTE = (

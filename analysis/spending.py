@@ -17,11 +17,12 @@ from matplotlib.patches import Patch
 from rich import box
 from rich.table import Table
 
-from analysis import command, labels, page, style
-from analysis.costs import Costs, of_sweep, total
-from analysis.drawing import Drawing
-from analysis.store import read_sweep
-from analysis.sweep import Sweep
+from analysis import figure as command
+from analysis.drawing import labels, page, style
+from analysis.figure import Drawing
+from analysis.numbers.costs import Costs, of_sweep, total
+from analysis.reading.records import Sweep
+from analysis.reading.store import read_sweep
 
 _BAR = 0.24
 """inches of a bar and the gap under it"""

@@ -3,12 +3,12 @@
 import sys
 from collections.abc import Sequence
 
-from ssmpe import options as sweep_options
 from ssmpe.console import exit_code, make_console
+from ssmpe.experiments import options as sweep_options
+from ssmpe.experiments.search import Search
+from ssmpe.experiments.sweep import Sweep
 from ssmpe.runner.drive import Report
 from ssmpe.runner.run import run_sweep
-from ssmpe.search import Search
-from ssmpe.sweep import Sweep
 
 
 def main(

@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 
-from ssmpe.streaming import Recording
-from ssmpe.trained import Trained, load_trained
-from ssmpe.transcription import multi_pitch
+from ssmpe.transcription.streaming import Recording
+from ssmpe.transcription.trained import Trained, load_trained
+from ssmpe.transcription.transcribe import multi_pitch
 
 MultiPitch = dict[str, list[Any]]
 """"times" of the frames in s, and their "f0s" in Hz, a list for each frame"""

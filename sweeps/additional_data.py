@@ -8,8 +8,8 @@ sets of the kind, and the user's own, are rows or a ``--set data.added.NAME/all=
 from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import REFERENCE, SHORT_NAMES, added
-from ssmpe.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, Sweep, row
+from sweeps.deltas import REFERENCE, SHORT_NAMES, added
 
 RATIO = 2.0
 

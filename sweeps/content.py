@@ -7,11 +7,11 @@ without +MN are the remedies alone: what they cost where nothing is added.
 """
 
 from analysis import report
-from ssmpe import deltas
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import CONTENT_EVERYWHERE, REFERENCE, STOP_GRADIENT, added, objective
-from ssmpe.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, Sweep, row
+from sweeps import deltas
+from sweeps.deltas import CONTENT_EVERYWHERE, REFERENCE, STOP_GRADIENT, added, objective
 
 RATIO = 2.0
 ON_ALL = ("additivity", "feature_dropout")

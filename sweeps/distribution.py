@@ -8,8 +8,8 @@ sparsity objectives on these (+EG).
 from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import energy_and_sparsity
-from ssmpe.sweep import Delta, Row, Sweep, row
+from ssmpe.experiments.sweep import Delta, Row, Sweep, row
+from sweeps.deltas import energy_and_sparsity
 
 RATIO = 10 / 8
 

@@ -8,8 +8,8 @@ other, both with weights times a factor (+EGx0.3), and less sparsity than energy
 from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import REFERENCE, added, energy, energy_and_sparsity, sparsity
-from ssmpe.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, Sweep, row
+from sweeps.deltas import REFERENCE, added, energy, energy_and_sparsity, sparsity
 
 SETS = ("MusicNet/train", "NSynth/train", "FMA/train")
 RATIO = 2.0

@@ -11,9 +11,9 @@ import optuna
 from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import added, energy, self_supervised_scaled, sparsity
-from ssmpe.search import Search, maximise, minimise
-from ssmpe.sweep import Delta
+from ssmpe.experiments.search import Search, maximise, minimise
+from ssmpe.experiments.sweep import Delta
+from sweeps.deltas import added, energy, self_supervised_scaled, sparsity
 
 ADDED = "MusicNet/train"
 FACTORS = [0.0, 0.1, 0.3, 1.0]

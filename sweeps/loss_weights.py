@@ -8,8 +8,8 @@ many as labelled ones.
 from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import added, self_supervised_scaled
-from ssmpe.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, Sweep, row
+from sweeps.deltas import added, self_supervised_scaled
 
 FACTORS = (0.1, 0.3, 1.0, 2.0)
 RATIOS = (0.5, 1.0, 2.0)

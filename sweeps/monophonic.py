@@ -9,8 +9,8 @@ of them (PESTO), under closed conditions and with twice as many MusicNet excerpt
 from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import REFERENCE, added, categorical, pesto, supervised_only
-from ssmpe.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, Sweep, row
+from sweeps.deltas import REFERENCE, added, categorical, pesto, supervised_only
 
 RATIO = 2.0
 

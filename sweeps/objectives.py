@@ -9,8 +9,8 @@ from itertools import combinations
 from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import REFERENCE, SELF_SUPERVISED, supervised_only, with_objective
-from ssmpe.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, Sweep, row
+from sweeps.deltas import REFERENCE, SELF_SUPERVISED, supervised_only, with_objective
 
 
 def rows(base: TrialConfig) -> list[Row]:

@@ -8,8 +8,8 @@ the paper's ratios to the labelled excerpts: a quarter, a half, one and two time
 from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import REFERENCE, added, supervised_only
-from ssmpe.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, Sweep, row
+from sweeps.deltas import REFERENCE, added, supervised_only
 
 SETS = ("MusicNet/train", "NSynth/train", "FMA/train")
 RATIOS = (0.25, 0.5, 1.0, 2.0)

@@ -9,8 +9,8 @@ share of the added tracks themselves (scored on MusicNet/test, of which no track
 from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import REFERENCE, added, fewer_tracks, labelled_too, of_family, with_labels
-from ssmpe.sweep import Delta, Row, Sweep, row
+from ssmpe.experiments.sweep import Delta, Row, Sweep, row
+from sweeps.deltas import REFERENCE, added, fewer_tracks, labelled_too, of_family, with_labels
 
 UNLABELLED, RATIO = "MusicNet/train", 2.0
 TRACKS = (2, 5, 10, 20)

@@ -10,8 +10,8 @@ What the rows continue is taken from the tracking store if it has it, and else t
 from analysis import report
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.deltas import REFERENCE, added, fine_tuning
-from ssmpe.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, Sweep, row
+from sweeps.deltas import REFERENCE, added, fine_tuning
 
 SETS = ("MusicNet/train", "FMA/train")
 RATIO = 2.0

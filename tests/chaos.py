@@ -19,10 +19,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests import sweeping
-from tests.processes import titled, tree
-from tests.raylets import ENVIRONMENT, Cluster
-from tests.servers import TrackingServer
+from tests.support import sweeping
+from tests.support.processes import titled, tree
+from tests.support.raylets import ENVIRONMENT, Cluster
+from tests.support.servers import TrackingServer
 
 ROWS = ("--rows", "supervised,Ref.,+NS-1", "--seeds", "0,1")
 PATIENCE = 900.0

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from ssmpe.config import GeometryConfig, TrialConfig
-from ssmpe.data.cache import cache_dir
-from ssmpe.data.registry import Locations
-from ssmpe.presets import tiny
-from ssmpe.sets import Sets, load_sets
+from ssmpe.config.presets import tiny
+from ssmpe.data.datasets.registry import Locations
+from ssmpe.data.sets import Sets, load_sets
+from ssmpe.data.store.cache import cache_dir
 from ssmpe.world.build import build_world, world_key
-from tests import elsewhere
+from tests.support import elsewhere
 
 # tests compare numbers that depend on the number of threads
 torch.set_num_threads(1)
@@ -62,7 +62,7 @@ def sets(world, brief) -> Sets:
 @pytest.fixture(scope="session")
 def report_store(tmp_path_factory) -> str:
     """URI of a store with invented sweeps."""
-    from tests.reporting import write_store
+    from tests.support.reporting import write_store
 
     return write_store(tmp_path_factory.mktemp("report_store"))
 
@@ -70,7 +70,7 @@ def report_store(tmp_path_factory) -> str:
 @pytest.fixture(scope="session")
 def reports(report_store, tmp_path_factory):
     """Reports of its sweeps that have ended, by name; below one folder with the page of links."""
-    from analysis import report_index
+    from analysis.reporting import index as report_index
 
     _, entries = report_index.render(report_store, tmp_path_factory.mktemp("reports"))
     return {entry.name: entry.report for entry in entries if entry.report}
@@ -102,7 +102,7 @@ def uri(empty_store, tmp_path) -> str:
 def open_tracker(uri, tmp_path):
     """Opens a tracker of a sweep on that store, as often as it is called."""
     from ssmpe.tracking.tracker import Tracker
-    from tests.tracked import WAIT
+    from tests.support.tracked import WAIT
 
     trackers: list[Tracker] = []
 

@@ -13,23 +13,23 @@ import torch
 
 from ssmpe import units
 from ssmpe.config import GeometryConfig, ModelConfig
-from ssmpe.features import (
+from ssmpe.evaluation.scores import f1
+from ssmpe.network.model import Autoencoder
+from ssmpe.objectives import content
+from ssmpe.objectives.base import bce, bce_negative, bce_positive
+from ssmpe.signal.features import (
     energy_estimate,
     first_harmonic,
     frame_rms,
     harmonic_weights,
     scaled_decibels,
 )
-from ssmpe.hcqt import HCQT
-from ssmpe.kernels import harmonic_positions
-from ssmpe.model import Autoencoder
-from ssmpe.objectives import content
-from ssmpe.objectives.base import bce, bce_negative, bce_positive
-from ssmpe.optimizer import lr_scale
-from ssmpe.salience import blurred_target, decode, peaks
-from ssmpe.scores import f1
-from ssmpe.transforms import GeometricTransform, curve_bins, equalization_curves, equalize
-from tests.published import load_published_state
+from ssmpe.signal.hcqt import HCQT
+from ssmpe.signal.kernels import harmonic_positions
+from ssmpe.signal.salience import blurred_target, decode, peaks
+from ssmpe.signal.transforms import GeometricTransform, curve_bins, equalization_curves, equalize
+from ssmpe.training.optimizer import lr_scale
+from tests.support.published import load_published_state
 
 FILE = Path(os.environ.get("SSMPE_GOLDEN", Path(__file__).parent / "golden" / "reference.npz"))
 PAPER = GeometryConfig()

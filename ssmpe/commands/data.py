@@ -9,12 +9,12 @@ from rich.console import Console
 
 from ssmpe.config import GeometryConfig
 from ssmpe.console import TaskBar, print_reports
-from ssmpe.data.cache import cache_dir
 from ssmpe.data.check import SetReport, State, check_tracks, duplicates, missing
-from ssmpe.data.dataset import Dataset, Option, Track
-from ssmpe.data.registry import DATASETS, Locations, open_dataset, parse, resolve
+from ssmpe.data.datasets.dataset import Dataset, Option, Track
+from ssmpe.data.datasets.registry import DATASETS, Locations, open_dataset, parse, resolve
+from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import DataError, UserError
-from ssmpe.options import folders_of
+from ssmpe.experiments.options import folders_of
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

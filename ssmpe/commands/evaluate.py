@@ -14,15 +14,15 @@ from rich.table import Table
 from ssmpe.commands import weights
 from ssmpe.commands.outputs import make_folder
 from ssmpe.console import TaskBar, printable
-from ssmpe.data.cache import cache_dir
-from ssmpe.data.registry import Locations, parse
+from ssmpe.data.datasets.registry import Locations, parse
+from ssmpe.data.sets import LoadedSet, load_use, use_of
+from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
-from ssmpe.evaluation import EvaluationSet
-from ssmpe.options import folders_of
-from ssmpe.runner.provision import embedded_root
-from ssmpe.scores import MEASURES, SetScores, TrackScores, mean_scores, score_track
-from ssmpe.sets import LoadedSet, load_use, use_of
-from ssmpe.trained import Trained
+from ssmpe.evaluation.scores import MEASURES, SetScores, TrackScores, mean_scores, score_track
+from ssmpe.evaluation.scoring import EvaluationSet
+from ssmpe.experiments.options import folders_of
+from ssmpe.runner.planning.provision import embedded_root
+from ssmpe.transcription.trained import Trained
 
 EMBEDDED = "embedded-"
 """before the size, in ``DataConfig.source``"""

@@ -13,8 +13,8 @@ from ssmpe.commands import weights
 from ssmpe.commands.outputs import make_folder
 from ssmpe.console import TaskBar, printable
 from ssmpe.errors import UserError
-from ssmpe.trained import Trained
-from ssmpe.transcription import Transcription, transcribe
+from ssmpe.transcription.trained import Trained
+from ssmpe.transcription.transcribe import Transcription, transcribe
 
 OUT = Path("transcriptions")
 """default folder of the outputs: beside the recordings may lie annotations of the same names"""

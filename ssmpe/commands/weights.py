@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 
 from ssmpe.errors import UserError
-from ssmpe.options import RESULTS
-from ssmpe.tracking.artifacts import fetch_best
+from ssmpe.experiments.options import RESULTS
+from ssmpe.tracking.reading import fetch_best
 from ssmpe.tracking.tracker import local_uri
-from ssmpe.trained import Trained, load_trained
+from ssmpe.transcription.trained import Trained, load_trained
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

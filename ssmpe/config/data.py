@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ssmpe.plain import require
+from ssmpe.config.plain import require
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which sets a trial learns from and is scored on; names as ``ssmpe.data.registry`` has."""
+    """Which sets a trial learns from and is scored on; names as the registry has."""
 
     source: str = "folder"
     """where the sets come from: "folder" (the user's) or "embedded-SIZE" (rendered)"""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ssmpe import units
-from ssmpe.plain import require
+from ssmpe.config.plain import require
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ssmpe.plain import require
+from ssmpe.config.plain import require
 
 
 @dataclass(frozen=True)

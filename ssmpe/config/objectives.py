@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ssmpe.plain import require
+from ssmpe.config.plain import require
 
 OBJECTIVES = (
     "supervised",

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ssmpe.plain import require
+from ssmpe.config.plain import require
 
 
 @dataclass(frozen=True)

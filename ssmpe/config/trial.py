@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from ssmpe import plain
+from ssmpe.config import plain
 from ssmpe.config.data import DataConfig
 from ssmpe.config.geometry import GeometryConfig
 from ssmpe.config.model import ModelConfig

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from ssmpe.data.dataset import Track
-from ssmpe.data.store_space import seconds_of
+from ssmpe.data.datasets.dataset import Track
+from ssmpe.data.store.room import seconds_of
 from ssmpe.seeding import seed_of
 
 _AT_ONCE = 256

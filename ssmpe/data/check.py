@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ssmpe.data import listing
-from ssmpe.data.annotation import Annotation, FrameAnnotation
-from ssmpe.data.annotations import Annotations
-from ssmpe.data.dataset import Dataset, Track
+from ssmpe.data.datasets import listing
+from ssmpe.data.datasets.dataset import Dataset, Track
+from ssmpe.data.files.annotation import Annotation, FrameAnnotation
 from ssmpe.data.inspection import Inspection, inspect, same_files
+from ssmpe.data.store.annotations import Annotations
 from ssmpe.errors import DataError, UserError
 
 Progress = Callable[[str, int, int], None]

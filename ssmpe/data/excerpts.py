@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ssmpe.data.resampling import Samples
-from ssmpe.data.store import AudioStore
+from ssmpe.data.files.resampling import Samples
+from ssmpe.data.store.audio_store import AudioStore
 from ssmpe.seeding import numpy_generator
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ssmpe.data.audio import AudioFile
-from ssmpe.data.dataset import Track
-from ssmpe.data.filekey import files_key
+from ssmpe.data.datasets.dataset import Track
+from ssmpe.data.files.audio import AudioFile
+from ssmpe.data.store.filekey import files_key
 from ssmpe.errors import DataError
 from ssmpe.units import Floats
 

@@ -15,10 +15,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssmpe.config import GeometryConfig
-from ssmpe.features import SOUNDING_RMS
 from ssmpe.objectives.base import Batch, Objective, Outputs, View
 from ssmpe.objectives.invariance import TIMBRE
-from ssmpe.transforms import Transposition
+from ssmpe.signal.features import SOUNDING_RMS
+from ssmpe.signal.transforms import Transposition
 
 MAX_SHIFT_SEMITONES = 5.5
 """of PESTO's transpositions"""

@@ -8,9 +8,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssmpe.config import GeometryConfig
-from ssmpe.features import SOUNDING_RMS
 from ssmpe.objectives.base import Batch, Objective, Outputs, bce_positive
-from ssmpe.salience import BLUR_SEMITONES
+from ssmpe.signal.features import SOUNDING_RMS
+from ssmpe.signal.salience import BLUR_SEMITONES
 
 TEMPERATURE = 0.1
 

@@ -3,8 +3,8 @@
 from torch import Tensor
 
 from ssmpe.config import GeometryConfig
-from ssmpe.features import energy_estimate, first_harmonic
 from ssmpe.objectives.base import Batch, Objective, Outputs, bce, bce_negative, bce_positive
+from ssmpe.signal.features import energy_estimate, first_harmonic
 
 
 def _energy(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:

@@ -5,7 +5,7 @@ import torch
 from ssmpe.config import GeometryConfig
 from ssmpe.objectives.base import Batch, Objective, View
 from ssmpe.objectives.invariance import consistency
-from ssmpe.transforms import GeometricTransform
+from ssmpe.signal.transforms import GeometricTransform
 
 
 def _transformed(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:

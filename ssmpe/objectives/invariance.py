@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ssmpe.config import GeometryConfig
 from ssmpe.objectives.base import Batch, Objective, Outputs, View, bce
-from ssmpe.transforms import dropped_harmonics, random_equalization
+from ssmpe.signal.transforms import dropped_harmonics, random_equalization
 
 
 def consistency(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:

@@ -9,16 +9,18 @@ from pathlib import Path
 from ray import tune
 from rich.console import Console
 
-from ssmpe.runner import ending, head, parents, show, unfit
-from ssmpe.runner.callbacks import SweepCallback
-from ssmpe.runner.checkpoints import Checkpoints
+from ssmpe.runner import ending, messages
+from ssmpe.runner.callback import SweepCallback
+from ssmpe.runner.cluster import excluded, head
 from ssmpe.runner.plan import Plan
-from ssmpe.runner.planning import sweep_params
-from ssmpe.runner.presentation import Presentation
+from ssmpe.runner.planning import parents
+from ssmpe.runner.planning.make import sweep_params
+from ssmpe.runner.planning.presentation import Presentation
+from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.progress import Progress
-from ssmpe.runner.provision import Prepared
-from ssmpe.runner.suggestions import Suggestions
-from ssmpe.runner.trainable import TrialTrainable
+from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.trial.checkpoints import Checkpoints
+from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.runner.trials import Runs, run_search, run_trials
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker
@@ -57,7 +59,7 @@ def drive(
         UserError, OutOfSpaceError
     """
     ending.forget()
-    unfit.forget()
+    excluded.forget()
     tracker = Tracker(plan.tracking_uri, plan.spool(results))
     state, started = "failed", False
     failed: dict[str, str] = {}
@@ -95,7 +97,7 @@ def drive(
         complete = _draw(report, plan, results, console)
     ended_by = ending.asked_for()
     why = ended_by.why if state == "interrupted" else ""
-    show.farewell(console, plan, why, failed, arrived, tracker.url)
+    messages.farewell(console, plan, why, failed, arrived, tracker.url)
     code = {"finished": 0, "interrupted": ended_by.code}.get(state, 1)
     return code if complete else code or 1
 
@@ -106,7 +108,7 @@ def _end_without_head(plan: Plan, tracker: Tracker, console: Console, address: s
     To a resume this is a driver that was killed.
     """
     arrived = tracker.flush(FLUSH_SECONDS)
-    show.without_head(console, plan, address, arrived)
+    messages.without_head(console, plan, address, arrived)
     sys.stdout.flush()
     os._exit(1)
 

@@ -9,7 +9,7 @@ from typing import Any, get_origin, get_type_hints
 
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
-from ssmpe.sweep import Trial
+from ssmpe.experiments.sweep import Trial
 
 FORMAT = 3
 FOLDER = "sweeps"
@@ -25,7 +25,7 @@ class SearchPlan:
 
     Attributes:
         base: configuration that suggestions change, with the sweep's seed.
-        objective: one of ``ssmpe.options.OBJECTIVE_MODES``.
+        objective: one of ``ssmpe.experiments.options.OBJECTIVE_MODES``.
     """
 
     base: TrialConfig

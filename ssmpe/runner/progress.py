@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from ssmpe.runner import reports
-from ssmpe.sweep import Trial
+from ssmpe.experiments.sweep import Trial
+from ssmpe.runner.trial import reports
 from ssmpe.tracking import schema
 
 REFRESHES_PER_SECOND = 4

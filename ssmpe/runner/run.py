@@ -7,15 +7,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ssmpe.data.cache import cache_dir
+from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.options import RESULTS, Options
-from ssmpe.runner import cards, engine, nodes, parents, scaling, show
+from ssmpe.experiments.options import RESULTS, Options
+from ssmpe.experiments.search import Search
+from ssmpe.experiments.sweep import Sweep
+from ssmpe.runner import messages, tuner
 from ssmpe.runner.budget import Budget, spending
-from ssmpe.runner.checkpoints import check_storage
+from ssmpe.runner.cluster import nodes, scaling
+from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.drive import Report, drive
 from ssmpe.runner.plan import Plan
-from ssmpe.runner.planning import (
+from ssmpe.runner.planning import parents
+from ssmpe.runner.planning.make import (
     base_of,
     describe_data,
     make_plan,
@@ -25,12 +29,11 @@ from ssmpe.runner.planning import (
     with_data_root,
     world_size,
 )
-from ssmpe.runner.presentation import Presentation
-from ssmpe.runner.provision import embedded_root, located, open_all_sets
-from ssmpe.runner.share import Share
-from ssmpe.runner.suggestions import Suggestions
-from ssmpe.search import Search
-from ssmpe.sweep import Sweep
+from ssmpe.runner.planning.presentation import Presentation
+from ssmpe.runner.planning.provision import embedded_root, located, open_all_sets
+from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.trial import gpu_share
+from ssmpe.runner.trial.checkpoints import check_storage
 from ssmpe.tracking.spool import require_free
 from ssmpe.tracking.tracker import check_server, connect_ahead, local_uri
 
@@ -50,11 +53,11 @@ def run_sweep(
         trials, data_label = plan_trials(sweep, options), describe_data(options)
         if isinstance(sweep, Search):
             planned = search_plan(sweep, options)
-            show.dry_run_search(console, sweep, trials, planned, data_label, options)
+            messages.dry_run_search(console, sweep, trials, planned, data_label, options)
             return 0
         store = options.tracking_uri or local_uri(results)
         found = parents.origins(trials, store, data_label)
-        show.dry_run(console, sweep, trials, base_of(options), data_label, found, options)
+        messages.dry_run(console, sweep, trials, base_of(options), data_label, found, options)
         return 0
     _require_writable(results)
     if options.resume:
@@ -79,7 +82,7 @@ def run_sweep(
     where = located(root, folders, trials, cache, console)
     data = open_all_sets(trials, where, cache, console, show=own)
     connect_ahead(tracking_uri)  # Ray takes seconds, most of which it waits
-    with engine.cluster(options.address):
+    with tuner.cluster(options.address):
         if options.address:
             gpus = 1.0 if options.gpus_per_trial == "auto" else float(options.gpus_per_trial or 0)
             asked = Share(plan.threads, plan.gpus_per_trial) if plan else Share(1, gpus)
@@ -88,14 +91,14 @@ def run_sweep(
             plan = make_plan(sweep, options, trials, where, tracking_uri, results)
             nodes.require_fit(plan, options.address)
             if options.gpus_per_trial == "auto":
-                share = cards.propose(
-                    trials, engine.worker_of(plan, data, plan.gpus_per_trial), console
+                share = gpu_share.propose(
+                    trials, tuner.worker_of(plan, data, plan.gpus_per_trial), console
                 )
                 options = replace(options, gpus_per_trial=share)
                 plan = make_plan(sweep, options, trials, where, tracking_uri, results)
             found = parents.origins(trials, plan.tracking_uri, plan.data)
             plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
-            show.origins(console, trials, found)
+            messages.origins(console, trials, found)
             check_storage(plan.storage)
             plan.save(results)
         else:

@@ -4,7 +4,7 @@ from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from ssmpe.runner import reports
+from ssmpe.runner.trial import reports
 
 
 class CollapseASHA(AsyncHyperBandScheduler):

@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 from ray.tune import Callback
 from ray.tune.search import Searcher
 
-from ssmpe.runner import reports, unfit
-from ssmpe.runner.callbacks import trial_of
-from ssmpe.runner.losses import Losses
-from ssmpe.runner.outcomes import is_lost, lacked_memory, last_line
-from ssmpe.runner.share import Share, Shares
-from ssmpe.runner.suggestions import Suggestions
-from ssmpe.sweep import Trial
+from ssmpe.experiments.sweep import Trial
+from ssmpe.runner.callback import trial_of
+from ssmpe.runner.cluster import excluded
+from ssmpe.runner.cluster.resources import Share, Shares
+from ssmpe.runner.queue.losses import Losses
+from ssmpe.runner.queue.outcomes import is_lost, lacked_memory, last_line
+from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.trial import reports
 
 
 class _Live:
@@ -62,7 +63,7 @@ class PlannedSearcher(Searcher):
             return str(Searcher.FINISHED)
         trial = _Live.planned.popleft()
         parameters = {"row": trial.row, "config": trial.config.to_dict()}
-        return {"trial": parameters, "without": unfit.without(_Live.shares.usual)}
+        return {"trial": parameters, "without": excluded.without(_Live.shares.usual)}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -93,7 +94,7 @@ class StudySearcher(Searcher):
                 "suggestion": suggestion.number,
                 "suggested": dict(suggestion.suggested),
             },
-            "without": unfit.without(share),
+            "without": excluded.without(share),
             **({} if share == _Live.shares.usual else _instead(share)),
         }
 
@@ -132,7 +133,7 @@ class StudyCallback(Callback):
         planned, result = trial_of(trial), trial.last_result or {}
         lost = errored and is_lost(trial.get_pickled_error())
         share = _Live.shares.of(planned.identity)
-        elsewhere = result.get(reports.UNFIT) and unfit.has_room(share)
+        elsewhere = result.get(reports.UNFIT) and excluded.has_room(share)
         again = (lost or elsewhere) and _Live.losses.goes_on(
             planned.identity, result.get(reports.BATCH, 0)
         )

@@ -7,16 +7,18 @@ from pathlib import Path
 from ray import tune
 from rich.console import Console
 
-from ssmpe.runner import engine, nodes, parents, searching, unfit
-from ssmpe.runner.callbacks import SweepCallback
-from ssmpe.runner.losses import Losses
-from ssmpe.runner.outcomes import Outcome, outcomes
+from ssmpe.experiments.sweep import Trial
+from ssmpe.runner import searching, tuner
+from ssmpe.runner.callback import SweepCallback
+from ssmpe.runner.cluster import excluded, nodes
+from ssmpe.runner.cluster.resources import Share, Shares
 from ssmpe.runner.plan import Plan
-from ssmpe.runner.provision import Prepared
-from ssmpe.runner.share import Share, Shares
-from ssmpe.runner.suggestions import Suggestions
-from ssmpe.runner.trainable import TrialTrainable
-from ssmpe.sweep import Trial
+from ssmpe.runner.planning import parents
+from ssmpe.runner.planning.provision import Prepared
+from ssmpe.runner.queue.losses import Losses
+from ssmpe.runner.queue.outcomes import Outcome, outcomes
+from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
@@ -57,7 +59,7 @@ class Runs:
                 break
             done |= self._run([o.trial for o in lost], share)
         greedy = [o.trial for o in done.values() if o.out_of_memory]
-        larger = share.larger(*engine.memory(self.plan, share)) if greedy else None
+        larger = share.larger(*tuner.memory(self.plan, share)) if greedy else None
         if larger and all(o.ended for o in done.values()):
             self._say_once_more(greedy, larger)
             done |= self._run(greedy, larger)
@@ -76,7 +78,7 @@ class Runs:
             trials = [t for t in suggestions.trials if t.identity == identity]
             self._say_once_more(trials, larger)
 
-        shares = Shares(usual, lambda: usual.larger(*engine.memory(self.plan, usual)), say)
+        shares = Shares(usual, lambda: usual.larger(*tuner.memory(self.plan, usual)), say)
         searching.attach(suggestions, self.losses, shares)
         self._engine((), usual, suggestions)
 
@@ -92,14 +94,12 @@ class Runs:
     def _engine(
         self, trials: Sequence[Trial], share: Share, suggestions: Suggestions | None = None
     ) -> tune.ResultGrid:
-        worker = engine.worker_of(self.plan, self.data, share.gpus)
+        worker = tuner.worker_of(self.plan, self.data, share.gpus)
         worker = replace(worker, asked=self.asked, mark=self.mark)
-        return engine.run(
-            self.plan, trials, worker, self.folder, share, suggestions, self.trainable
-        )
+        return tuner.run(self.plan, trials, worker, self.folder, share, suggestions, self.trainable)
 
     def _goes_on(self, outcome: Outcome) -> bool:
-        elsewhere = outcome.declined and unfit.has_room(self.share)
+        elsewhere = outcome.declined and excluded.has_room(self.share)
         if not (outcome.lost or elsewhere):
             return False
         return self.losses.goes_on(outcome.trial.identity, outcome.batch)

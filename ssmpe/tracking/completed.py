@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssmpe.tracking import schema
-from ssmpe.tracking.artifacts import reading
 from ssmpe.tracking.connection import connect, sqlite_path
-from ssmpe.tracking.store import quoted
+from ssmpe.tracking.reading import reading
+from ssmpe.tracking.runs import quoted
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

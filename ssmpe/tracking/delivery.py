@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from ssmpe.tracking.connection import reason_of
 from ssmpe.tracking.operations import Kind, Operation
+from ssmpe.tracking.runs import Points, Store
 from ssmpe.tracking.spool import Spool
-from ssmpe.tracking.store import Points, Store
 
 logger = logging.getLogger(__name__)
 

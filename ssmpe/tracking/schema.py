@@ -93,7 +93,7 @@ class EndReason(StrEnum):
 
 
 def set_metric(set_name: str, measure: str) -> str:
-    """Metric key of a measure (``ssmpe.scores.MEASURES``) on a set: "URMP/validation/f1"."""
+    """Metric key of one of ``ssmpe.evaluation.scores.MEASURES`` on a set: "URMP/validation/f1"."""
     return f"{set_name}/{measure}"
 
 
@@ -108,7 +108,7 @@ def loss_metric(objective: str) -> str:
 
 
 def gradient_metric(part: str, measure: str, objective: str) -> str:
-    """Metric key of a term's gradient (``ssmpe.diagnostics``): "gradient/encoder/cosine/timbre"."""
+    """Metric key of a measured gradient of a term: "gradient/encoder/cosine/timbre"."""
     return f"gradient/{part}/{measure}/{objective}"
 
 

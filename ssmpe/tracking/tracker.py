@@ -18,8 +18,8 @@ from ssmpe.tracking.connection import (
 from ssmpe.tracking.delivery import Delivery
 from ssmpe.tracking.inputs import UsedSet
 from ssmpe.tracking.operations import Kind, Operation
+from ssmpe.tracking.runs import Store, key_of
 from ssmpe.tracking.spool import Spool
-from ssmpe.tracking.store import Store, key_of
 from ssmpe.tracking.ui import view_url
 from ssmpe.tracking.view import View, view_key
 

@@ -6,7 +6,7 @@ import sys
 from urllib.parse import urlencode
 
 from ssmpe.tracking import schema
-from ssmpe.tracking.store import quoted
+from ssmpe.tracking.runs import quoted
 
 PORT = 5000
 """of the server that ``ui_command`` starts, on this machine only"""

@@ -1,6 +1,6 @@
 """FMA's genres, and what is played in the clips of each."""
 
-from ssmpe.world.casting import CHAMBER, Ensemble
+from ssmpe.world.music.casting import CHAMBER, Ensemble
 from ssmpe.world.writers.fma import Genre
 
 ROOTS = {

@@ -1,8 +1,7 @@
 """What the embedded world consists of."""
 
-from ssmpe.world import plan_labelled as labelled
-from ssmpe.world import plan_unlabelled as unlabelled
-from ssmpe.world.pieces import Deal
+from ssmpe.world import labelled, unlabelled
+from ssmpe.world.music.pieces import Deal
 from ssmpe.world.sizes import WorldSize
 from ssmpe.world.task import Task
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ssmpe.world.studio import AudioFormat
+from ssmpe.world.sound.studio import AudioFormat
 
 STEMS = AudioFormat(rate=11025)
 

@@ -17,9 +17,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from ssmpe.hcqt import HCQT
-from ssmpe.presets import paper
-from ssmpe.runner.memory import keep_freed_memory
+from ssmpe.config.presets import paper
+from ssmpe.runner.trial.device import keep_freed_memory
+from ssmpe.signal.hcqt import HCQT
 from tests.benchmarks import decoding, gpu, store, streaming, sweeping, training, validation
 from tests.benchmarks.machine import hardware
 from tests.benchmarks.timing import Growth, NotMeasurableError, alternately, drawn

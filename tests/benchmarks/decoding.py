@@ -15,7 +15,7 @@ import soundfile
 from rich.console import Console
 from rich.table import Table
 
-from ssmpe.data.audio import read_audio
+from ssmpe.data.files.audio import read_audio
 from tests.benchmarks.store import RATE
 from tests.benchmarks.timing import NotMeasurableError, alternately
 

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analysis import report
-from analysis.store import read_sweep
-from ssmpe.runner import engine, loopback
-from tests.invented import N_METRICS, N_REPORTS, InventedTrainable, planned, run
-from tests.raylets import Cluster
+from analysis.reading.store import read_sweep
+from ssmpe.runner import tuner
+from ssmpe.runner.cluster import loopback
+from tests.support.invented import N_METRICS, N_REPORTS, InventedTrainable, planned, run
+from tests.support.raylets import Cluster
 
 RAYLETS, CPUS_OF_A_RAYLET = 2, 2
 
@@ -30,7 +31,7 @@ def measure(n_trials: int) -> Iterator[tuple[str, float]]:
         for _ in range(RAYLETS):
             cluster.add(CPUS_OF_A_RAYLET)
         plan = planned(n_trials, folder)
-        with loopback.only_loopback(), engine.cluster(cluster.address):
+        with loopback.only_loopback(), tuner.cluster(cluster.address):
             yield "driver, peak before (bytes)", _peak()
             started = time.monotonic()
             code, output = run(plan, folder, InventedTrainable)

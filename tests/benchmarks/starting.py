@@ -5,13 +5,13 @@ With the imports that a process of Ray's makes for a trial, and no others.
 
 import time
 
-import ssmpe.runner.trainable  # noqa: F401
+import ssmpe.runner.trial.trainable  # noqa: F401
 from ssmpe.config import TrialConfig
-from ssmpe.data.cache import cache_dir
-from ssmpe.data.registry import Locations
-from ssmpe.presets import tiny
-from ssmpe.sets import load_sets
-from ssmpe.training import Trainer
+from ssmpe.config.presets import tiny
+from ssmpe.data.datasets.registry import Locations
+from ssmpe.data.sets import load_sets
+from ssmpe.data.store.cache import cache_dir
+from ssmpe.training.trainer import Trainer
 from ssmpe.world.build import build_world, world_key
 
 

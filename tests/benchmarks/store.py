@@ -24,11 +24,11 @@ import soxr
 from rich.console import Console
 from rich.table import Table
 
-from ssmpe.data.audio import read_audio
 from ssmpe.data.cap import capped
-from ssmpe.data.dataset import Track
+from ssmpe.data.datasets.dataset import Track
 from ssmpe.data.excerpts import ExcerptSampler
-from ssmpe.data.store import AudioStore
+from ssmpe.data.files.audio import read_audio
+from ssmpe.data.store.audio_store import AudioStore
 from tests.benchmarks.timing import alternately, peak_bytes
 
 RATE = 22_050

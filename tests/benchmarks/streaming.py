@@ -19,9 +19,9 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from ssmpe.hcqt import HCQT
-from ssmpe.presets import paper
-from ssmpe.streaming import Recording
+from ssmpe.config.presets import paper
+from ssmpe.signal.hcqt import HCQT
+from ssmpe.transcription.streaming import Recording
 from tests.benchmarks.timing import peak_bytes
 
 MINUTES = (10, 30, 60)

@@ -14,14 +14,14 @@ from typing import Any
 
 import torch
 
-from analysis import costs
-from analysis.store import read_sweep
-from ssmpe.presets import tiny
-from ssmpe.runner.memory import keep_freed_memory
+from analysis.numbers import costs
+from analysis.reading.store import read_sweep
+from ssmpe.config.presets import tiny
+from ssmpe.runner.trial.device import keep_freed_memory
 from tests.benchmarks.scale import measure as invented_sweep
 from tests.benchmarks.starting import trainer_of
 from tests.benchmarks.timing import Growth
-from tests.sweeping import run, sweep_name
+from tests.support.sweeping import run, sweep_name
 
 BATCHES, VALIDATIONS = 200, 10
 """of a trial; as many validations as a whole one has"""

@@ -15,16 +15,16 @@ import torch
 from torch import Tensor
 
 from ssmpe.config import TrialConfig
-from ssmpe.estimate import batch_macs
-from ssmpe.features import scaled_decibels
-from ssmpe.hcqt import HCQT
-from ssmpe.model import Autoencoder
+from ssmpe.config.presets import paper, tiny
+from ssmpe.experiments.estimate import batch_macs
+from ssmpe.network.model import Autoencoder
+from ssmpe.network.precision import cpu_has_bf16, logits_of
 from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
-from ssmpe.optimizer import optimizer_of
-from ssmpe.precision import cpu_has_bf16, logits_of
-from ssmpe.presets import paper, tiny
-from ssmpe.runner.memory import keep_freed_memory
+from ssmpe.runner.trial.device import keep_freed_memory
 from ssmpe.seeding import torch_generator
+from ssmpe.signal.features import scaled_decibels
+from ssmpe.signal.hcqt import HCQT
+from ssmpe.training.optimizer import optimizer_of
 from tests.benchmarks.machine import peak_rate
 from tests.benchmarks.timing import (
     Growth,

@@ -18,19 +18,18 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from ssmpe import presets
-from ssmpe.config import TrialConfig
-from ssmpe.data.annotation import Annotation
-from ssmpe.data.cache import cache_dir
-from ssmpe.data.registry import Locations
-from ssmpe.evaluation import EvaluationSet, evaluate, prepare
-from ssmpe.features import scaled_decibels
-from ssmpe.hcqt import HCQT
-from ssmpe.inference import salience
-from ssmpe.model import Autoencoder
-from ssmpe.salience import decode, peaks
-from ssmpe.scores import Observed, precision_recall
-from ssmpe.sets import LoadedSet, load_use, use_of
+from ssmpe.config import TrialConfig, presets
+from ssmpe.data.datasets.registry import Locations
+from ssmpe.data.files.annotation import Annotation
+from ssmpe.data.sets import LoadedSet, load_use, use_of
+from ssmpe.data.store.cache import cache_dir
+from ssmpe.evaluation.inference import salience
+from ssmpe.evaluation.scores import Observed, precision_recall
+from ssmpe.evaluation.scoring import EvaluationSet, evaluate, prepare
+from ssmpe.network.model import Autoencoder
+from ssmpe.signal.features import scaled_decibels
+from ssmpe.signal.hcqt import HCQT
+from ssmpe.signal.salience import decode, peaks
 from ssmpe.world.build import build_world, world_key
 from tests.benchmarks.timing import Growth, alternately, median_seconds
 from tests.benchmarks.yardstick import DenseHCQT, PlainAutoencoder

@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ssmpe.config import GeometryConfig, ModelConfig, TrialConfig
-from ssmpe.features import scaled_decibels
-from ssmpe.kernels import make_kernels
-from ssmpe.model import DILATIONS, level_bins, level_channels
+from ssmpe.network.model import DILATIONS, level_bins, level_channels
 from ssmpe.objectives.base import bce
-from ssmpe.transforms import GeometricTransform, random_equalization
+from ssmpe.signal.features import scaled_decibels
+from ssmpe.signal.kernels import make_kernels
+from ssmpe.signal.transforms import GeometricTransform, random_equalization
 
 
 class DenseHCQT(nn.Module):

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from ssmpe.data.annotation import FrameAnnotation
+from ssmpe.data.files.annotation import FrameAnnotation
 from ssmpe.units import midi_to_hz
 from tests.layouts.layout import Layout, write_tone
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import mido
 
-from ssmpe.data.annotation import FrameAnnotation, NoteAnnotation
+from ssmpe.data.files.annotation import FrameAnnotation, NoteAnnotation
 from tests.layouts.guitarset import jams
 from tests.layouts.layout import SECONDS, write_tone
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ssmpe.data.annotation import FrameAnnotation
+from ssmpe.data.files.annotation import FrameAnnotation
 from tests.layouts.layout import SECONDS, Layout, write_tone
 
 NAMES = ("00_BN1-129-Eb_comp", "04_BN3-154-E_comp", "05_Rock1-90-C#_solo")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from ssmpe.data.annotation import FrameAnnotation, NoteAnnotation
+from ssmpe.data.files.annotation import FrameAnnotation, NoteAnnotation
 
 SECONDS = 0.5
 """duration of every track"""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ssmpe.data.annotation import NoteAnnotation
+from ssmpe.data.files.annotation import NoteAnnotation
 from tests.layouts.layout import Layout, write_tone
 from tests.layouts.midi import write_midi
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from ssmpe.data.annotation import NoteAnnotation
+from ssmpe.data.files.annotation import NoteAnnotation
 from ssmpe.units import midi_to_hz
 from tests.layouts.layout import Layout, write_tone
 

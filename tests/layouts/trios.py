@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ssmpe.data.annotation import NoteAnnotation
+from ssmpe.data.files.annotation import NoteAnnotation
 from ssmpe.units import midi_to_hz
 from tests.layouts.layout import Layout, write_tone
 from tests.layouts.midi import Event, write_midi

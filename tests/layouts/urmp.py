@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ssmpe.data.annotation import FrameAnnotation
-from ssmpe.data.urmp import VALIDATION
+from ssmpe.data.datasets.urmp import VALIDATION
+from ssmpe.data.files.annotation import FrameAnnotation
 from tests.layouts.layout import Layout, write_tone
 
 

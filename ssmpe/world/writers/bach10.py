@@ -9,10 +9,10 @@ import scipy  # its modules load when they are used
 
 from ssmpe.seeding import numpy_generator
 from ssmpe.units import Floats, hz_to_midi
-from ssmpe.world.arrangement import arrange
-from ssmpe.world.performance import musical_seconds, perform
-from ssmpe.world.scores import read_score
-from ssmpe.world.studio import STANDARD, AudioFormat, mix, write_wav
+from ssmpe.world.music.arrangement import arrange
+from ssmpe.world.music.scores import read_score
+from ssmpe.world.playing.performance import musical_seconds, perform
+from ssmpe.world.sound.studio import STANDARD, AudioFormat, mix, write_wav
 
 PLAYERS = ("violin", "clarinet", "saxophone", "bassoon")
 FILE_NAMES = ("violin", "clarinet", "saxphone", "bassoon")  # the dataset's own spelling

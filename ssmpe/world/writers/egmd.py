@@ -8,8 +8,8 @@ from pathlib import Path
 import pretty_midi
 
 from ssmpe.seeding import numpy_generator
-from ssmpe.world.drums import HIT, PATTERNS, Strike, perform_pattern, record_drums
-from ssmpe.world.studio import mix, write_wav
+from ssmpe.world.sound.drums import HIT, PATTERNS, Strike, perform_pattern, record_drums
+from ssmpe.world.sound.studio import mix, write_wav
 
 HEADER = (
     *("drummer", "session", "id", "style", "bpm", "beat_type", "time_signature"),

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssmpe.seeding import numpy_generator
-from ssmpe.world.programme import Music
-from ssmpe.world.studio import AudioFormat, mix, write_mp3
+from ssmpe.world.playing.programme import Music
+from ssmpe.world.sound.studio import AudioFormat, mix, write_mp3
 
 # Names of the columns by their group; the first column, which has the track's number, has none.
 COLUMNS = {

@@ -9,11 +9,11 @@ import numpy as np
 
 from ssmpe.seeding import numpy_generator
 from ssmpe.units import Floats, midi_to_hz
-from ssmpe.world.arrangement import Arrangement, Voice, arrange
-from ssmpe.world.instruments import INSTRUMENTS
-from ssmpe.world.performance import HeardNote, PartRecording, musical_seconds, perform
-from ssmpe.world.scores import Part, ScoreNote, read_score
-from ssmpe.world.studio import mix, write_wav
+from ssmpe.world.music.arrangement import Arrangement, Voice, arrange
+from ssmpe.world.music.instruments import INSTRUMENTS
+from ssmpe.world.music.scores import Part, ScoreNote, read_score
+from ssmpe.world.playing.performance import HeardNote, PartRecording, musical_seconds, perform
+from ssmpe.world.sound.studio import mix, write_wav
 
 OPEN_STRINGS = (40, 45, 50, 55, 59, 64)
 FRETS, HAND = 15, 4  # highest fret, and the one around which the left hand stays

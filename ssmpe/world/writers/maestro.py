@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from ssmpe.seeding import numpy_generator
-from ssmpe.world.arrangement import arrange
-from ssmpe.world.ensemble import perform_with_pedal
-from ssmpe.world.performance import musical_seconds
-from ssmpe.world.scores import read_score
-from ssmpe.world.studio import STANDARD, AudioFormat, mix, write_wav
+from ssmpe.world.music.arrangement import arrange
+from ssmpe.world.music.scores import read_score
+from ssmpe.world.playing.ensemble import perform_with_pedal
+from ssmpe.world.playing.performance import musical_seconds
+from ssmpe.world.sound.studio import STANDARD, AudioFormat, mix, write_wav
 from ssmpe.world.writers.midi import as_played, write_midi
 
 Split = Literal["train", "validation", "test"]

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssmpe.seeding import numpy_generator
-from ssmpe.world.programme import Music
-from ssmpe.world.studio import AudioFormat, mix, write_mp3
+from ssmpe.world.playing.programme import Music
+from ssmpe.world.sound.studio import AudioFormat, mix, write_mp3
 
 FORM = AudioFormat(rate=16000)
 

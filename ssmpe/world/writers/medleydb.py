@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssmpe.seeding import numpy_generator
-from ssmpe.world.programme import Music
-from ssmpe.world.studio import STANDARD, AudioFormat, mix, write_wav
+from ssmpe.world.playing.programme import Music
+from ssmpe.world.sound.studio import STANDARD, AudioFormat, mix, write_wav
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import mido
 
-from ssmpe.world.pedal import PianoPlaying
-from ssmpe.world.performance import PartRecording
+from ssmpe.world.playing.pedal import PianoPlaying
+from ssmpe.world.playing.performance import PartRecording
 
 TEMPO = 500_000  # microseconds per quarter note; it says nothing of the music
 SUSTAIN = 64  # number of the pedal's controller

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ssmpe.seeding import numpy_generator
-from ssmpe.world.performance import PIECE_DETUNING
-from ssmpe.world.sampler import RATE, PitchCurve, general_midi_sampler
-from ssmpe.world.studio import AudioFormat, write_wav
+from ssmpe.world.playing.performance import PIECE_DETUNING
+from ssmpe.world.sound.sampler import RATE, PitchCurve, general_midi_sampler
+from ssmpe.world.sound.studio import AudioFormat, write_wav
 
 FAMILIES = (
     *("bass", "brass", "flute", "guitar", "keyboard", "mallet"),

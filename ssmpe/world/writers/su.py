@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ssmpe.seeding import numpy_generator
 from ssmpe.units import midi_to_hz
-from ssmpe.world.arrangement import Player, arrange
-from ssmpe.world.performance import PartRecording, musical_seconds, perform
-from ssmpe.world.scores import read_score
-from ssmpe.world.studio import mix, write_wav
+from ssmpe.world.music.arrangement import Player, arrange
+from ssmpe.world.music.scores import read_score
+from ssmpe.world.playing.performance import PartRecording, musical_seconds, perform
+from ssmpe.world.sound.studio import mix, write_wav
 
 
 @dataclass(frozen=True)

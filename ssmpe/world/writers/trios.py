@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from ssmpe.seeding import numpy_generator
-from ssmpe.world.arrangement import Player, arrange
-from ssmpe.world.bands import SAXOPHONE_TRIO
-from ssmpe.world.ensemble import PlayedPart, perform_song, perform_with_pedal
-from ssmpe.world.pedal import PianoPlaying, Press, Stroke
-from ssmpe.world.performance import Touch, at_part_level, musical_seconds
-from ssmpe.world.scores import read_score
-from ssmpe.world.songs import write_song
-from ssmpe.world.studio import STANDARD, AudioFormat, mix, write_wav
-from ssmpe.world.wave import Audio
+from ssmpe.world.music.arrangement import Player, arrange
+from ssmpe.world.music.bands import SAXOPHONE_TRIO
+from ssmpe.world.music.scores import read_score
+from ssmpe.world.music.songs import write_song
+from ssmpe.world.playing.ensemble import PlayedPart, perform_song, perform_with_pedal
+from ssmpe.world.playing.pedal import PianoPlaying, Press, Stroke
+from ssmpe.world.playing.performance import Touch, at_part_level, musical_seconds
+from ssmpe.world.sound.studio import STANDARD, AudioFormat, mix, write_wav
+from ssmpe.world.sound.wave import Audio
 from ssmpe.world.writers.midi import as_heard, as_played, write_midi
 
 CUT = 0.06  # seconds before the end of a recording

@@ -8,11 +8,11 @@ import pretty_midi
 
 from ssmpe.seeding import numpy_generator
 from ssmpe.units import midi_to_hz
-from ssmpe.world.arrangement import arrange
-from ssmpe.world.instruments import URMP_CODES
-from ssmpe.world.performance import PartRecording, musical_seconds, perform
-from ssmpe.world.scores import read_score
-from ssmpe.world.studio import STANDARD, AudioFormat, mix, write_wav
+from ssmpe.world.music.arrangement import arrange
+from ssmpe.world.music.instruments import URMP_CODES
+from ssmpe.world.music.scores import read_score
+from ssmpe.world.playing.performance import PartRecording, musical_seconds, perform
+from ssmpe.world.sound.studio import STANDARD, AudioFormat, mix, write_wav
 
 HOP = 0.010  # seconds between F0 values
 

@@ -1,0 +1,157 @@
+"""A search as its figures need it: trials by number, objectives, and Optuna's study rebuilt."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from analysis.connection import connect, one_line_errors
+from analysis.reading.records import Sweep, Trial
+from analysis.reading.store import read_sweep
+from ssmpe.errors import UserError
+from ssmpe.tracking import schema
+from ssmpe.tracking.schema import EndReason
+
+if TYPE_CHECKING:
+    import optuna
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A metric key of the tracking schema, and whether more of it is better."""
+
+    metric: str
+    maximise: bool
+
+    @property
+    def label(self) -> str:
+        set_name, _, measure = self.metric.rpartition("/")
+        return f"{measure.replace('_', ' ').replace('f1', 'F1')}, {set_name}"
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search.
+
+    Attributes:
+        objectives: two of them.
+        space: parameter -> where it is drawn from, as Optuna describes it in JSON.
+        trials: by number.
+    """
+
+    sweep: Sweep
+    objectives: tuple[Objective, ...]
+    space: dict[str, str]
+    trials: tuple[Trial, ...]
+
+    @classmethod
+    def read(cls, uri: str, name: str, partial: bool = False) -> "Search":
+        """From the store; errors as ``read_sweep``, and UserError for a sweep that is no search."""
+        sweep = read_sweep(uri, name, partial)
+        with one_line_errors(uri):
+            tags = connect(uri).get_run(sweep.run_id).data.tags
+        if schema.OBJECTIVES not in tags or schema.SPACE not in tags:
+            raise UserError(f"sweep {name!r} is no search: its rows were listed, not suggested")
+        objectives = tuple(
+            Objective(metric, direction == "maximize")
+            for metric, direction in json.loads(tags[schema.OBJECTIVES])
+        )
+        if len(objectives) != 2:
+            raise UserError(f"sweep {name!r}: figures are drawn of two objectives, not of one")
+        trials = tuple(sorted(sweep.trials, key=lambda t: int(t.row.removeprefix("#"))))
+        return cls(sweep, objectives, json.loads(tags[schema.SPACE]), trials)
+
+    def values(self, trial: Trial) -> tuple[float, ...]:
+        """Objectives at the last validation; NaN where there was none."""
+        curves = [trial.curves.get(o.metric) for o in self.objectives]
+        return tuple(c.at(trial.last_step) if c else math.nan for c in curves)
+
+    def score(self, trial: Trial) -> float:
+        """What is maximised minus what is minimised, by which trials were pruned."""
+        pairs = zip(self.objectives, self.values(trial), strict=True)
+        return sum(value if o.maximise else -value for o, value in pairs)
+
+    def suggested(self, trial: Trial) -> dict[str, Any]:
+        """Parameters as Optuna has them: numbers, truths and choices."""
+        from optuna.distributions import CategoricalDistribution, json_to_distribution
+
+        found: dict[str, Any] = {}
+        for name, text in self.space.items():
+            given = trial.params.get(schema.SUGGESTED + name)
+            if given is None:
+                continue
+            distribution = json_to_distribution(text)
+            if isinstance(distribution, CategoricalDistribution):
+                found[name] = next(c for c in distribution.choices if str(c) == given)
+            else:
+                found[name] = distribution.to_external_repr(float(given))
+        return found
+
+    @property
+    def results(self) -> tuple[Trial, ...]:
+        """Trials that ran to their end or collapsed: those that can be compared."""
+        return tuple(t for t in self.trials if t.has_result)
+
+    @property
+    def front(self) -> tuple[Trial, ...]:
+        """Results that no other is better than in one objective and as good in the other."""
+        signs = [1 if o.maximise else -1 for o in self.objectives]
+        points = {
+            t.run_id: [s * v for s, v in zip(signs, self.values(t), strict=True)]
+            for t in self.results
+        }
+
+        def dominated(trial: Trial) -> bool:
+            own = points[trial.run_id]
+            return any(
+                other != own and all(a >= b for a, b in zip(other, own, strict=True))
+                for other in points.values()
+            )
+
+        return tuple(t for t in self.results if not dominated(t))
+
+    def study(self) -> "optuna.Study":
+        """The results and pruned trials as a study in memory, judged by both objectives."""
+        import optuna
+        from optuna.distributions import json_to_distribution
+        from optuna.study import StudyDirection
+        from optuna.trial import TrialState
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        better = {True: StudyDirection.MAXIMIZE, False: StudyDirection.MINIMIZE}
+        study = optuna.create_study(directions=[better[o.maximise] for o in self.objectives])
+        for trial in self.trials:
+            pruned = trial.end_reason is EndReason.PRUNED
+            if not trial.has_result and not pruned:
+                continue
+            params = self.suggested(trial)
+            study.add_trial(
+                optuna.trial.create_trial(
+                    params=params,
+                    distributions={n: json_to_distribution(self.space[n]) for n in params},
+                    values=list(self.values(trial)),
+                    state=TrialState.PRUNED if pruned else TrialState.COMPLETE,
+                )
+            )
+        return study
+
+    def importances(self) -> list[dict[str, float]]:
+        """Parameter -> importance of each objective, by fANOVA over the results (sum 1).
+
+        Empty if there are fewer than four results: nothing could be said.
+        """
+        import optuna
+
+        if len(self.results) < 4:
+            return [{} for _ in self.objectives]
+        study, evaluator = self.study(), optuna.importance.FanovaImportanceEvaluator(seed=0)
+        importance = optuna.importance.get_param_importances
+        return [
+            importance(study, evaluator=evaluator, target=_value(i))
+            for i in range(len(self.objectives))
+        ]
+
+
+def _value(index: int) -> Callable[["optuna.trial.FrozenTrial"], float]:
+    return lambda trial: trial.values[index]

@@ -1,0 +1,66 @@
+"""Scores of every track at a trial's last validation, read from its run's tables."""
+
+import csv
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.connection import connect, one_line_errors
+from analysis.reading.records import Sweep, Trial
+from ssmpe.errors import UserError
+from ssmpe.tracking import schema
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+TrackScores = Mapping[str, Mapping[str, float]]
+"""Measure -> track -> score"""
+Scores = Mapping[tuple[str, str], TrackScores]
+"""Run id and set -> scores, for the tables that are in the store"""
+
+
+def read_track_scores(uri: str, sweep: Sweep, measures: Iterable[str]) -> Scores:
+    """Scores by track of all trials that count, on all sets of which the store has them.
+
+    Sweeps of early versions have none. A table of another batch than the trial's last validation
+    is left out.
+
+    Raises:
+        UserError: a file is there, but no table of scores.
+    """
+    client, wanted = connect(uri), tuple(measures)
+    found: dict[tuple[str, str], TrackScores] = {}
+    with one_line_errors(uri), tempfile.TemporaryDirectory() as scratch:
+        for trial in (t for t in sweep.trials if t.has_result):
+            folder = _download(client, trial, Path(scratch))
+            for set_name in sweep.sets:
+                file = folder / schema.scores_file(set_name)
+                if file.is_file() and (scores := _read(file, trial, wanted)):
+                    found[trial.run_id, set_name] = scores
+    return found
+
+
+def _download(client: "MlflowClient", trial: Trial, scratch: Path) -> Path:
+    """A folder with a trial's tables; empty if it has none."""
+    folder = scratch / trial.run_id
+    folder.mkdir()
+    if not client.list_artifacts(trial.run_id, schema.SCORES_ARTIFACTS):
+        return folder
+    return Path(client.download_artifacts(trial.run_id, schema.SCORES_ARTIFACTS, str(folder)))
+
+
+def _read(file: Path, trial: Trial, measures: tuple[str, ...]) -> TrackScores:
+    """Scores of the last validation; empty if the table is of another."""
+    scores: dict[str, dict[str, float]] = {measure: {} for measure in measures}
+    try:
+        with file.open(newline="", encoding="utf-8") as lines:
+            for line in csv.DictReader(lines):
+                if int(line["batch"]) != trial.last_step:
+                    return {}
+                for measure in measures:
+                    scores[measure][line["track"]] = float(line[measure])
+    except (KeyError, TypeError, ValueError) as error:
+        name = f"{schema.SCORES_ARTIFACTS}/{file.name}"
+        raise UserError(f"run {trial.run_id}: {name} is no table of scores ({error!r})") from error
+    return scores

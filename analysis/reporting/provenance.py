@@ -1,0 +1,92 @@
+"""Where the numbers of a sweep come from: configurations, machine, versions, command, time."""
+
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.reading.records import Sweep
+from ssmpe.tracking import schema
+
+UNSET = "–"
+"""value of a setting that a configuration does not have"""
+_SEED = "training.seed"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting in which a row differs from the baseline, both as text."""
+
+    path: str
+    before: str
+    after: str
+
+
+def changes(sweep: Sweep, row: str, baseline: str) -> list[Change]:
+    """Settings in which a row differs from the baseline, seeds apart; "–" where one has none.
+
+    Of a row whose trials differ among themselves, all values.
+    """
+    before, after = _values(sweep, baseline), _values(sweep, row)
+    paths = [*after, *(p for p in before if p not in after)]
+    pairs = [Change(p, before.get(p, UNSET), after.get(p, UNSET)) for p in paths]
+    return [c for c in pairs if c.before != c.after]
+
+
+def configuration(sweep: Sweep, row: str) -> Mapping[str, str]:
+    """All settings of a row, the seed apart."""
+    return _values(sweep, row)
+
+
+def _values(sweep: Sweep, row: str) -> dict[str, str]:
+    """Of every path the values that the row's trials have."""
+    trials = sweep.of_row(row)
+    paths = dict.fromkeys(p for t in trials for p in t.params if p != _SEED)
+    each = {p: dict.fromkeys(t.params.get(p, UNSET) for t in trials) for p in paths}
+    return {p: " / ".join(values) for p, values in each.items()}
+
+
+def command(sweep: Sweep) -> str:
+    """What was typed; of sweeps of early versions, whose settings it leaves out, what would be."""
+    if given := sweep.params.get("command"):
+        return given
+    seeds = ",".join(map(str, sweep.seeds))
+    parts = ["python", f"sweeps/{sweep.script}.py", "--preset", sweep.preset, "--seeds", seeds]
+    parts += ["--rows", ",".join(sweep.rows)]
+    if sweep.params.get("early_stop") == "False":
+        parts.append("--no-early-stop")
+    return shlex.join(parts)
+
+
+def has_command(sweep: Sweep) -> bool:
+    """Whether the sweep's run says what was typed."""
+    return bool(sweep.params.get("command"))
+
+
+def machine(sweep: Sweep) -> dict[str, str]:
+    """Versions and hardware, as the sweep's run has them."""
+    kinds = ("version.", "hardware.")
+    found = {k: v for k, v in sweep.params.items() if k.startswith(kinds)}
+    return {k.removeprefix("version.").replace("hardware.", ""): v for k, v in found.items()}
+
+
+def time_spent(sweep: Sweep) -> str:
+    """Of all trials together, and from the sweep's begin to its end."""
+    train, evaluate = (
+        sum(float(t.curves[m].values.sum()) for t in sweep.trials if m in t.curves)
+        for m in (schema.TRAIN_SECONDS, schema.EVALUATION_SECONDS)
+    )
+    texts = [
+        f"{duration(train)} of training and {duration(evaluate)} of evaluation over "
+        f"{len(sweep.trials)} trials"
+    ]
+    if not math.isnan(sweep.seconds):
+        texts.append(f"{duration(sweep.seconds)} from the sweep's begin to its end")
+    return "; ".join(texts)
+
+
+def duration(seconds: float) -> str:
+    """ "41 s", "8.5 min", "3.2 h"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

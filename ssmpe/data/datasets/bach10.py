@@ -1,0 +1,118 @@
+"""Bach10: ten chorales for violin, clarinet, saxophone and bassoon (evaluation)."""
+
+import io
+import re
+import struct
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import scipy  # its modules load when they are used
+
+from ssmpe.data.datasets import listing
+from ssmpe.data.datasets.dataset import Dataset, Source, Track
+from ssmpe.data.files.annotation import Annotation, FrameAnnotation
+from ssmpe.data.files.parsing import MAX_F0, read_bytes
+from ssmpe.errors import DataError
+from ssmpe.units import Floats, hz_to_midi, midi_to_hz
+
+NUMBERS = tuple(f"{i:02d}" for i in range(1, 11))
+
+_PIECE = re.compile(r"\d\d-[^-]+")
+_N_PARTS = 4
+_MAX_BYTES = 1 << 24
+"""Of a file, unpacked; a chorale's have 200 kB"""
+_COMPRESSED = 15
+"""type of a variable in a MAT-file"""
+_FIRST_TIME = 0.023
+_HOP = 0.010
+"""Seconds: the annotation file has no times, its frames are at 0.023 s + 0.010 s · n"""
+
+
+class Bach10(Dataset):
+    """Mixtures; the annotation is the union of the four parts' F0s.
+
+    The split "all" has those of the ten chorales that are there. The annotation is in fractions of
+    MIDI notes, on frames of 10 ms of which the first is at 23 ms. (The saxophone's own recordings,
+    which are not needed, are misspelt "saxphone".)
+    """
+
+    name: str = "Bach10"
+    splits: ClassVar[tuple[str, ...]] = ("all",)
+    layout: ClassVar[str] = "NN-Name/NN-Name.wav, NN-Name-GTF0s.mat"
+    source: ClassVar[Source] = Source(
+        url="https://labsites.rochester.edu/air/resource.html",
+        size="0.1 GB",
+        licence="for research; ask the authors for other uses",
+        unpack="move the folders 01-AchGottundHerr to 10-… of Bach10_v1.1 into Bach10/",
+    )
+
+    def _tracks(self, split: str) -> list[Track]:
+        names = [name for name in listing.names_in(self.folder) if _PIECE.fullmatch(name)]
+        return [self._track(listing.readable(n), self.folder / n / f"{n}.wav") for n in names]
+
+    def files(self, track: Track) -> list[Path]:
+        """Mixture and F0s."""
+        return [track.audio, self._f0_path(track)]
+
+    def absent(self, tracks: Sequence[Track]) -> list[str]:
+        """Numbers of those of the ten chorales that are not there."""
+        there = {track.name[:2] for track in tracks}
+        return [number for number in NUMBERS if number not in there]
+
+    def _f0_path(self, track: Track) -> Path:
+        return track.audio.with_name(f"{track.audio.stem}-GTF0s.mat")
+
+    def _annotation(self, track: Track) -> Annotation:
+        midi = read_part_pitches(self._f0_path(track))
+        times = _FIRST_TIME + _HOP * np.arange(midi.shape[1], dtype=np.float64)
+        return FrameAnnotation.from_parts(times, np.where(midi > 0, midi_to_hz(midi), 0.0))
+
+
+def read_part_pitches(path: Path) -> Floats:
+    """The matrix ``GTF0s``: (4, N) fractional MIDI note numbers, 0 where a part is silent.
+
+    Raises:
+        DataError: it is unreadable, missing, of another shape, or has values that are no pitches.
+    """
+    packed = read_bytes(path, _MAX_BYTES)
+    try:
+        _check_unpacked(packed)
+        content = scipy.io.loadmat(io.BytesIO(packed), variable_names=["GTF0s"])
+    except DataError:
+        raise
+    except Exception as error:  # the reader of a damaged file fails in any number of ways
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"{path}: not a readable MAT-file ({reason:.80})") from None
+    if "GTF0s" not in content:
+        raise DataError(f"{path}: no variable 'GTF0s'")
+    pitches = np.asarray(content["GTF0s"])
+    if pitches.ndim != 2 or pitches.shape[0] != _N_PARTS or pitches.shape[1] == 0:
+        raise DataError(f"{path}: GTF0s has shape {pitches.shape}, expected (4, frames)")
+    if pitches.dtype.kind not in "fiu":
+        raise DataError(f"{path}: GTF0s holds {pitches.dtype}, expected numbers")
+    highest = float(hz_to_midi(MAX_F0))
+    bad = np.argwhere(~((pitches >= 0) & (pitches <= highest)))
+    if len(bad):
+        part, frame = bad[0]
+        raise DataError(
+            f"{path}: GTF0s is {pitches[part, frame]:g} at part {part + 1}, frame {frame + 1}, "
+            f"expected a MIDI number from 0 to {highest:.1f}"
+        )
+    return pitches.astype(np.float64)
+
+
+def _check_unpacked(content: bytes) -> None:
+    """Check that the variables of a MAT-file (version 5) are not large only when unpacked."""
+    order = "<" if content[126:128] == b"IM" else ">"
+    start, room = 128, _MAX_BYTES
+    while start + 8 <= len(content):
+        kind, size = struct.unpack_from(f"{order}II", content, start)
+        if kind == _COMPRESSED:
+            packed = content[start + 8 : start + 8 + size]
+            room -= len(zlib.decompressobj().decompress(packed, room + 1))
+            if room < 0:
+                raise ValueError("unpacked, it would be too large")
+        start += 8 + size

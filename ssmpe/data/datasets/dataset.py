@@ -1,0 +1,149 @@
+"""What every dataset has in common; a further one is a module with one further subclass."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from ssmpe.data.datasets import listing
+from ssmpe.data.files import audio
+from ssmpe.data.files.annotation import Annotation, check_fit
+from ssmpe.errors import UserError
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A recording of a dataset, or a stretch of one.
+
+    Attributes:
+        dataset: name of the dataset.
+        name: unique within a split.
+        audio: path of the audio file.
+        start, seconds: stretch of the file that the track is, in seconds; None: to its end.
+    """
+
+    dataset: str
+    name: str
+    audio: Path
+    start: float = 0.0
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a dataset is to be had.
+
+    Attributes:
+        url: page to download it from, or to ask for it.
+        size: of what has to be downloaded, and unpacked if that is more.
+        licence: under which it is given.
+        unpack: how to bring it into the layout under the data root.
+    """
+
+    url: str
+    size: str
+    licence: str
+    unpack: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice between the behaviour of the published loader and another.
+
+    Attributes:
+        default: of the published loader where published scores depend on it, else what is right.
+        what: what is done if it is true.
+    """
+
+    default: bool
+    what: str
+
+
+class Dataset(ABC):
+    """A dataset in its published layout.
+
+    Class attributes:
+        name: of the dataset, and of its folder under a data root.
+        splits: names of its splits, as published.
+        layout: what its folder contains, in one line for messages.
+        source: where it is to be had.
+        options: keyword arguments of the constructor that a user may set, by name.
+        annotated: whether it tells what sounds, so that it can be learnt from or scored on.
+    """
+
+    name: str
+    splits: ClassVar[tuple[str, ...]]
+    layout: ClassVar[str]
+    source: ClassVar[Source]
+    options: ClassVar[Mapping[str, Option]] = {}
+    annotated: ClassVar[bool] = True
+
+    def __init__(self, folder: Path) -> None:
+        """``folder``: the dataset's own; nothing is read yet."""
+        self.folder = Path(folder)
+
+    def tracks(self, split: str) -> tuple[Track, ...]:
+        """Tracks of a split, sorted by name; whether their files are there is not yet known.
+
+        Raises:
+            UserError: the folder is missing, is laid out differently or has no such tracks.
+            DataError: an index of it is unusable, or whole tracks of the split are missing.
+        """
+        if split not in self.splits:
+            raise UserError(f"{self.name} has no split {split!r}: it has {', '.join(self.splits)}")
+        self._require(self.folder)
+        tracks = self._tracks(split)
+        if not tracks:
+            raise UserError(
+                f"{self.folder}: no tracks of split {split!r}; expected layout: {self._shown()}"
+            )
+        return tuple(sorted(tracks, key=lambda track: track.name))
+
+    def files(self, track: Track) -> list[Path]:
+        """Every file that belongs to a track, its audio first."""
+        return [track.audio]
+
+    def absent(self, tracks: Sequence[Track]) -> list[str]:
+        """Published recordings that are not among the tracks of a split, where that is known."""
+        return []
+
+    def require_files(self, tracks: Sequence[Track]) -> None:
+        """Check that every file of the tracks is there.
+
+        Raises:
+            DataError: names the first missing file, and tells how many are missing.
+        """
+        listing.require_all([path for t in tracks for path in self.files(t)], self._shown())
+
+    def annotation(self, track: Track) -> Annotation | None:
+        """What sounds in a track, in seconds from the track's start; None if nothing tells.
+
+        Raises:
+            DataError: the annotation does not parse, or does not fit the track's audio.
+        """
+        annotation = self._annotation(track)
+        if annotation is not None:
+            check_fit(annotation, audio.duration(track.audio), track.audio)
+            if track.start or track.seconds is not None:
+                annotation = annotation.clipped(track.start, track.seconds)
+        return annotation
+
+    @abstractmethod
+    def _tracks(self, split: str) -> list[Track]:
+        """Tracks of a known split of an existing folder, in any order."""
+
+    @abstractmethod
+    def _annotation(self, track: Track) -> Annotation | None:
+        """The annotation of a track's whole file as its files tell it."""
+
+    def _track(self, name: str, path: Path) -> Track:
+        return Track(self.name, name, path)
+
+    def _require(self, path: Path) -> None:
+        """Check that a file or folder of the layout is there."""
+        listing.require(path, self._shown())
+
+    def _shown(self) -> str:
+        """The layout, as messages show it."""
+        return f"{self.name}/{self.layout}"

@@ -1,0 +1,227 @@
+"""Audio files to mono samples at one sample rate."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import soundfile
+
+from ssmpe.data.files.audio_length import check_length, promised_frames
+from ssmpe.data.files.resampling import Samples, resampled
+from ssmpe.errors import DataError
+
+_BLOCK_FRAMES = 1 << 18
+"""Frames decoded at a time, fewer of many channels: one block lies in memory beside the result"""
+_BLOCK_VALUES = 1 << 21
+_EXACT_CHANNELS = 1 << 8
+"""of 16 bits, whose sum 24 bits hold"""
+
+MAX_SECONDS = 24 * 3600.0
+"""A few bytes of FLAC can be hours of silence, which would fill the disk"""
+_LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
+"""Hz; outside, the header is damaged, and resampling by such a ratio would exhaust the memory"""
+
+
+class AudioFile:
+    """An open audio file; to be used in a ``with`` statement.
+
+    Attributes:
+        path: of the file.
+        sample_rate: of the file, in Hz.
+        frames: number of samples of each channel that the header promises.
+
+    Raises:
+        DataError: from every method, if the file is unreadable, empty, truncated, has values that
+            are not finite, or lasts longer than ``MAX_SECONDS`` by its header.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _told(path):
+            self._file = _opened(path)
+        self.sample_rate: int = self._file.samplerate
+        self.frames = promised_frames(self._file)
+        if self.seconds > MAX_SECONDS:
+            self._file.close()
+            raise DataError(
+                f"{path}: audio claims to last {self.seconds / 3600:.0f} hours, and no more than "
+                f"{MAX_SECONDS / 3600:.0f} are read"
+            )
+
+    def __enter__(self) -> "AudioFile":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    @property
+    def seconds(self) -> float:
+        """Duration by the header."""
+        return self.frames / self.sample_rate
+
+    def n_samples(self, sample_rate: int) -> int:
+        """Length at another sample rate by the header."""
+        return -(-self.frames * sample_rate // self.sample_rate)
+
+    def blocks(self, sample_rate: int) -> Iterator[Samples]:
+        """The whole file, mono, resampled, as loud as it was recorded; to be had once."""
+        if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
+            raise DataError(f"{self.path}: audio claims a sample rate of {self.sample_rate} Hz")
+        n = min(_BLOCK_FRAMES, _BLOCK_VALUES // self._file.channels)
+        single = self._file.frames <= n
+        return resampled(self._mono(n), self.sample_rate, sample_rate, single=single)
+
+    def mono(self, sample_rate: int) -> Samples:
+        """All blocks in one."""
+        samples = np.empty(0, np.float32)
+        for block in self.blocks(sample_rate):
+            n = len(samples)
+            # grown in place, which moves no memory where there is much of it
+            samples.resize(n + len(block), refcheck=False)
+            samples[n:] = block
+        return samples
+
+    def track(self, sample_rate: int, start: float = 0.0, seconds: float | None = None) -> Samples:
+        """As ``read_audio``."""
+        samples = self.mono(sample_rate)
+        peak = peak_of(samples)
+        first, stop = self.stretch(len(samples), sample_rate, start, seconds)
+        if stop - first < len(samples):
+            samples = samples[first:stop].copy()
+        if peak > 0:
+            samples /= peak
+        return samples
+
+    def stretch(
+        self, n_samples: int, sample_rate: int, start: float, seconds: float | None
+    ) -> tuple[int, int]:
+        """First sample of a stretch of the file's ``n_samples``, and the sample behind its last.
+
+        Raises:
+            DataError: the file ends before the stretch begins.
+        """
+        first = round(start * sample_rate)
+        if first >= n_samples:
+            raise DataError(
+                f"{self.path}: audio ends after {n_samples / sample_rate:.2f} s, before the track "
+                f"that begins at {start:g} s"
+            )
+        if seconds is None:
+            return first, n_samples
+        return first, min(first + max(1, round(seconds * sample_rate)), n_samples)
+
+    def _mono(self, n: int) -> Iterator[Samples]:
+        """Blocks of ``n`` frames at the file's own rate."""
+        dtype, full_scale = _stored(self._file)
+        n_read = 0
+        while n_read < self._file.frames:
+            with _told(self.path):
+                block = self._file.read(n, dtype=dtype, always_2d=True)
+            if not len(block):
+                break
+            if dtype == "float32" and not np.isfinite(block).all():
+                raise DataError(f"{self.path}: audio has samples that are NaN or infinite")
+            n_read += len(block)
+            # channel by channel: NumPy's mean over so short an axis takes ten times as long
+            mono = block[:, 0].astype(np.float32)
+            for channel in block.T[1:]:
+                mono += channel
+            mono /= np.float32(full_scale * block.shape[1])
+            yield mono
+        with _told(self.path):
+            check_length(self.path, self._file, n_read)
+
+
+def duration(path: Path) -> float:
+    """Duration of an audio file in seconds, from its header.
+
+    Raises:
+        DataError: the file is unreadable.
+    """
+    with AudioFile(path) as file:
+        return file.seconds
+
+
+def read_audio(
+    path: Path, sample_rate: int, start: float = 0.0, seconds: float | None = None
+) -> Samples:
+    """A track: mean over channels, resampled, divided by its peak unless it is silent.
+
+    Args:
+        sample_rate: wanted, in Hz.
+        start, seconds: the stretch of the file to return, in seconds, None: to its end. The peak
+            is that of the whole file.
+
+    Returns:
+        (N,) float32 in [-1, 1]; of a whole file N = ceil(duration · sample_rate) ≥ 1.
+
+    Raises:
+        DataError: the file is unreadable, empty, truncated, or has values that are not finite; or
+            it ends before the stretch begins.
+    """
+    with AudioFile(path) as file:
+        return file.track(sample_rate, start, seconds)
+
+
+def read_mono(path: Path, sample_rate: int) -> Samples:
+    """The whole file as ``read_audio``, but as loud as it was recorded."""
+    with AudioFile(path) as file:
+        return file.mono(sample_rate)
+
+
+def peak_of(samples: Samples) -> np.float32:
+    """Largest absolute value; 0 of nothing."""
+    return max(samples.max(initial=0), -samples.min(initial=0))
+
+
+def _opened(path: Path) -> soundfile.SoundFile:
+    try:
+        # as bytes: names need not be valid in any encoding
+        return soundfile.SoundFile(os.fsencode(path))
+    except soundfile.LibsndfileError:
+        # without its name: a copy ``._X`` that macOS left beside X is taken for a part of X
+        return soundfile.SoundFile(os.open(path, os.O_RDONLY))
+
+
+def _stored(file: soundfile.SoundFile) -> tuple[str, int]:
+    """What to read an open file as, and the number that is full scale then.
+
+    Whole numbers of 16 bits, and sums of a few, are floating-point numbers as well, so it makes no
+    difference when they are scaled; and the library takes several times as long to do it.
+    """
+    exact = file.subtype == "PCM_16" and file.channels <= _EXACT_CHANNELS
+    return ("int16", 1 << 15) if exact else ("float32", 1)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Errors of the library as errors that say which file and why."""
+    try:
+        yield
+    except (soundfile.SoundFileError, OSError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    try:
+        with path.open("rb"):
+            size = path.stat().st_size
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return DataError(f"{path}: no such audio file")
+    except OSError as refused:
+        return DataError(f"{path}: audio cannot be read ({refused.strerror})")
+    if size == 0:
+        return DataError(f"{path}: audio file is empty (0 bytes)")
+    # without the path, which the library quotes as well
+    reason = getattr(error, "error_string", str(error)).rstrip(".")
+    if "does not exist" in reason:  # which it says of an MPEG file without a single frame
+        reason = "no known audio format"
+    return DataError(f"{path}: audio cannot be read ({reason})")

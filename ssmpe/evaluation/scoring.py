@@ -1,0 +1,205 @@
+"""Scores of a network on whole sets, again and again: what does not change is prepared once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ssmpe.config import GeometryConfig
+from ssmpe.data.sets import LoadedSet, Ready
+from ssmpe.errors import UserError
+from ssmpe.evaluation.inference import saliences, track_features
+from ssmpe.evaluation.multipitch import GridReference
+from ssmpe.evaluation.scores import (
+    Observed,
+    Reference,
+    ScoringError,
+    SetScores,
+    TrackScores,
+    mean_scores,
+    precision_recall,
+)
+from ssmpe.network.model import Autoencoder
+from ssmpe.signal.hcqt import HCQT
+from ssmpe.signal.salience import decode
+
+FEATURE_CACHE_BYTES = 512 * 2**20
+"""features of evaluation tracks kept in memory between validations, all sets together"""
+GROUP_VALUES = {"cpu": 1 << 18}
+"""frames times bins that run through the network together, by device: few enough for its caches"""
+DEVICE_GROUP_VALUES = 1 << 22
+"""the same of other devices, which need many to be busy"""
+
+
+class EvaluationSet:
+    """A set to be scored again and again: annotations are prepared once, features if they fit.
+
+    Attributes:
+        first_salience: of the first track, (F, T), from the network that was last scored.
+
+    Raises:
+        UserError: an annotation has pitches that cannot be scored.
+    """
+
+    def __init__(self, source: LoadedSet, hcqt: HCQT, device: str, cache_bytes: int) -> None:
+        self.name, self._source, self._hcqt, self._device = source.name, source, hcqt, device
+        self._room = cache_bytes
+        self._features: dict[tuple[int, ...], Tensor] = {}
+        self._references: list[Reference] = []
+        self._grids: list[GridReference | None] = []
+        for i, annotation in enumerate(source.annotations):
+            self._references.append(Reference.of(annotation, self._audio(i), hcqt.geometry))
+            try:
+                self._grids.append(self._references[i].on_grid(hcqt.geometry, device))
+            except ValueError as error:
+                raise UserError(f"{self.name}: {self.track_name(i)}: {error}") from None
+        self._groups = self._grouped()
+        self.first_salience: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self._references)
+
+    @property
+    def geometry(self) -> GeometryConfig:
+        return self._hcqt.geometry
+
+    def track_name(self, i: int) -> str:
+        return self._source.store.tracks[i].name
+
+    def reference(self, i: int) -> Reference:
+        return self._references[i]
+
+    def grid(self, i: int) -> GridReference | None:
+        """The reference of track i as peaks are compared with it; None if unannotated."""
+        return self._grids[i]
+
+    def features(self, i: int) -> Tensor:
+        """Features (1, H, F, T) of track i on the device."""
+        for group, features in self._features.items():
+            if i in group:
+                n = group.index(i)
+                return features[n : n + 1]
+        return track_features(self._audio(i).to(self._device), self._hcqt)
+
+    def cache(self) -> None:
+        """Compute the features that there is room for."""
+        for group in self._groups:
+            self._group_features(group)
+
+    @property
+    def cached_bytes(self) -> int:
+        return sum(f.numel() * f.element_size() for f in self._features.values())
+
+    def saliences(self, network: Autoencoder) -> Iterator[tuple[int, Tensor]]:
+        """Number and salience (F, T) of every track, in no particular order."""
+        for group in self._groups:
+            of_group = saliences(network, self._group_features(group))
+            if 0 in group:
+                self.first_salience = of_group[group.index(0)].clone()  # without its neighbours
+            yield from zip(group, of_group, strict=True)
+
+    def _audio(self, i: int) -> Tensor:
+        return torch.from_numpy(self._source.store.audio(i).copy())[None, None]
+
+    def _grouped(self) -> list[tuple[int, ...]]:
+        """Tracks that run through the network together.
+
+        They are equally long: behind the end of a shorter one the network would see its own biases
+        instead of zeros.
+        """
+        by_length: dict[int, list[int]] = {}
+        for i, reference in enumerate(self._references):
+            by_length.setdefault(len(reference.times), []).append(i)
+        most = GROUP_VALUES.get(torch.device(self._device).type, DEVICE_GROUP_VALUES)
+        groups = []
+        for n_frames, tracks in by_length.items():
+            size = max(1, most // (n_frames * self.geometry.n_bins))
+            groups += [tuple(tracks[i : i + size]) for i in range(0, len(tracks), size)]
+        return groups
+
+    def _group_features(self, group: tuple[int, ...]) -> Tensor:
+        """Features (B, H, F, T) of a group, in the network's memory format."""
+        if group in self._features:
+            return self._features[group]
+        features = torch.cat([self.features(i) for i in group])
+        features = features.transpose(2, 3).contiguous(memory_format=torch.channels_last)
+        features = features.transpose(2, 3)
+        size = features.numel() * features.element_size()
+        if size <= self._room:
+            self._room -= size
+            self._features[group] = features
+        return features
+
+
+_Key = tuple[tuple[tuple[str, Path, Ready], ...], GeometryConfig, str]
+_last: dict[_Key, list[EvaluationSet]] = {}
+"""what ``prepare_once`` has given last: the trials of a process mostly have the same sets"""
+
+
+def prepare_once(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
+    """What ``prepare`` gives; that of the last call, if it was asked for the same."""
+    key = tuple((s.name, s.store.folder, s.ready) for s in sources), hcqt.geometry, device
+    if key not in _last:
+        _last.clear()  # before others take their memory
+        _last[key] = prepare(sources, hcqt, device)
+    return _last[key]
+
+
+def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
+    """Evaluation sets that share one allowance of memory for features, first come first served."""
+    prepared, room = [], FEATURE_CACHE_BYTES
+    for source in sources:
+        evaluation_set = EvaluationSet(source, hcqt, device, room)
+        evaluation_set.cache()
+        room -= evaluation_set.cached_bytes
+        prepared.append(evaluation_set)
+    return prepared
+
+
+def evaluate(
+    network: Autoencoder, evaluated: EvaluationSet, *, by_mir_eval: bool = False
+) -> SetScores:
+    """Scores of a network in evaluation mode on a set.
+
+    Args:
+        by_mir_eval: precision and recall are those that mir_eval itself gives, which takes many
+            times as long, instead of equal ones.
+
+    Raises:
+        ScoringError: they are not equal.
+    """
+    order, packed, theirs = [], [], {}
+    for i, salience in evaluated.saliences(network):
+        order.append(i)
+        packed.append(Observed.packed(salience, evaluated.grid(i)))
+        if by_mir_eval:
+            estimate = decode(salience, evaluated.geometry)
+            theirs[i] = precision_recall(evaluated.reference(i), estimate)
+    on_host = torch.cat(packed).cpu().numpy()  # the one time that the host waits for the device
+    ends = np.cumsum([len(p) for p in packed])
+    pieces = dict(zip(order, np.split(on_host, ends[:-1]), strict=True))
+    tracks = {}
+    for i in range(len(evaluated)):
+        name = evaluated.track_name(i)
+        tracks[name] = _scores(evaluated, i, Observed.unpacked(pieces[i]))
+        if by_mir_eval:
+            _check(f"{evaluated.name}: {name}", tracks[name], theirs[i])
+    return SetScores(evaluated.name, mean_scores(list(tracks.values())), tracks)
+
+
+def _scores(evaluated: EvaluationSet, i: int, observed: Observed) -> TrackScores:
+    precision, recall = float("nan"), float("nan")
+    if (grid := evaluated.grid(i)) is not None:
+        counts = grid.counts(observed.n_matched, observed.per_frame)
+        precision, recall = counts.precision, counts.recall
+    return observed.scores(evaluated.reference(i), precision, recall)
+
+
+def _check(track: str, own: TrackScores, theirs: tuple[float, float]) -> None:
+    if not np.array_equal((own.precision, own.recall), theirs, equal_nan=True):
+        raise ScoringError(
+            f"{track}: precision and recall are {theirs} by mir_eval, but {own.precision} and "
+            f"{own.recall} as computed at every validation: these scores are not to be relied upon"
+        )

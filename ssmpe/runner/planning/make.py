@@ -1,0 +1,191 @@
+"""From options to a plan, and what is recorded of it."""
+
+import platform
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ssmpe.config import TrialConfig
+from ssmpe.config.presets import preset
+from ssmpe.data.datasets import registry
+from ssmpe.data.datasets.registry import Locations
+from ssmpe.errors import UserError
+from ssmpe.experiments.options import Options
+from ssmpe.experiments.search import Search
+from ssmpe.experiments.sweep import Sweep, Trial
+from ssmpe.runner.cluster import capacity, nodes
+from ssmpe.runner.plan import Plan, SearchPlan
+
+
+def world_size(options: Options) -> str:
+    """Size of the embedded world: a preset that trains longer has more to learn from."""
+    return options.world or ("tiny" if options.preset == "tiny" else "full")
+
+
+def base_of(options: Options) -> TrialConfig:
+    """The configuration that the rows change."""
+    source = "folder" if options.data_root else f"embedded-{world_size(options)}"
+    return preset(options.preset).replace({"data.source": source})
+
+
+def plan_trials(sweep: Sweep | Search, options: Options) -> list[Trial]:
+    """The trials that the options ask for; of a search, samples of them."""
+    base = base_of(options)
+    registry.check_folder_names(options.folders)
+    trials = sweep.trials(base, options.seeds, options.rows, _overrides(options))
+    used = {name for trial in trials for name in trial.config.data.names}
+    for name in used:
+        registry.parse(name, options.folders)
+    _require_used(options, used)
+    _require_parts_used(options, trials, used)
+    for trial in trials:
+        registry.check_options(trial.config.data.options)
+    return trials
+
+
+def trials_of(sweep: Sweep | Search, plan: Plan) -> list[Trial]:
+    """The trials of a plan; of a search, samples of them."""
+    if isinstance(sweep, Search) and plan.search:
+        return [Trial("sample", sample.config) for sample in sweep.samples(plan.search.base)]
+    return list(plan.trials)
+
+
+def _overrides(options: Options) -> dict[str, Any]:
+    caps = {f"data.max_hours.{name}": hours for name, hours in options.max_hours.items()}
+    return {**options.overrides, **caps}
+
+
+def search_plan(search: Search, options: Options) -> SearchPlan:
+    """What a search's trials will follow from."""
+    base = search.base(base_of(options), options.seeds, _overrides(options))
+    return SearchPlan(base, options.trials or search.n_trials, options.objective)
+
+
+def _require_used(options: Options, used: set[str]) -> None:
+    """Refuse caps and folders that would be without effect."""
+    for name in options.max_hours:
+        registry.parse(name, options.folders)
+        if name not in used:
+            known = ", ".join(sorted(used))
+            raise UserError(f"--max-hours {name}: no row uses that set (used: {known})")
+    for name, folder in options.folders.items():
+        if not folder.is_dir():
+            raise UserError(f"--folder {name}={folder}: no such folder")
+        if not any(one.startswith(f"{name}/") for one in used):
+            raise UserError(
+                f"--folder {name}: no row uses it; add it, as --set data.added.{name}/all=8"
+            )
+
+
+def _require_parts_used(options: Options, trials: list[Trial], used: set[str]) -> None:
+    """Refuse settings of single sets that would be without effect."""
+    added = {name for trial in trials for name in trial.config.data.added}
+    for path, does, there in (
+        ("data.max_hours", "uses", used),
+        ("data.max_tracks", "uses", used),
+        ("data.labelled_share", "adds", added),
+    ):
+        whole = options.overrides.get(path, {})
+        single = [p.removeprefix(f"{path}.") for p in options.overrides if p.startswith(f"{path}.")]
+        for name in (*whole, *single):
+            registry.parse(name, options.folders)
+            if name not in there:
+                known = ", ".join(sorted(there)) or "none"
+                raise UserError(
+                    f"--set {path}.{name}: no row {does} that set ({does[:-1]}ed: {known})"
+                )
+
+
+def make_plan(
+    sweep: Sweep | Search,
+    options: Options,
+    trials: list[Trial],
+    where: Locations,
+    tracking_uri: str,
+    results: Path,
+) -> Plan:
+    found = nodes.alive()
+    gpus = options.gpus_per_trial
+    if gpus is None or gpus == "auto":
+        gpus = 1.0 if any(node.n_gpus for node in found) else 0.0
+    search = search_plan(sweep, options) if isinstance(sweep, Search) else None
+    n_trials = search.n_trials if search else len(trials)
+    at_once = min(options.concurrent or n_trials, n_trials)
+    at_once = max(1, min(at_once, capacity.fitting(found, 1, gpus)))
+    return Plan(
+        name=f"{sweep.name}-{options.preset}-{datetime.now():%Y%m%d-%H%M%S}",
+        script=sweep.name,
+        question=sweep.question,
+        preset=options.preset,
+        data=describe_data(options),
+        data_root=_absolute(options.data_root or where.root),
+        folders={name: str(folder) for name, folder in where.folders.items()},
+        storage=storage_of(options.storage, results),
+        tracking_uri=tracking_uri,
+        early_stop=options.early_stop,
+        threads=capacity.threads_for(found, at_once, gpus),
+        gpus_per_trial=gpus,
+        # a search without a limit would ask for a suggestion more than it has room for
+        concurrent=at_once if search else options.concurrent,
+        trials=() if search else tuple(trials),
+        search=search,
+        command=options.command,
+        diagnostics=options.diagnostics,
+    )
+
+
+def describe_data(options: Options) -> str:
+    if options.data_root is None:
+        data = f"embedded world ({world_size(options)})"
+    else:
+        data = f"folder {_absolute(options.data_root)}"
+    return "".join([data, *(f", {name} = {folder}" for name, folder in options.folders.items())])
+
+
+def _absolute(data_root: Path | str) -> str:
+    return data_root if isinstance(data_root, str) else str(data_root.absolute())
+
+
+def storage_of(given: str | None, results: Path) -> str:
+    if given is None:
+        return str(results / "checkpoints")
+    return given if "://" in given else str(Path(given).absolute())
+
+
+def with_data_root(plan: Plan, data_root: Path) -> Plan:
+    """The plan with the cache's own embedded world, which must be the one it was begun with."""
+    if data_root.name != Path(plan.data_root).name:
+        raise UserError(
+            f"--resume {plan.name}: it was begun on the world {Path(plan.data_root).name}, and "
+            f"this version renders {data_root.name}; start a new sweep"
+        )
+    return replace(plan, data_root=str(data_root.absolute()))
+
+
+def versions() -> dict[str, str]:
+    """Versions of what results depend on, as parameters of a sweep's run."""
+    packages = ("ssmpe", "torch", "ray", "mlflow", "nnAudio", "mir_eval")
+    return {f"version.{name}": version(name) for name in packages}
+
+
+def sweep_params(plan: Plan) -> dict[str, str]:
+    """What is needed to run it again: versions and hardware; paths are no part of it."""
+    if plan.search:
+        names = {"trials": str(plan.n_trials), "objective": plan.search.objective}
+        seeds = [plan.search.base.training.seed]
+    else:
+        names = {"rows": ", ".join(dict.fromkeys(t.row for t in plan.trials))}
+        seeds = list(dict.fromkeys(t.seed for t in plan.trials))
+    return {
+        **versions(),
+        "version.python": platform.python_version(),
+        "hardware.machine": platform.machine(),
+        "hardware.threads_per_trial": str(plan.threads),
+        "hardware.gpus_per_trial": f"{plan.gpus_per_trial:g}",
+        "command": plan.command,
+        "early_stop": str(plan.early_stop),
+        **names,
+        "seeds": ", ".join(map(str, seeds)),
+    }

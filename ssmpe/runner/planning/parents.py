@@ -1,0 +1,201 @@
+"""Parents, the trials whose best weights others continue: taken from the store, or trained first.
+
+A trial is a function of its configuration and seed, so one that any sweep has trained to its end
+need not be trained again: its run is copied into the sweep that continues it, where it stands in
+every table like the others.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from ssmpe.errors import UserError
+from ssmpe.experiments.sweep import Trial
+from ssmpe.runner.plan import Plan
+from ssmpe.runner.planning.make import versions
+from ssmpe.runner.planning.presentation import Presentation
+from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
+from ssmpe.tracking import schema
+from ssmpe.tracking.completed import CompletedRun, completed_runs, fetch_record
+from ssmpe.tracking.reading import fetch_best
+from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.tracker import Tracker
+from ssmpe.transcription.trained import load_trained
+
+DECISIVE = "version.ssmpe"
+"""of another one, the same configuration may mean another trial"""
+TOLD = ("version.torch", "version.nnAudio", "version.mir_eval")
+"""others of these change a result no more than another machine does: in its last digits, from which
+trials drift apart as from another seed"""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a parent comes from.
+
+    Attributes:
+        run: of the store; None: it is trained first.
+        text: the same in words, and why.
+    """
+
+    run: str | None
+    text: str
+
+
+def parents(trials: Sequence[Trial]) -> list[Trial]:
+    """Those of the trials that others of them continue."""
+    continued = {trial.config.training.parent for trial in trials}
+    return [trial for trial in trials if trial.identity in continued]
+
+
+def origins(trials: Sequence[Trial], uri: str, data: str) -> dict[str, Origin]:
+    """Where the parents among the trials come from, by identity.
+
+    Args:
+        uri: the tracking store, which may not be there yet.
+        data: what the trials are trained on, in words.
+
+    Raises:
+        UserError: the store cannot be read.
+    """
+    here = versions()
+    return {
+        trial.identity: _origin(completed_runs(uri, trial.identity, data), here)
+        for trial in parents(trials)
+    }
+
+
+def _origin(runs: Sequence[CompletedRun], here: Mapping[str, str]) -> Origin:
+    refusal = ""
+    for found in runs:
+        there = found.made_with
+        if not found.has_best:
+            refusal = refusal or f", for run {found.run} in the store has no checkpoint"
+        elif there.get(DECISIVE) != here[DECISIVE]:
+            differences = _differences(there, here, (DECISIVE,))
+            refusal = refusal or f", for run {found.run} in the store was {differences}"
+        else:
+            differences = _differences(there, here, TOLD)
+            made = f", {differences}" if differences else ""
+            return Origin(found.run, f"taken from run {found.run} of sweep {found.sweep}{made}")
+    return Origin(None, f"trained first{refusal}")
+
+
+def _differences(there: Mapping[str, str], here: Mapping[str, str], keys: Sequence[str]) -> str:
+    told = [
+        f"{key.removeprefix('version.')} {there.get(key, 'unknown')} (here {here[key]})"
+        for key in keys
+        if there.get(key) != here[key]
+    ]
+    return f"made with {', '.join(told)}" if told else ""
+
+
+def tags(plan: Plan) -> dict[str, dict[str, str]]:
+    """Tags of the trials that continue another, by identity: which, and where it came from."""
+    named = {trial.identity: trial.name for trial in plan.trials}
+    found = {}
+    for trial in plan.trials:
+        parent = trial.config.training.parent
+        if parent:
+            found[trial.identity] = {schema.CONTINUES: named[parent]}
+            if parent in plan.taken:
+                found[trial.identity][schema.CONTINUED_RUN] = plan.taken[parent]
+    return found
+
+
+def provide(
+    plan: Plan,
+    ended: Mapping[str, str],
+    tracker: Tracker,
+    shown: Presentation,
+    console: Console,
+) -> dict[str, str]:
+    """Bring what is taken from the store to where trials find it; those ended now, and before.
+
+    Args:
+        ended: identity of a trial -> why it ended in an earlier attempt.
+    """
+    ended = dict(ended)
+    kept = checkpointed(plan)
+    for trial in parents(plan.trials):
+        run = plan.taken.get(trial.identity)
+        try:
+            if run and trial.identity not in ended:
+                _take(plan, trial, run, tracker, shown)
+                ended[trial.identity] = EndReason.COMPLETED
+            elif ended.get(trial.identity) == EndReason.COMPLETED and trial.identity not in kept:
+                _restore(plan, trial)
+        except UserError as error:
+            console.print(
+                f"{trial.name}: not to be had from the store: {error}",
+                highlight=False,
+                soft_wrap=True,
+                markup=False,
+            )
+    return ended
+
+
+def first_generation(waiting: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
+    """Trials that continue none of those that wait, and the rest."""
+    ahead = {trial.identity for trial in waiting}
+    first = [trial for trial in waiting if trial.config.training.parent not in ahead]
+    return first, [trial for trial in waiting if trial.config.training.parent in ahead]
+
+
+def orphans(plan: Plan, trials: Sequence[Trial], completed: Set[str]) -> dict[str, str]:
+    """Trials that lack what they continue, by identity, and why.
+
+    Args:
+        completed: identities of the trials that were trained to their end.
+    """
+    by_identity = {trial.identity: trial for trial in plan.trials}
+    kept = checkpointed(plan)
+    found = {}
+    for trial in trials:
+        parent = by_identity.get(trial.config.training.parent)
+        if parent and parent.identity not in completed:
+            found[trial.identity] = f"{parent.name}, which it continues, was not trained to its end"
+        elif parent and parent.identity not in kept:
+            found[trial.identity] = f"no checkpoint of {parent.name}, which it continues, is left"
+    return found
+
+
+def checkpointed(plan: Plan) -> Set[str]:
+    """Identities of the trials that have a checkpoint where other trials find it."""
+    return set(Checkpoints(plan.storage, plan.name).trials())
+
+
+def _take(plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentation) -> None:
+    """Copy a trial's run into this sweep; UserError if it cannot be continued."""
+    with tempfile.TemporaryDirectory() as scratch:
+        record = fetch_record(plan.tracking_uri, run, Path(scratch))
+        _keep_best(plan, trial, record.folder / schema.BEST_CHECKPOINT_ARTIFACT)
+        shown.start(trial, tracker, {schema.COPIED_FROM: run})
+        for batch, metrics in record.metrics.items():
+            tracker.log(trial.identity, batch, metrics)
+        for file, folder in record.files():
+            tracker.log_file(trial.identity, file, folder)
+    end = {schema.END_REASON: str(EndReason.COMPLETED)}
+    if schema.COLLAPSED_AT in record.tags:
+        end[schema.COLLAPSED_AT] = record.tags[schema.COLLAPSED_AT]
+    tracker.end_trial(trial.identity, "FINISHED", end)
+
+
+def _restore(plan: Plan, trial: Trial) -> None:
+    """Fetch a checkpoint that has gone from the storage since the trial ended."""
+    runs = completed_runs(plan.tracking_uri, trial.identity, plan.data)
+    run = plan.taken.get(trial.identity) or next((found.run for found in runs), None)
+    if run is None:
+        raise UserError(f"{plan.tracking_uri}: no completed run of it")
+    with tempfile.TemporaryDirectory() as scratch:
+        _keep_best(plan, trial, fetch_best(plan.tracking_uri, run, Path(scratch)))
+
+
+def _keep_best(plan: Plan, trial: Trial, folder: Path) -> None:
+    if load_trained(folder, "cpu").config != trial.config:
+        raise UserError(f"{folder}: a checkpoint of another trial")
+    # as if from its beginning: older than any that the sweep makes itself
+    Checkpoints(plan.storage, plan.name).put(trial.identity, Stage(0), folder)

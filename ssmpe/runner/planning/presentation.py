@@ -1,0 +1,133 @@
+"""How a sweep and its trials appear in MLflow: names, parameters, descriptions, sets, the view."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from ssmpe.config.presets import preset
+from ssmpe.data.sets import roles_of
+from ssmpe.experiments.sweep import Trial, differences
+from ssmpe.runner.plan import Plan
+from ssmpe.runner.planning import notes
+from ssmpe.runner.planning.provision import SetFacts
+from ssmpe.tracking import schema
+from ssmpe.tracking.inputs import UsedSet
+from ssmpe.tracking.tracker import Tracker
+from ssmpe.tracking.view import View, varied
+
+MAX_DRAWN = 4
+"""sets whose curves are drawn in front of all others"""
+_MEASURES = ("f1", "blank_rate")
+
+
+@dataclass(frozen=True)
+class Presentation:
+    """What is told of a plan's trials beside their results.
+
+    Attributes:
+        trials: all of them; of a search, some that it may suggest.
+        facts: of the sets, by the key of their use.
+    """
+
+    plan: Plan
+    trials: tuple[Trial, ...]
+    facts: Mapping[str, SetFacts]
+
+    @property
+    def sweep_tags(self) -> dict[str, str]:
+        """Tags of the sweep's own run."""
+        note = notes.of_sweep(self.plan)
+        return {**self._shared_tags, schema.QUESTION: self.plan.question, schema.NOTE: note}
+
+    def start(
+        self,
+        trial: Trial,
+        tracker: Tracker,
+        tags: Mapping[str, str],
+        params: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Tell the tracker all of this of a trial, and further tags and parameters."""
+        all_tags = {**self.tags(trial), **tags}
+        all_params = {**self.params(trial), **(params or {})}
+        tracker.start_trial(trial.identity, self.name(trial), all_tags, all_params)
+        tracker.log_sets(trial.identity, self.sets(trial))
+
+    def name(self, trial: Trial) -> str:
+        """Name of a trial's run: its row, and its seed where the sweep has several."""
+        return trial.name if self._has_seeds else trial.row
+
+    def tags(self, trial: Trial) -> dict[str, str]:
+        """Tags by which a trial's run is found and told from others, and its description."""
+        data, name = trial.config.data, self.plan.preset
+        unlabelled = data.unlabelled
+        base = preset(name).replace({"data.source": data.source, "training.seed": trial.seed})
+        return {
+            **self._shared_tags,
+            schema.ROW: trial.row,
+            schema.SEED: str(trial.seed),
+            schema.ADDED_SET: ",".join(unlabelled),
+            schema.ADDED_EXCERPTS: str(sum(unlabelled.values())),
+            schema.NOTE: notes.of_trial(trial, name, differences(trial.config, base), base),
+        }
+
+    def params(self, trial: Trial) -> dict[str, Any]:
+        """Configuration of a trial; what it lacks of the counts and weights of others is 0."""
+        return {**self._zeros, **trial.config.flat()}
+
+    def sets(self, trial: Trial) -> list[UsedSet]:
+        """The sets that a trial uses, each once."""
+        data = trial.config.data
+        found: dict[tuple[str, str], UsedSet] = {}
+        for use, roles in roles_of(data, trial.config.geometry.sample_rate).items():
+            facts = self.facts.get(use.key)
+            if facts is None:  # of a set that none of the trials looked at before uses
+                continue
+            key = use.name, facts.digest
+            known = found[key].context.split(", ") if key in found else []
+            found[key] = UsedSet(
+                *key,
+                source=f"{data.source}/{use.name}",
+                context=", ".join(dict.fromkeys([*known, *roles])),
+                profile={"tracks": facts.n_tracks, "hours": round(facts.hours, 3)},
+            )
+        return list(found.values())
+
+    @property
+    def view(self) -> View:
+        """What is worth seeing at first: what differs between trials, and their scores."""
+        trials = self.trials
+        differing = varied(self.params(t) for t in trials)
+        differing.pop("training.seed", None)  # rows are what is compared, and names tell the seed
+        validation = dict.fromkeys(t.config.data.validation for t in trials)
+        kinds = dict.fromkeys(name for t in trials for name in t.config.data.counterparts)
+        scored = dict.fromkeys(name for t in trials for name in t.config.data.evaluated_sets)
+        drawn = [*dict.fromkeys([*validation, *(kinds or scored)])][:MAX_DRAWN]
+        return View(
+            params=tuple(differing),
+            axes=tuple(key for key, complete in differing.items() if complete),
+            scores=_metrics([*dict.fromkeys([*drawn, *scored])]),
+            outcome=_metrics(drawn[:2]),
+            curves=_metrics(drawn),
+            n_runs=self.plan.n_trials,
+            averaged=self._has_seeds,
+        )
+
+    @property
+    def _shared_tags(self) -> dict[str, str]:
+        plan = self.plan
+        return {schema.PRESET: plan.preset, schema.DATA: plan.data, schema.SCRIPT: plan.script}
+
+    @cached_property
+    def _has_seeds(self) -> bool:
+        return len({trial.seed for trial in self.trials}) > 1
+
+    @cached_property
+    def _zeros(self) -> dict[str, int]:
+        keys = dict.fromkeys(key for trial in self.trials for key in trial.config.flat())
+        # an axis of parallel coordinates leaves out trials without a value
+        return {key: 0 for key in keys if key.startswith(schema.COUNTED)}
+
+
+def _metrics(names: list[str]) -> tuple[str, ...]:
+    return tuple(schema.set_metric(name, measure) for name in names for measure in _MEASURES)

@@ -1,0 +1,123 @@
+"""What a trial reports at every validation, and what its end is called."""
+
+import csv
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ssmpe.config import DataConfig, TrialConfig
+from ssmpe.evaluation import collapse
+from ssmpe.evaluation.scores import MEASURES
+from ssmpe.tracking import schema
+from ssmpe.tracking.schema import EndReason
+from ssmpe.training.diagnostics import Diagnosis
+from ssmpe.training.trainer import Validation
+
+BATCH, METRICS, FAILURE = "batch", "metrics", "failure"
+OUT_OF_MEMORY, DIVERGED = "out_of_memory", "diverged"
+"""why a trial failed: for lack of memory; for its own settings, and so always"""
+UNFIT = "unfit"
+"""Ray's id of the node that could not run a trial"""
+COLLAPSED_AT, COLLAPSING = "collapsed_at", "collapsing"
+OBJECTIVE = "objective"
+"""validation F1: always finite, which Tune's schedulers need"""
+
+
+@dataclass
+class Curve:
+    """The blank rates of a trial so far: all that decides about its collapse."""
+
+    batches: list[int]
+    blank_rates: dict[str, list[float]]
+
+    @classmethod
+    def empty(cls, config: TrialConfig) -> "Curve":
+        return cls([], {name: [] for name in config.data.evaluated_sets})
+
+    def append(self, validation: Validation) -> None:
+        self.batches.append(validation.batch)
+        for name, scores in validation.scores.items():
+            self.blank_rates[name].append(scores.means.blank_rate)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"batches": self.batches, "blank_rates": self.blank_rates}
+
+    def collapsed_at(self, validation_set: str) -> dict[str, int | None]:
+        """Set -> the batch from which it was blank to the end of the curve, or None."""
+        alive = self.blank_rates[validation_set]
+        return {
+            name: collapse.collapsed_at(self.batches, rates, alive)
+            for name, rates in self.blank_rates.items()
+        }
+
+    def collapsing(self, data: DataConfig) -> list[str]:
+        """Sets for which the trial may be stopped: collapsed for long, of a kind that it adds.
+
+        Rows that add nothing are never stopped, nor is one for a set it has nothing to do with.
+        """
+        alive = self.blank_rates[data.validation]
+        return [
+            name
+            for name in data.counterparts
+            if collapse.collapsing(self.batches, self.blank_rates[name], alive)
+        ]
+
+
+def metrics_of(validation: Validation) -> dict[str, float]:
+    """A validation as metrics under the tracking schema; scores of unannotated sets left out."""
+    metrics = {schema.loss_metric(name): value for name, value in validation.losses.items()}
+    for name, scores in validation.scores.items():
+        for measure in MEASURES:
+            metrics[schema.set_metric(name, measure)] = getattr(scores.means, measure)
+    if validation.diagnosis:
+        metrics |= diagnostic_metrics(validation.diagnosis)
+    metrics = {key: value for key, value in metrics.items() if math.isfinite(value)}
+    metrics[schema.TRAIN_SECONDS] = validation.train_seconds
+    metrics[schema.EVALUATION_SECONDS] = validation.evaluation_seconds
+    return metrics
+
+
+def diagnostic_metrics(diagnosis: Diagnosis) -> dict[str, float]:
+    """Everything of a diagnosis but its histograms as metrics under the tracking schema."""
+    return {
+        **{schema.gradient_metric(*key): value for key, value in diagnosis.gradients.items()},
+        **{schema.term_metric(*key): value for key, value in diagnosis.losses.items()},
+        **{schema.pull_metric(*key): value for key, value in diagnosis.pulls.items()},
+        **{schema.salience_metric(*key): value for key, value in diagnosis.salience.items()},
+    }
+
+
+def save_histogram(validation: Validation, folder: Path) -> None:
+    """Write the histograms of a diagnosis, if there is one, as a CSV: set, low, high, share."""
+    if validation.diagnosis is None:
+        return
+    folder.mkdir()
+    path = folder / schema.histogram_file(validation.batch)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(schema.HISTOGRAM_COLUMNS)
+        for name, shares in validation.diagnosis.histograms.items():
+            for band, share in enumerate(shares):
+                edges = (f"{edge / len(shares):g}" for edge in (band, band + 1))
+                table.writerow([name, *edges, share])
+
+
+def save_track_scores(validation: Validation, folder: Path) -> None:
+    """Write every track's scores, one CSV per set: track, batch, measures (nan if undefined)."""
+    folder.mkdir()
+    for name, scores in validation.scores.items():
+        with (folder / schema.scores_file(name)).open("w", newline="", encoding="utf-8") as file:
+            table = csv.DictWriter(file, ["track", "batch", *MEASURES], lineterminator="\n")
+            table.writeheader()
+            for track, measures in scores.tracks.items():
+                table.writerow({"track": track, "batch": validation.batch, **asdict(measures)})
+
+
+def end_reason(result: dict[str, Any], n_batches: int, errored: bool) -> EndReason:
+    """Why a trial whose last report is ``result`` ended: told by its own state alone."""
+    if errored or result.get(FAILURE):
+        return EndReason.FAILED
+    if result.get(BATCH, 0) >= n_batches:
+        return EndReason.COMPLETED
+    return EndReason.COLLAPSED if result.get(COLLAPSING) else EndReason.PRUNED

@@ -1,0 +1,221 @@
+"""What Ray runs for every trial."""
+
+import gc
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from ray import tune
+from ray.tune.result import RESULT_DUPLICATE
+
+from ssmpe.config import TrialConfig
+from ssmpe.errors import UserError
+from ssmpe.evaluation.scores import ScoringError
+from ssmpe.network.precision import PrecisionError
+from ssmpe.runner.cluster.excluded import UnfitNodeError, selectors
+from ssmpe.runner.patience import PATIENCE
+from ssmpe.runner.queue.outcomes import last_line
+from ssmpe.runner.trial import reports
+from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
+from ssmpe.runner.trial.device import keep_freed_memory, keep_to_share, return_freed_memory
+from ssmpe.runner.trial.pictures import save_pictures
+from ssmpe.runner.trial.repeatable import make_repeatable
+from ssmpe.runner.trial.worker import Worker
+from ssmpe.training.trainer import DivergedError, InterruptedTrainingError, Trainer, Validation
+
+PICTURES = "pictures"
+"""folder of a checkpoint: <set with - for />/<batch>.png"""
+SCORES = "scores"
+"""folder of a checkpoint: every track's scores at its validation, a table per set"""
+HISTOGRAMS = "histograms"
+"""folder of a checkpoint: the salience of training, if measured, in a table <batch>.csv"""
+LAST_WORDS_SECONDS = 20.0
+"""for which a process that was asked to end tries to store a checkpoint"""
+
+Report = dict[str, Any]
+
+
+class TrialTrainable(tune.Trainable):
+    """A trial in a process of Ray's: every step is a validation.
+
+    Asked to end by SIGTERM, as on a preempted node, it stores a checkpoint first.
+    """
+
+    @classmethod
+    def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
+        """What the configuration says."""
+        return tune.PlacementGroupFactory([config["share"]], **selectors(config["without"]))
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self._asked_to_end = threading.Event()
+        self._stepping = False
+        self._reports: Iterator[Report] | None = None
+        self._end = signal.getsignal(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, self._on_sigterm)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take on another trial."""
+        self._reports = None
+        return True
+
+    def step(self) -> Report:
+        self._stepping = True
+        try:
+            if self._asked_to_end.is_set():  # at a validation: its checkpoint is stored
+                raise SystemExit(1)
+            if self._reports is None:
+                self._reports = run_trial(self.config, self._asked_to_end.is_set)
+            # Tune knows from the last result, sent again, that there will be no more
+            return next(self._reports, {RESULT_DUPLICATE: True})
+        except InterruptedTrainingError:
+            raise SystemExit(1) from None
+        finally:
+            self._stepping = False
+
+    def _on_sigterm(self, number: int, frame: Any) -> None:
+        self._asked_to_end.set()
+        if not self._stepping and callable(self._end):
+            self._end(number, frame)
+
+
+def run_trial(
+    parameters: dict[str, Any], interrupted: Callable[[], bool] = lambda: False
+) -> Iterator[Report]:
+    """Train a trial from its last checkpoint, or from the start, reporting every validation.
+
+    Args:
+        parameters: "trial": {"row", "config"}; "worker": fields of ``Worker``; "share": what Ray
+            gives it; "without": nodes on which it is not to run.
+        interrupted: whether to end; there is a checkpoint then.
+
+    Raises:
+        InterruptedTrainingError: it was.
+    """
+    config = TrialConfig.from_dict(parameters["trial"]["config"])
+    worker = Worker(**parameters["worker"])
+    _clean_up(worker)
+    batch = 0
+    try:
+        for report in _reports(config, worker, interrupted):
+            batch = report[reports.BATCH]
+            yield report
+    except (UnfitNodeError, PrecisionError) as error:
+        node = ray.get_runtime_context().get_node_id()
+        yield {**_failure(batch, error), reports.UNFIT: node}
+    except (UserError, ScoringError) as error:
+        yield _failure(batch, error)
+    except DivergedError as error:
+        yield {**_failure(batch, error), reports.DIVERGED: True}
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        yield {**_failure(batch, error), reports.OUT_OF_MEMORY: True}
+
+
+def _reports(
+    config: TrialConfig, worker: Worker, interrupted: Callable[[], bool]
+) -> Iterator[Report]:
+    checkpoints = Checkpoints(worker.storage, worker.sweep)
+    trainer = _begin(config, worker, checkpoints)
+    curve, last = _resume(trainer, checkpoints)
+    if last:
+        yield last
+    try:
+        for validation in trainer.run(interrupted):
+            curve.append(validation)
+            last = _report(trainer, validation, curve)
+            if last[reports.COLLAPSING]:  # it may be stopped: then these scores are its last
+                trainer.confirm()
+            _save(trainer, checkpoints, curve, last, validation)
+            yield last
+    except InterruptedTrainingError:
+        if trainer.batch > 0:
+            _save(trainer, checkpoints, curve, last)
+        raise
+
+
+def _clean_up(worker: Worker) -> None:
+    """A reused process keeps the state of the trial before it."""
+    torch.set_num_threads(worker.threads)
+    keep_freed_memory()
+    gc.collect()
+    return_freed_memory()
+    if worker.use_gpu:
+        torch.cuda.empty_cache()
+        keep_to_share(worker.gpus)
+        make_repeatable()
+
+
+def _begin(config: TrialConfig, worker: Worker, checkpoints: Checkpoints) -> Trainer:
+    """A trial at its beginning; UserError if what it needs cannot be used."""
+    sets, parent = worker.sets(config), config.training.parent
+    stages = checkpoints.stages(parent) if parent else []
+    if not stages:
+        return Trainer(config, sets, worker.device, diagnostics=worker.diagnostics)
+    with checkpoints.fetched(parent, stages[0]) as folder:
+        return Trainer(config, sets, worker.device, folder, worker.diagnostics)
+
+
+def _failure(batch: int, error: BaseException) -> Report:
+    # an ordinary report: raised, it would be retried, to the same end
+    failed = {reports.BATCH: batch, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
+    return {**failed, reports.FAILURE: last_line(error)}
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device refuses memory; the CPU's refusal in torch has no class of its own."""
+    refusals = (torch.OutOfMemoryError, MemoryError)
+    return isinstance(error, refusals) or "can't allocate memory" in str(error)
+
+
+def _resume(trainer: Trainer, checkpoints: Checkpoints) -> tuple[reports.Curve, Report | None]:
+    """Go back to the newest checkpoint that can be used; the curve up to it, and its report.
+
+    Its report is made again: whether it has been heard is not known, and whoever hears it twice
+    can tell.
+    """
+    identity = trainer.config.identity
+    for stage in checkpoints.stages(identity):
+        with checkpoints.fetched(identity, stage) as folder:
+            try:
+                plain = trainer.load(folder)
+            except UserError:
+                continue  # damaged; the one before it will do
+            return reports.Curve(**plain["curve"]), plain["report"]
+    return reports.Curve.empty(trainer.config), None
+
+
+def _report(trainer: Trainer, validation: Validation, curve: reports.Curve) -> Report:
+    data = trainer.config.data
+    return {
+        reports.BATCH: validation.batch,
+        reports.OBJECTIVE: validation.scores[data.validation].means.f1,
+        reports.METRICS: reports.metrics_of(validation),
+        reports.COLLAPSED_AT: curve.collapsed_at(data.validation),
+        reports.COLLAPSING: curve.collapsing(data),
+    }
+
+
+def _save(
+    trainer: Trainer,
+    checkpoints: Checkpoints,
+    curve: reports.Curve,
+    last: Report | None,
+    validation: Validation | None = None,
+) -> None:
+    """Store a checkpoint, with what the driver passes on of a validation; ``last``: report."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "checkpoint"
+        trainer.save(folder, curve=curve.to_dict(), report=last)
+        stage, patience = Stage(trainer.batch, validation is not None), LAST_WORDS_SECONDS
+        if validation:
+            save_pictures(trainer, folder / PICTURES)
+            reports.save_track_scores(validation, folder / SCORES)
+            reports.save_histogram(validation, folder / HISTOGRAMS)
+            patience = PATIENCE
+        checkpoints.put(trainer.config.identity, stage, folder, patience)

@@ -1,0 +1,181 @@
+"""Random changes of an excerpt: what pitch should not care about, and what it should follow.
+
+Paper section 2.3.1. Draws are made on the CPU from a generator, so that they do not depend on the
+device, and are applied to a whole batch at once.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ssmpe.config import GeometryConfig
+from ssmpe.signal.kernels import harmonic_positions
+
+MAX_SHIFT_OCTAVES = 1
+MAX_TIME_SHIFT = 0.25
+"""of the excerpt's frames"""
+MAX_STRETCH = 2.0
+HARMONIC_DROPOUT = 0.5
+"""probability with which a harmonic's channel is dropped"""
+
+
+def curve_bins(g: GeometryConfig) -> int:
+    """Bins of an equalisation curve: the whole octaves that hold all harmonics' bins."""
+    positions = harmonic_positions(g)
+    octaves = math.ceil((positions.max() - positions.min()) / g.bins_per_octave)
+    return octaves * g.bins_per_octave
+
+
+def equalization_curves(alpha: Tensor, beta: Tensor, n_bins: int) -> Tensor:
+    """Unit draws alpha, beta (B, 1) to parabolas (B, n_bins) over log-frequency, at most 1."""
+    last = n_bins - 1
+    i = torch.arange(n_bins, device=alpha.device)
+    return 1.0 - 2.0 * (alpha / last**2) * (i - beta * last) ** 2
+
+
+def equalize(features: Tensor, curves: Tensor, g: GeometryConfig) -> Tensor:
+    """Features (B, H, F, T) times curves (B, N) at every bin's distance from the lowest bin.
+
+    The product is clamped to [0, 1].
+    """
+    positions = torch.from_numpy(harmonic_positions(g))
+    index = (positions - positions.min()).round().long().to(features.device, non_blocking=True)
+    return (features * curves[:, index].unsqueeze(-1)).clamp(0.0, 1.0)
+
+
+def random_equalization(features: Tensor, g: GeometryConfig, rng: torch.Generator) -> Tensor:
+    """Features (B, H, F, T) with a random equalisation for every excerpt.
+
+    Excerpt i draws the same whatever B is.
+    """
+    draws = torch.rand(features.shape[0], 2, generator=rng).to(features.device, non_blocking=True)
+    curves = equalization_curves(draws[:, :1], draws[:, 1:], curve_bins(g))
+    return equalize(features, curves, g)
+
+
+def dropped_harmonics(features: Tensor, rng: torch.Generator) -> Tensor:
+    """Features (B, H, F, T) with every harmonic's channel zeroed with probability one half.
+
+    One channel of each excerpt always stays. Values that stay are not scaled up: they are decibels.
+    Excerpt i draws the same whatever B is.
+    """
+    draws = torch.rand(*features.shape[:2], generator=rng)
+    stays = (draws >= HARMONIC_DROPOUT) | (draws == draws.amax(dim=1, keepdim=True))
+    return features * stays.to(features, non_blocking=True)[..., None, None]
+
+
+def shift_bins(x: Tensor, bins: Tensor) -> Tensor:
+    """Features (B, H, F, T) moved upwards by ``bins`` (B,) int64 each; zeros come in.
+
+    Salience (B, F, T) is moved alike.
+    """
+    channels = x if x.ndim == 4 else x.unsqueeze(1)
+    n_bins = channels.shape[2]
+    source = torch.arange(n_bins) - bins[:, None]
+    inside = (source >= 0) & (source < n_bins)
+    index = (
+        source.clamp(0, n_bins - 1)
+        .to(x.device, non_blocking=True)[:, None, :, None]
+        .expand_as(channels)
+    )
+    moved = channels.gather(2, index) * inside.to(x, non_blocking=True)[:, None, :, None]
+    return moved if x.ndim == 4 else moved.squeeze(1)
+
+
+@dataclass(frozen=True)
+class Transposition:
+    """Shift in frequency alone, one per excerpt.
+
+    Attributes:
+        shift_bins: (B,) int64, upwards if positive.
+    """
+
+    shift_bins: Tensor
+
+    @classmethod
+    def draw(cls, n: int, largest: int, rng: torch.Generator) -> "Transposition":
+        """Shifts of n excerpts, uniform over -largest..largest bins.
+
+        Excerpt i draws the same whatever n is.
+        """
+        u = torch.rand(n, generator=rng, dtype=torch.float64)
+        return cls(_symmetric_integers(u, largest))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Applied to features (B, H, F, T) or salience (B, F, T); zeros come in at the edges."""
+        return shift_bins(x, self.shift_bins)
+
+
+@dataclass(frozen=True)
+class GeometricTransform:
+    """Shift in frequency, then in time, then a stretch of time about the middle; one per excerpt.
+
+    Attributes:
+        shift_bins: (B,) int64, upwards if positive.
+        shift_frames: (B,) int64, later if positive.
+        stretch: (B,) float64, longer above 1.
+    """
+
+    shift_bins: Tensor
+    shift_frames: Tensor
+    stretch: Tensor
+
+    @classmethod
+    def draw(
+        cls, n: int, n_frames: int, g: GeometryConfig, rng: torch.Generator
+    ) -> "GeometricTransform":
+        """Transforms of n excerpts: one octave, a quarter of the time, a factor of two at most.
+
+        Excerpt i draws the same whatever n is.
+        """
+        u = torch.rand(n, 3, generator=rng, dtype=torch.float64)
+        bins = _symmetric_integers(u[:, 0], MAX_SHIFT_OCTAVES * g.bins_per_octave)
+        frames = _symmetric_integers(u[:, 1], int(n_frames * MAX_TIME_SHIFT))
+        # half of the draws shorten, half lengthen, each uniformly
+        shorter = 1.0 / MAX_STRETCH + 2.0 * u[:, 2] * (1.0 - 1.0 / MAX_STRETCH)
+        longer = 1.0 + (2.0 * u[:, 2] - 1.0) * (MAX_STRETCH - 1.0)
+        return cls(bins, frames, torch.where(u[:, 2] < 0.5, shorter, longer))
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Applied to features (B, H, F, T) or salience (B, F, T); zeros come in at the edges."""
+        channels = x if x.ndim == 4 else x.unsqueeze(1)
+        moved = self._stretch_time(shift_bins(channels, self.shift_bins))
+        return moved if x.ndim == 4 else moved.squeeze(1)
+
+    def _stretch_time(self, x: Tensor) -> Tensor:
+        n_frames = x.shape[3]
+        lower, upper, fraction, inside = self._time_sources(n_frames)
+        out: Tensor | float = 0.0
+        for source, weight in ((lower, 1.0 - fraction), (upper, fraction)):
+            shifted = source - self.shift_frames[:, None]
+            valid = inside & (shifted >= 0) & (shifted < n_frames)
+            index = (
+                shifted.clamp(0, n_frames - 1)
+                .to(x.device, non_blocking=True)[:, None, None]
+                .expand_as(x)
+            )
+            out = (
+                out + x.gather(3, index) * (weight * valid).to(x, non_blocking=True)[:, None, None]
+            )
+        assert isinstance(out, Tensor)
+        return out
+
+    def _time_sources(self, n_frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Per output frame (B, T): its two source frames, the second's share, whether it exists."""
+        length = (n_frames * self.stretch).floor().long()[:, None]
+        # centred: cut evenly if longer, padded evenly if shorter
+        excess = length - n_frames
+        start = torch.where(excess > 0, excess // 2, -((-excess) // 2))
+        place = torch.arange(n_frames) + start
+        position = ((place + 0.5) / self.stretch[:, None] - 0.5).clamp(min=0)
+        lower = position.floor().long().clamp(max=n_frames - 1)
+        upper = (lower + 1).clamp(max=n_frames - 1)
+        fraction = (position - lower).clamp(0, 1)
+        return lower, upper, fraction, (place >= 0) & (place < length)
+
+
+def _symmetric_integers(u: Tensor, largest: int) -> Tensor:
+    """Uniform draws from [0, 1) to whole numbers from -largest to largest, all equally likely."""
+    return (u * (2 * largest + 1)).floor().long() - largest

@@ -1,0 +1,279 @@
+"""Training as a sequence of validations (paper section 3.1); knows neither Ray nor MLflow."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ssmpe.config import TrialConfig
+from ssmpe.data.sets import Sets
+from ssmpe.errors import UserError
+from ssmpe.evaluation.scores import SetScores
+from ssmpe.evaluation.scoring import evaluate, prepare_once
+from ssmpe.network import precision
+from ssmpe.network.model import Autoencoder
+from ssmpe.network.teacher import Teacher
+from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
+from ssmpe.objectives.total import Term
+from ssmpe.seeding import seed_of, torch_generator
+from ssmpe.signal.hcqt import shared_hcqt
+from ssmpe.training import trial_files
+from ssmpe.training.batches import BatchMaker
+from ssmpe.training.diagnostics import Diagnosis, Diagnostics
+from ssmpe.training.means import Means
+from ssmpe.training.optimizer import lr_scale, optimizer_of
+from ssmpe.training.trial_files import Best
+
+_GRADIENT = "gradient norm"
+
+
+class DivergedError(Exception):
+    """The loss is no longer finite."""
+
+
+class InterruptedTrainingError(Exception):
+    """Training was asked to stop; a checkpoint may be saved, from which it continues."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What is known after a validation.
+
+    Attributes:
+        batch: batches trained so far.
+        losses: every active objective, unweighted, and "total": means over the batches since the
+            last validation that have it.
+        scores: by set name.
+        is_best: the validation set's F1 is the highest so far.
+        train_seconds, evaluation_seconds: since the last validation.
+        diagnosis: None if nothing was measured.
+    """
+
+    batch: int
+    losses: dict[str, float]
+    scores: dict[str, SetScores]
+    is_best: bool
+    train_seconds: float
+    evaluation_seconds: float
+    diagnosis: Diagnosis | None = None
+
+
+class Trainer:
+    """A trial in progress: a function of its configuration, whichever worker runs it.
+
+    Every random draw depends on the seed and the number of the batch alone, so a checkpoint has
+    no generator states to keep: the batch number is the state of all of them.
+    """
+
+    def __init__(
+        self,
+        config: TrialConfig,
+        sets: Sets,
+        device: str = "cpu",
+        parent: Path | None = None,
+        diagnostics: int | None = None,
+    ) -> None:
+        """Take a trial to its beginning.
+
+        Args:
+            parent: folder with the best weights of the trial that this one continues, and their
+                description, as ``save`` writes them; only if there is such a trial.
+            diagnostics: batches from one measurement of ``Diagnostics`` to the next; None: none.
+                They change no result.
+
+        Raises:
+            UserError: it is not that trial's, or cannot be used.
+            PrecisionError: the processor lacks what the configuration asks for.
+        """
+        self.config, self.device = config, device
+        g = config.geometry
+        self.mixed = precision.mixed(config.training, device)
+        self.hcqt = shared_hcqt(g, device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of("weights", config.training.seed))
+            self.network = Autoencoder(g, config.model)
+        self.network.channels_last(device)
+        if config.training.parent:
+            self._inherit(parent)
+        decay = config.objectives.teacher_decay
+        self.teacher = None if decay is None else Teacher(self.network, decay)
+        self.loss = TotalLoss(config.objectives, g, REGISTRY)
+        self.batches = BatchMaker(config, sets, self.hcqt, self.loss.needs, device)
+        self.evaluated = prepare_once(sets.evaluated, self.hcqt, device)
+        self.optimizer = optimizer_of(self.network, config.training, device)
+        self.diagnostics = Diagnostics(self.network, diagnostics) if diagnostics else None
+        self.batch = 0
+        self._interrupted: Callable[[], bool] = lambda: False
+        self._losses = Means()
+        self._train_seconds = 0.0
+        self._started = False
+        self.best = Best()
+
+    def run(self, interrupted: Callable[[], bool] = lambda: False) -> Iterator[Validation]:
+        """Train to the end, yielding at every validation; a checkpoint may be saved there.
+
+        A trial that continues another is first validated as it starts, after 0 batches: what it
+        changes, and whether it collapses, shows against that. Those weights are not its own, and
+        never its best.
+
+        Args:
+            interrupted: asked after every batch, and before every evaluated set, whether to stop.
+
+        Raises:
+            DivergedError: the loss is not finite.
+            InterruptedTrainingError: it was to stop; a checkpoint may be saved here, too.
+            ScoringError: the scores at its end are not those that mir_eval gives.
+        """
+        self._interrupted = interrupted
+        training = self.config.training
+        if training.parent and not self._started:
+            yield self._validated({})
+        while self.batch < training.n_batches or self._losses:
+            with self._timed():
+                self._train_until(self._next_validation())
+                losses = self._mean_losses()
+            yield self._validated(losses)
+
+    def _next_validation(self) -> int:
+        """Batch of the next validation: they lie at multiples of the interval, and at the end."""
+        every, n_batches = self.config.training.validate_every, self.config.training.n_batches
+        if self._losses and (self.batch % every == 0 or self.batch == n_batches):
+            return self.batch  # trained up to it, and interrupted before it
+        return min(self.batch - self.batch % every + every, n_batches)
+
+    def confirm(self) -> None:
+        """Check that mir_eval gives the scores of the validation that was just yielded.
+
+        Raises:
+            ScoringError: it does not.
+        """
+        for evaluated in self.evaluated:
+            evaluate(self.network, evaluated, by_mir_eval=True)
+
+    def evaluate(self, *, by_mir_eval: bool = False) -> dict[str, SetScores]:
+        """Scores of the network as it is, on all evaluated sets; arguments and errors as there."""
+        self.network.eval()
+        scores = {}
+        for evaluated in self.evaluated:
+            self._stop_if_interrupted()
+            scores[evaluated.name] = evaluate(self.network, evaluated, by_mir_eval=by_mir_eval)
+        return scores
+
+    def save(self, folder: Path, **plain: Any) -> None:
+        """Write a checkpoint from which ``load`` continues bit for bit.
+
+        Args:
+            plain: further JSON-representable data to keep beside it.
+        """
+        state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
+        if self.teacher is not None:
+            state["teacher"] = self.teacher.state_dict()
+        if self._losses:  # between two validations
+            state["losses"] = self._losses.state()
+        trial_files.write(folder, self.config, state, self.best, {"batch": self.batch, **plain})
+
+    def load(self, folder: Path) -> dict[str, Any]:
+        """Continue from a checkpoint of the same configuration; returns its plain data."""
+        # everything is read before anything is changed: the folder may be damaged
+        plain, state, best = trial_files.read(folder, self.config, self.device)
+        self.network.load_state_dict(state["network"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.teacher is not None:
+            self.teacher.load_state_dict(state["teacher"])
+        self.best = best
+        self._losses = Means.restored(state.get("losses", {}), self.device)
+        self._train_seconds = 0.0
+        self._started = True
+        self.batch = plain["batch"]
+        return plain
+
+    def _inherit(self, folder: Path | None) -> None:
+        """Start from the best weights of the trial that this one continues."""
+        wanted = self.config.training.parent
+        if folder is None:
+            raise UserError(f"training.parent = {wanted!r}: the weights of that trial are needed")
+        self.network.load_state_dict(trial_files.best_weights(folder, wanted, self.device))
+
+    def _train_until(self, stop: int) -> None:
+        self.network.train()
+        while self.batch < stop:
+            self._stop_if_interrupted()
+            # not every batch has every term: excerpts, fading
+            self._losses.add(self._step(self.batch))
+            self.batch += 1
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._train_seconds += time.perf_counter() - started
+
+    def _stop_if_interrupted(self) -> None:
+        # measurements of diagnostics are not in checkpoints: with them, only validations are
+        if self.diagnostics is None and self._interrupted():
+            raise InterruptedTrainingError(f"interrupted after batch {self.batch}")
+
+    def _mean_losses(self) -> dict[str, float]:
+        """Of the batches since the last validation."""
+        means = self._losses.read()
+        # the last step's gradient spoils the weights without showing in any loss yet
+        gradient = means.pop(_GRADIENT)
+        if not math.isfinite(means["total"] + gradient):
+            raise DivergedError(
+                f"the loss became {means['total']:g} and its gradient {gradient:g} before batch "
+                f"{self.batch}"
+            )
+        return means
+
+    def _step(self, index: int) -> dict[str, Tensor]:
+        """One batch (from 0): its losses, detached, on the device."""
+        training = self.config.training
+        self.optimizer.scale_rates(lr_scale(index + 1, training.warmup_batches))
+        batch = self.batches(index)
+
+        def generator(objective: str) -> torch.Generator:
+            return torch_generator("view", objective, training.seed, index)
+
+        teacher = None if self.teacher is None else self._passes(self.teacher.network)
+        forward = self._passes(self.network)
+        step = Step(forward, batch, generator, teacher, index / training.n_batches)
+        with self._watched(index, batch, lambda: self.loss.terms_of(step)):
+            self.optimizer.zero_grad()
+            values = self.loss.backward(step)
+            norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), training.clip_norm)
+            self.optimizer.step()
+        if self.teacher is not None:
+            self.teacher.follow(self.network)
+        return {**values, _GRADIENT: norm}
+
+    def _watched(
+        self, index: int, batch: Batch, terms: Callable[[], Sequence[Term]]
+    ) -> AbstractContextManager[None]:
+        if self.diagnostics is None:
+            return nullcontext()
+        return self.diagnostics.watch(index, batch, terms, self._passes(self.network))
+
+    def _passes(self, network: Autoencoder) -> Callable[[Tensor], Tensor]:
+        """From features to logits, in the precision of training."""
+        return partial(precision.logits_of, network, mixed=self.mixed)
+
+    def _validated(self, losses: dict[str, float]) -> Validation:
+        started = time.perf_counter()
+        diagnosis = self.diagnostics.collect() if self.diagnostics else None
+        # what a trial ends with is what tables are made of
+        scores = self.evaluate(by_mir_eval=self.batch >= self.config.training.n_batches)
+        f1 = scores[self.config.data.validation].means.f1
+        is_best = self.batch > 0 and self.best.take_if_better(f1, self.batch, self.network)
+        train_seconds = self._train_seconds
+        self._losses, self._train_seconds = Means(), 0.0
+        seconds = time.perf_counter() - started
+        return Validation(self.batch, losses, scores, is_best, train_seconds, seconds, diagnosis)

@@ -1,0 +1,85 @@
+"""The network that a trial has left, ready to be applied."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ssmpe.config import TrialConfig
+from ssmpe.errors import UserError
+from ssmpe.network.model import Autoencoder
+from ssmpe.signal.hcqt import HCQT, shared_hcqt
+from ssmpe.training import checkpoint
+from ssmpe.training.trial_files import BEST
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network in evaluation mode, with what it belongs to.
+
+    Attributes:
+        config: of the trial.
+        hcqt: the transform that its features are made of, on the same device.
+        best_batch: batches that the weights were trained for.
+        best_f1: on the trial's validation set after that.
+    """
+
+    config: TrialConfig
+    network: Autoencoder
+    hcqt: HCQT
+    device: str
+    best_batch: int
+    best_f1: float
+
+
+def load_trained(folder: Path, device: str) -> Trained:
+    """The best network of a trial, from its checkpoint.
+
+    Args:
+        folder: a checkpoint as ``Trainer.save`` writes it, or what a tracking store has of one:
+            the weights of the best validation, and their description.
+
+    Raises:
+        UserError: the folder is no such thing, or files of it are damaged.
+    """
+    weights = folder / f"{BEST}.pt"
+    description = checkpoint.PLAIN if (folder / f"{checkpoint.PLAIN}.json").exists() else BEST
+    if not (weights.is_file() and (folder / f"{description}.json").is_file()):
+        raise UserError(
+            f"{folder}: no trial's checkpoint, which would have {BEST}.pt and "
+            f"{checkpoint.PLAIN}.json or {BEST}.json"
+        )
+    plain = checkpoint.load_plain(folder, description)
+    tensors = checkpoint.load_tensors(folder, BEST, device)
+    if tensors == {}:
+        raise UserError(f"{weights}: no weights: the trial had no validation that could be scored")
+    try:
+        config = TrialConfig.from_dict(plain["config"])
+        _check_size(config, tensors, weights.stat().st_size)
+        network = Autoencoder(config.geometry, config.model)
+        network.load_state_dict(tensors)
+        best = int(plain["best_batch"]), float(plain["best_f1"])
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, UserError) as error:
+        # PyTorch lists every weight that does not fit, a line each
+        reason = " ".join(str(error).split())[:120]
+        raise UserError(f"{folder}: weights and description do not fit ({reason})") from None
+    network.channels_last(device).eval()
+    return Trained(config, network, shared_hcqt(config.geometry, device), device, *best)
+
+
+def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_bytes: int) -> None:
+    """Check that a network is one of these tensors, which a file of that size can hold.
+
+    Otherwise a few bytes could describe one that exhausts the memory.
+
+    Raises:
+        ValueError: it is not.
+    """
+    with torch.device("meta"):  # takes no memory
+        described = Autoencoder(config.geometry, config.model).state_dict()
+    for name, tensor in described.items():
+        if name not in tensors or tensors[name].shape != tensor.shape:
+            raise ValueError(f"{name} is not of shape {tuple(tensor.shape)}")
+    if sum(t.numel() * t.element_size() for t in tensors.values()) > n_bytes:
+        raise ValueError("larger than the file")

@@ -1,0 +1,95 @@
+"""Answers of single kinds of sweeps, from invented ones."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from analysis.answers import answer as answers
+from analysis.numbers.comparison import Comparison
+from analysis.reading.records import Curve, Sweep
+from tests.analysis.test_figures import sweep_of
+from tests.support.analysis_store import Invented
+
+WHERE = "MusicNet/test"
+
+
+def continued(sweep: Sweep, blank_at_start: float, f1_at_start: float) -> Sweep:
+    """The sweep with rows -FT that begin with such scores at batch 0."""
+    trials = []
+    for trial in sweep.trials:
+        if trial.row.endswith("-FT"):
+            curves = dict(trial.curves)
+            for measure, value in (("blank_rate", blank_at_start), ("f1", f1_at_start)):
+                old = curves[f"{WHERE}/{measure}"]
+                steps, values = np.insert(old.steps, 0, 0), np.insert(old.values, 0, value)
+                curves[f"{WHERE}/{measure}"] = Curve(steps, values)
+            trial = replace(trial, curves=curves, params={**trial.params, "training.parent": "x"})
+        trials.append(trial)
+    return replace(sweep, script="two_stage", trials=tuple(trials))
+
+
+def test_what_two_stages_change_is_told_from_the_parent_s_scores():
+    invented = [
+        Invented("Ref.", 0),
+        Invented("Ref.-FT", 0),
+        Invented("+MN-8", 0, "MusicNet/train", 8, "collapsed", 300),
+        Invented("+MN-8-FT", 0, "MusicNet/train", 8),
+        Invented("+FMA-8-FT", 0, "FMA/all", 8),
+    ]
+    sweep = continued(sweep_of(invented), 0.07, 0.54)
+    end = {t.row: t for t in sweep.trials}
+    first, second = answers.answer(Comparison.of(sweep, {})).sentences
+    for row in ("+MN-8-FT", "Ref.-FT"):
+        blank, f1 = (end[row].final(WHERE, m) for m in ("blank_rate", "f1"))
+        moves = f"{row} goes from a blank rate of 0.07 to {blank:.2f} and from F1 0.54 to {f1:.2f}"
+        assert moves in first
+    assert "+FMA-8-FT" not in first  # no set of its kind is scored
+    blank = end["+MN-8"].final(WHERE, "blank_rate")
+    assert f"Added from the start, +MN-8 ends on {WHERE} at a blank rate of {blank:.2f}" in second
+    assert second.endswith("the run in which it joins did not collapse.")
+
+
+def test_a_remedy_is_compared_with_the_row_whose_kind_is_scored():
+    """Rows that add music of a kind that nothing tells about come first in the table."""
+    energy = {"supervised": 1.0, "timbre": 1.0, "percussion": 1.0, "geometric": 1.0, "energy": 1.0}
+    invented = [
+        Invented("Ref.", 0),
+        Invented("+FMA-8", 0, "FMA/all", 8),
+        Invented("+MN-8", 0, "MusicNet/train", 8),
+        Invented("+MN-8+energy", 0, "MusicNet/train", 8, weights=energy),
+    ]
+    sweep = replace(sweep_of(invented), script="energy")
+    first, second = answers.answer(Comparison.of(sweep, {})).sentences
+    assert first.startswith(f"On {WHERE}, of the added kind, the blank rate is")
+    assert "with +MN-8 and" in first
+    assert "with +MN-8+energy, the only row with energy or sparsity objectives" in first
+    assert "The best F1 there among these is" in second
+
+
+def test_a_remedy_is_compared_with_itself_where_nothing_is_added():
+    invented = [
+        Invented("Ref.", 0),
+        Invented("+MN-8", 0, "MusicNet/train", 8),
+        Invented("+stop", 0),
+        Invented("+MN-8+stop", 0, "MusicNet/train", 8),
+    ]
+    sweep = with_remedy(sweep_of(invented))
+    _, second = answers.answer(Comparison.of(sweep, {})).sentences
+    f1 = next(t for t in sweep.trials if t.row == "+stop").final(WHERE, "f1")
+    assert f"; +stop, the same with nothing added, has {f1:.2f}" in second
+
+
+def test_rows_with_the_same_remedy_alone_are_no_rows_without_it():
+    invented = [Invented("+stop", 0), Invented("+MN-8+stop", 0, "MusicNet/train", 8)]
+    said = " ".join(answers.answer(Comparison.of(with_remedy(sweep_of(invented)), {})).sentences)
+    assert "with a remedy" not in said
+    assert "+MN-8+stop" in said
+
+
+def with_remedy(sweep: Sweep) -> Sweep:
+    """The sweep as one of ``content``: rows that are called so have targets without gradient."""
+    trials = tuple(
+        replace(t, params={**t.params, "objectives.stop_gradient": str("+stop" in t.row)})
+        for t in sweep.trials
+    )
+    return replace(sweep, script="content", trials=trials)

@@ -1,0 +1,260 @@
+"""Replays of recorded curves: by hand, and against the schedulers that would have decided."""
+
+import csv
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matplotlib.image import imread
+from ray.tune.schedulers import AsyncHyperBandScheduler
+
+from analysis import replay
+from analysis.drawing import style
+from analysis.reading.records import Curve, Sweep, Trial, in_table_order
+from analysis.replaying import asha as replay_asha
+from analysis.replaying import effects as replay_effects
+from analysis.replaying import figure as replay_figure
+from analysis.replaying.asha import Asha, Rungs
+from analysis.replaying.collapse import DEFAULT, GRID, Recorded, Setting, outcome, recorded
+from analysis.replaying.replayed import Replay
+from ssmpe.config import DataConfig
+from ssmpe.errors import UserError
+from ssmpe.evaluation import collapse
+from ssmpe.runner.scheduler import CollapseASHA
+from ssmpe.runner.trial import reports
+from ssmpe.tracking import schema
+from ssmpe.tracking.schema import EndReason
+from tests.analysis.test_figures import sweep_of, text_boxes
+from tests.support.analysis_store import Invented, write_sweep
+
+EVERY, N = 50, 500
+LABELLED = (1.0, 0.5, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
+rates = st.lists(st.sampled_from([0.2, 0.6, 0.7, 0.74, 0.76, 0.8, 0.95]), min_size=10, max_size=10)
+
+
+def trial(
+    name: str,
+    blank: tuple[float, ...] = LABELLED,
+    reason: EndReason = EndReason.COMPLETED,
+    f1: float = 0.5,
+    added: str = "X/train",
+    started: float = 0.0,
+) -> Trial:
+    """A trial with blank rates on X/test and a constant F1; every validation takes 10 s."""
+    steps = np.arange(1, len(blank) + 1) * EVERY
+
+    def curve(values) -> Curve:
+        return Curve(steps, np.array(values, dtype=float))
+
+    n = len(blank)
+    return Trial(
+        run_id=name,
+        row=name.split("/")[0],
+        seed=int(name.partition("/")[2] or 0),
+        added_set=added,
+        added_excerpts=8 if added else 0,
+        end_reason=reason,
+        collapsed_at={},
+        curves={
+            "V/v/blank_rate": curve(LABELLED[:n]),
+            "X/test/blank_rate": curve(blank),
+            "V/v/f1": curve([f1] * n),
+            "X/test/f1": curve(1 - np.array(blank)),
+            schema.TRAIN_SECONDS: curve([8.0] * n),
+            schema.EVALUATION_SECONDS: curve([2.0] * n),
+        },
+        params={"training.n_batches": str(N), "data.validation": "V/v", "data.labelled": "V/t"},
+        started=started,
+        seconds=10.0 * n,
+    )
+
+
+def sweep(*trials: Trial) -> Sweep:
+    about = ("name", "script", "?", "tiny", "data", "finished", "run", "0")
+    return Sweep(*about, {}, len(trials), in_table_order(trials))
+
+
+def stopped_by_the_runner(blank: list[float]) -> int | None:
+    """The scheduler's decision on what a trial reports."""
+    scheduler = CollapseASHA(N, collapse.grace_batches(N))
+    data = DataConfig(validation="V/v", evaluation=("X/test",), added={"X/train": 8})
+    going = SimpleNamespace(trial_id="a")
+    scheduler.on_trial_add(None, going)
+    curve = reports.Curve([], {"V/v": [], "X/test": []})
+    for number, rate in enumerate(blank):
+        curve.batches.append((number + 1) * EVERY)
+        curve.blank_rates["X/test"].append(rate)
+        curve.blank_rates["V/v"].append(LABELLED[number])
+        result = {
+            reports.BATCH: curve.batches[-1],
+            reports.OBJECTIVE: 0.5,
+            reports.COLLAPSING: curve.collapsing(data),
+        }
+        if scheduler.on_trial_result(None, going, result) == "STOP":
+            return curve.batches[-1] if curve.batches[-1] < N else None
+    return None
+
+
+@settings(max_examples=200, deadline=None)
+@given(rates)
+def test_by_default_it_stops_what_the_runner_stops(blank):
+    run = Recorded.of(run_trial := trial("a", tuple(blank)), sweep(run_trial))
+    assert run.stopped_at(DEFAULT, collapse.grace_batches(N)) == stopped_by_the_runner(blank)
+
+
+COLLAPSED = (1.0, 0.9, 0.5, 0.3, 0.8, 0.8, 0.8, 0.8, 0.8, 0.8)
+RECOVERS = (1.0, 0.9, 0.5, 0.3, 0.8, 0.8, 0.8, 0.3, 0.2, 0.2)
+RETURNS = (1.0, 0.9, 0.5, 0.3, 0.8, 0.8, 0.8, 0.3, 0.8, 0.8)
+
+
+def test_what_is_saved_and_what_is_wrong_by_hand():
+    runs = recorded(
+        sweep(
+            *(
+                trial(n, b)
+                for n, b in (("c", COLLAPSED), ("r", RECOVERS), ("again", RETURNS), ("h", LABELLED))
+            )
+        )
+    )
+    found = outcome(runs, DEFAULT, N)
+    # blank at 250 and 300: two validations in a row
+    assert found.stops == {"c": 300, "r": 300, "again": 300}
+    assert {t.run_id for t in found.wrong} == {"r"}
+    assert {t.run_id for t in found.early} == {"again"}
+    assert (found.collapsed, found.configured, found.saved) == (2, 2 * N, 2 * (N - 300))
+    patient = outcome(runs, Setting(patience=4), N)
+    assert (patient.stops, patient.wrong, patient.early) == ({"c": 400}, (), ())
+    late = outcome(runs, Setting(grace=0.9), N)
+    assert late.stops == {"c": 450}  # that of the last validation is no stop
+    assert outcome(runs, Setting(certain=0.9), N).stops == {}
+
+
+def test_of_a_run_that_was_stopped_only_earlier_stops_are_known():
+    stopped = trial("s", COLLAPSED[:6], EndReason.COLLAPSED)
+    runs = recorded(sweep(trial("c", COLLAPSED), stopped))
+    assert outcome(runs, DEFAULT, N).stops == {"c": 300, "s": 300}
+    assert outcome(runs, DEFAULT, N).collapsed == 1
+    patient = outcome(runs, Setting(patience=3), N)
+    assert patient.stops == {"c": 350}
+    assert patient.unknown == (stopped,)
+
+
+def test_the_default_is_of_the_grid_and_no_setting_twice():
+    assert DEFAULT in GRID
+    assert len(set(GRID)) == len(GRID)
+
+
+@pytest.mark.parametrize(
+    ("trials", "said"),
+    [
+        ([trial("a", COLLAPSED, added="")], "no run adds excerpts of a kind that is scored"),
+        ([trial("a", COLLAPSED, added="Y/train")], "no run adds excerpts of a kind"),
+        ([trial("a"), trial("b", COLLAPSED[:6], EndReason.COLLAPSED)], "--no-early-stop"),
+    ],
+)
+def test_sweeps_that_cannot_be_replayed(trials, said):
+    with pytest.raises(UserError, match=said):
+        Replay.of(sweep(*trials))
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4])
+@pytest.mark.parametrize("grace", [0.1, 0.3])
+def test_rungs_cut_what_ray_cuts(factor, grace):
+    asha, rng = Asha(factor, grace), np.random.default_rng(factor)
+    own = Rungs(asha, N)
+    ray = AsyncHyperBandScheduler(
+        time_attr="batch", metric="f1", mode="max", max_t=N, reduction_factor=factor,
+        grace_period=collapse.grace_batches(N, grace),
+    )  # fmt: skip
+    runs = [SimpleNamespace(trial_id=str(i)) for i in range(12)]
+    for run in runs:
+        ray.on_trial_add(None, run)
+    at = dict.fromkeys(range(12), 0)
+    n_cut = 0
+    while at:
+        i = int(rng.choice(list(at)))
+        at[i] += EVERY
+        f1 = float(rng.uniform())
+        cut = own.cuts(str(i), at[i], f1)
+        if at[i] < N:  # Ray stops at the end, too
+            verdict = ray.on_trial_result(None, runs[i], {"batch": at[i], "f1": f1})
+            assert (verdict == "STOP") is cut
+        n_cut += cut
+        if cut or at[i] == N:
+            del at[i]
+    assert 0 < n_cut < 12
+
+
+def test_asha_depends_on_who_comes_first():
+    good, bad = trial("good", f1=0.8), trial("bad", f1=0.2)
+    # one at a time, in the order in which they were started
+    first, second = (trial("good", f1=0.8), trial("bad", f1=0.2, started=1000.0))
+    assert replay_asha.cuts(sweep(first, second), Asha(2)) == {"bad": 150}
+    first, second = (trial("bad", f1=0.2), trial("good", f1=0.8, started=1000.0))
+    assert replay_asha.cuts(sweep(first, second), Asha(2)) == {}
+    assert replay_asha.at_a_time((good, bad)) == 2
+    assert replay_asha.at_a_time((first, second)) == 1
+
+
+def test_a_cut_run_makes_room():
+    """With one place, the third starts when the second is cut; at equal scores none is cut."""
+    trials = [trial(f"r/{i}", f1=f, started=1000.0 * i) for i, f in enumerate((0.8, 0.2, 0.8))]
+    assert replay_asha.cuts(sweep(*trials), Asha(2)) == {"r/1": 150}
+
+
+def test_effects_by_hand():
+    whole = sweep(trial("c/0", COLLAPSED), trial("c/1"), trial("h", LABELLED))
+    stops = {"c/0": 200}  # blank rate 0.3 there, 0.8 at the end; F1 is one minus it
+    largest = replay_effects.shifts(whole, stops)[0]
+    assert (largest.row, largest.set_name) == ("c", "X/test")
+    assert abs(largest.change) == pytest.approx(0.25)
+    assert replay_effects.swaps(whole, stops) == ()
+    other = sweep(trial("c", COLLAPSED), trial("m", (*LABELLED[:-1], 0.5)))
+    (f1, blank) = replay_effects.swaps(other, {"c": 200})
+    assert (f1.rows, f1.measure, blank.measure) == (("c", "m"), "f1", "blank_rate")
+    assert replay_effects.lost_rows(whole, {"h": 100, "c/1": 50}) == ("h",)
+
+
+def invented(seeds: int) -> list[Invented]:
+    trials = [Invented("Ref.", s) for s in range(seeds)]
+    for count in (2, 8, 16):
+        trials += [Invented(f"+MN-{count}", s, "MusicNet/train", count) for s in range(seeds)]
+    return trials
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_text_overlaps(seeds):
+    found = Replay.of(sweep_of(invented(seeds)))
+    with style.look():
+        figures = [
+            replay_figure.draw_settings(found.sweep, found.outcomes),
+            replay_figure.draw_stops(found.sweep, replay.rules(found)),
+        ]
+        for figure in figures:
+            boxes = list(text_boxes(figure))
+            for i, (text, box) in enumerate(boxes):
+                assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1, text
+                assert not [(text, t) for t, b in boxes[:i] if box.padded(-1).overlaps(b)]
+
+
+def test_the_command_writes_what_the_curves_say(tmp_path, capsys):
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    write_sweep(uri, "whole", invented(2))
+    arguments = ["--tracking-uri", uri, "--out", str(tmp_path / "out")]
+    assert replay.main(arguments) == 0
+    lines = list(csv.DictReader((tmp_path / "out" / "replay.csv").open()))
+    (default,) = [x for x in lines if x["default"] == "1"]
+    assert len(lines) == len(GRID)
+    printed = capsys.readouterr().out
+    assert f"{float(default['saved_share']):.0%} of the" in " ".join(printed.split())
+    runs = list(csv.DictReader((tmp_path / "out" / "replay_stops.csv").open()))
+    stopped = [int(r["collapse rule, by default"]) for r in runs if r["collapse rule, by default"]]
+    assert len(stopped) == int(default["stopped"]) > 0
+    assert len(runs) == 8
+    for stem in ("replay", "replay_stops"):
+        assert min(imread(tmp_path / "out" / f"{stem}.png").shape[:2]) > 500
+    write_sweep(uri, "closed", [Invented("Ref.", 0)])
+    assert replay.main([*arguments, "--sweep", "closed"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

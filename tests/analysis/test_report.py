@@ -1,0 +1,146 @@
+"""Reports: their numbers are the store's, recomputed here, and they have all that they need."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from analysis import curves, report
+from analysis.answers import answer as answers
+from analysis.answers.facts import Facts
+from analysis.numbers.comparison import Comparison
+from analysis.numbers.statistics import paired_bootstrap
+from analysis.reporting import sections
+from ssmpe.errors import UserError
+from tests.analysis.test_figures_of_sweeps import final_values
+from tests.support.reporting import LONG, Page
+
+MEASURES = ("precision", "recall", "f1", "blank_rate")
+
+
+@pytest.mark.parametrize("name", ["energy", "counts", "long"])
+def test_numbers_equal_the_store(report_store, reports, name):
+    page, failed = Page.of(reports[name]), {("energy", "+MN-8+EG"): [0, 2]}
+    checked = 0
+    for set_name in reports[name].table.comparison.sweep.sets:
+        head, *rows = page.tables[set_name]
+        assert head[5] == "F1 − Ref."
+        for row, *cells in rows:
+            row = row.removesuffix(" †")
+            for measure, cell in zip(MEASURES, cells, strict=False):
+                values = final_values(report_store, name, row, f"{set_name}/{measure}")
+                values = [values[i] for i in failed.get((name, row), range(len(values)))]
+                deviation = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
+                assert cell == f"{np.mean(values):.3f}{deviation}"
+                checked += 1
+            if row != "Ref." and (name, row) not in failed:
+                both = (row, "Ref.")
+                ends = [final_values(report_store, name, r, f"{set_name}/f1") for r in both]
+                gain = np.mean(np.array(ends[0]) - np.array(ends[1]))
+                assert cells[4].partition(" ")[0] == f"{gain:+.3f}"
+    assert checked >= 4 * 4 * 4
+
+
+def test_the_answer_of_counts_is_the_store_s(report_store, reports):
+    def mean(row: str, metric: str) -> float:
+        return float(np.mean(final_values(report_store, "counts", row, metric)))
+
+    first, second = reports["counts"].answer.sentences
+    ends = ("Ref.", "+MN-8")
+    blank, f1 = ([mean(r, f"MusicNet/test/{m}") for r in ends] for m in ("blank_rate", "f1"))
+    assert f"rises from {blank[0]:.2f} to {blank[1]:.2f}" in first
+    assert f"F1 goes from {f1[0]:.2f} to {f1[1]:.2f}" in first
+    assert "over 10 runs: ρ = +" in first
+    assert second.startswith("2 of 8 runs with added excerpts collapsed there (+MN-8);")
+    closed, most = (mean(r, "URMP/validation/f1") for r in ("Ref.", "+MN-8"))
+    assert f"F1 is {closed:.2f} without them and {most:.2f} (+MN-8)" in second
+    assert "Means over 2 seeds." in reports["counts"].answer.basis
+    text = Page.of(reports["counts"]).text
+    assert first in text
+    assert second in text
+
+
+def test_intervals_of_the_general_answer_are_the_store_s(report_store, reports):
+    comparison = reports["energy"].table.comparison
+    said, _ = answers.general(Facts(comparison))
+    worst = re.search(r"and (\S+) the worst \(F1 \S+, (\S+) \[(\S+), (\S+)\] against Ref", said)
+    assert worst
+    trials = {(t.row, t.seed): t for t in comparison.sweep.trials}
+    tables = read_f1(report_store, comparison)
+    pairs = [[tables[trials[row, s].run_id] for row in (worst[1], "Ref.")] for s in (0, 1, 2)]
+    differences = [
+        float(np.mean([of_row[track] - of_reference[track] for of_row, of_reference in pairs]))
+        for track in sorted(pairs[0][0])
+    ]
+    interval = paired_bootstrap(differences)
+    assert interval
+    shown = [float(x.replace("−", "-")) for x in worst.groups()[1:]]
+    assert shown == [round(x, 2) for x in (np.mean(differences), interval.low, interval.high)]
+
+
+def read_f1(uri: str, comparison: Comparison) -> dict[str, dict[str, float]]:
+    """Run -> track -> F1 on the validation set, from the artifacts."""
+    client, found = MlflowClient(uri), {}
+    for trial in comparison.sweep.trials:
+        path = client.download_artifacts(trial.run_id, "scores/URMP-validation.csv")
+        lines = [line.split(",") for line in Path(path).read_text().splitlines()]
+        column = lines[0].index("f1")
+        found[trial.run_id] = {line[0]: float(line[column]) for line in lines[1:]}
+    return found
+
+
+def test_a_report_has_all_that_it_needs(report_store, reports):
+    made = reports["long"]
+    text, page = made.file.read_text(encoding="utf-8"), Page.of(made)
+    assert not re.search(r"""(src|href)=["'](?!data:|#|http://127\.0\.0\.1:5000/)""", text)
+    assert "<script" not in text
+    assert "<b>&" not in text  # a row's name, which is no markup
+    assert LONG in page.text
+    assert "not comparable with published scores" in page.text
+    assert len(page.images) >= 3
+    assert "Left out: " in page.text  # the gallery: the invented runs have no pictures
+    assert all(str(i["src"]).startswith("data:image/") and i["alt"] for i in page.images)
+    runs = {t.run_id for t in made.table.comparison.sweep.trials}
+    assert {x[-32:] for x in page.links} >= runs
+    assert len(page.tables["trials"]) == len(runs) + 1
+    assert "data.added.MusicNet/train" in page.text
+    assert "python sweeps/sample_count.py --preset tiny --seeds 0 --rows" in page.text
+    assert "mlflow server --backend-store-uri" in page.text.replace(" -m", "")
+
+
+def test_a_figure_that_fails_is_left_out_and_said(report_store, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise UserError("no pictures are logged")
+
+    class Gallery:
+        """Where does it go blank?"""
+
+        render = staticmethod(refuse)
+
+    section = sections.Section(Gallery)  # type: ignore[arg-type]
+    monkeypatch.setattr(sections, "SECTIONS", (section, sections.Section(curves)))
+    made = report.render(report_store, "counts", tmp_path)
+    assert "left out: Where does it go blank? no pictures are logged" in made.summary
+    page = Page.of(made)
+    assert "Left out: Where does it go blank? no pictures are logged" in page.text
+    assert len(page.images) == 1
+
+
+def test_half_a_sweep_says_so(report_store, tmp_path):
+    made = report.render(report_store, "running", tmp_path, partial=True)
+    assert "Not finished (running): 3 trials still to end." in Page.of(made).text
+    assert "One seed" not in Page.of(made).text
+
+
+def test_all_sweeps_on_one_page(report_store, reports, tmp_path, capsys):
+    folder = reports["long"].file.parent.parent
+    page = Page((folder / "index.html").read_text(encoding="utf-8"))
+    assert page.links == [f"{n}/report.html" for n in ("long", "counts", "energy")]
+    assert all((folder / link).is_file() for link in page.links)
+    assert page.text.count("No report: sweep ") == 2
+    for made in reports.values():
+        assert made.answer.sentences[0] in page.text
+    assert report.main(["--all", "--tracking-uri", f"sqlite:///{tmp_path}/x.db"]) == 2
+    assert "no MLflow store there" in capsys.readouterr().err

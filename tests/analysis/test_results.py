@@ -1,0 +1,331 @@
+"""Results tables: every number equals the store's, recomputed here independently."""
+
+import csv
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from mlflow import MlflowClient
+
+from analysis import precision_recall, report, results
+from analysis.drawing import style
+from analysis.numbers.statistics import paired_bootstrap
+from ssmpe.errors import UserError
+from ssmpe.tracking import schema
+from tests.analysis.test_figures import sweep_of, text_boxes
+from tests.analysis.test_figures_of_sweeps import final_values
+from tests.support.analysis_store import SETS, Invented, write_sweep
+
+TRACKS = 12
+MEASURES = ("precision", "recall", "f1", "blank_rate")
+NAME = "energy & co"
+"""of a sweep; LaTeX must not take it literally"""
+
+
+def energy_trials(seeds: int) -> list[Invented]:
+    """Rows of an ablation; every seed of the plain row is stopped, one of another has failed."""
+    weights = {"supervised": 1.0, "timbre": 0.25}
+    trials = []
+    for seed in range(seeds):
+        trials.append(Invented("Ref.", seed, weights=weights))
+        plain = Invented("+MN-8", seed, "MusicNet/train", 8, "collapsed", 300, weights)
+        trials.append(plain)
+        more = {**weights, "energy": 0.25}
+        trials.append(Invented("+MN-8+energy", seed, "MusicNet/train", 8, weights=more))
+        more = {**more, "sparsity": 0.25}
+        ended = "failed" if seed == 1 else "completed"
+        trials.append(Invented("+MN-8+EG", seed, "MusicNet/train", 8, ended, weights=more))
+    return trials
+
+
+def trials_of(client: MlflowClient, sweep: str) -> list:
+    experiments = [e.experiment_id for e in client.search_experiments()]
+    wanted = f"tags.`{schema.SWEEP}` = '{sweep}' and tags.`{schema.KIND}` = 'trial'"
+    return list(client.search_runs(experiments, wanted))
+
+
+def write_track_scores(uri: str, sweep: str, folder: Path) -> None:
+    """Tables of every run and set whose means are the metrics, as the runner writes them."""
+    client, rng = MlflowClient(uri), np.random.default_rng(5)
+    for run in trials_of(client, sweep):
+        step = max(p.step for p in client.get_metric_history(run.info.run_id, schema.TOTAL_LOSS))
+        for set_name in SETS:
+            spread = rng.normal(0, 0.05, (len(MEASURES), TRACKS))
+            spread -= spread.mean(axis=1, keepdims=True)
+            means = [run.data.metrics[f"{set_name}/{m}"] for m in MEASURES]
+            scores = spread + np.array(means)[:, None]
+            lines = [f"track {i},{step},{','.join(map(repr, map(float, scores[:, i])))}"
+                     for i in rng.permutation(TRACKS)]  # fmt: skip
+            file = folder / schema.scores_file(set_name)
+            file.write_text("\n".join([f"track,batch,{','.join(MEASURES)}", *lines]) + "\n")
+            client.log_artifact(run.info.run_id, str(file), schema.SCORES_ARTIFACTS)
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory) -> str:
+    folder = tmp_path_factory.mktemp("results")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    write_sweep(uri, NAME, energy_trials(3), state="failed")
+    write_track_scores(uri, NAME, folder)
+    write_sweep(uri, "without", energy_trials(1)[:2])
+    half = [Invented("Ref.", 0), Invented("+MN-2", 1, "MusicNet/train", 2, None)]
+    write_sweep(uri, "running", half, state="running")
+    write_sweep(uri, "unstarted", [], state="running")
+    closed = [Invented("T1", 0), Invented("T1/T2", 0, "URMP/T2", 5)]
+    write_sweep(uri, "no-reference", closed, data="/data/real")
+    return uri
+
+
+@pytest.fixture(scope="module")
+def rendered(uri, tmp_path_factory) -> results.Rendered:
+    return results.render(uri, NAME, tmp_path_factory.mktemp("rendered"))
+
+
+def text(rendered: results.Rendered, suffix: str) -> str:
+    (file,) = [f for f in rendered.files if f.suffix == suffix]
+    return file.read_text(encoding="utf-8")
+
+
+def lines_of(rendered: results.Rendered) -> list[dict[str, str]]:
+    return list(csv.DictReader(text(rendered, ".csv").splitlines()))
+
+
+def stored_tables(uri: str, row: str, set_name: str) -> dict[int, dict[str, dict[str, float]]]:
+    """Seed -> track -> measure -> score, read from the files themselves."""
+    client = MlflowClient(uri)
+    connection = sqlite3.connect(uri.removeprefix("sqlite:///"))
+    query = """SELECT s.run_uuid, n.value FROM tags s
+        JOIN tags r ON r.run_uuid = s.run_uuid AND r.key = ? AND r.value = ?
+        JOIN tags n ON n.run_uuid = s.run_uuid AND n.key = ?
+        WHERE s.key = ? AND s.value = ?"""
+    keys = (schema.ROW, row, schema.SEED, schema.SWEEP, NAME)
+    runs = connection.execute(query, keys).fetchall()
+    connection.close()
+    tables = {}
+    for run, seed in runs:
+        folder = Path(client.get_run(run).info.artifact_uri.removeprefix("file://"))
+        file = folder / schema.SCORES_ARTIFACTS / schema.scores_file(set_name)
+        with file.open(newline="") as opened:
+            tables[int(seed)] = {
+                line["track"]: {m: float(line[m]) for m in MEASURES}
+                for line in csv.DictReader(opened)
+            }
+    return tables
+
+
+def test_means_and_spreads_equal_the_store(uri, rendered):
+    lines = lines_of(rendered)
+    assert [(x["set"], x["row"]) for x in lines[:4]] == [
+        ("URMP/validation", r) for r in ("Ref.", "+MN-8", "+MN-8+energy", "+MN-8+EG")
+    ]
+    assert len(lines) == 4 * len(SETS)
+    for line in lines:
+        for measure in MEASURES:
+            values = final_values(uri, NAME, line["row"], f"{line['set']}/{measure}")
+            if line["row"] == "+MN-8+EG":
+                del values[1]  # the failed run
+            assert int(line[f"{measure}_n"]) == len(values) == int(line["counted"])
+            assert float(line[f"{measure}_mean"]) == pytest.approx(np.mean(values))
+            assert float(line[f"{measure}_std"]) == pytest.approx(np.std(values, ddof=1))
+
+
+def test_differences_are_those_of_the_seeds_that_both_have(uri, rendered):
+    for line in lines_of(rendered):
+        if line["row"] == "Ref.":
+            assert line["f1_difference"] == line["f1_low"] == ""
+            continue
+        seeds = [0, 2] if line["row"] == "+MN-8+EG" else [0, 1, 2]
+        for measure in MEASURES:
+            metric = f"{line['set']}/{measure}"
+            own = np.array(final_values(uri, NAME, line["row"], metric))[seeds]
+            reference = np.array(final_values(uri, NAME, "Ref.", metric))[seeds]
+            difference = float(line[f"{measure}_difference"])
+            assert difference == pytest.approx(np.mean(own - reference))
+            assert float(line[f"{measure}_low"]) < difference < float(line[f"{measure}_high"])
+
+
+def test_intervals_are_of_a_bootstrap_over_tracks(uri, rendered):
+    """Against scipy's own, and against the normal approximation."""
+    from scipy.stats import bootstrap
+
+    for row, seeds in (("+MN-8", (0, 1, 2)), ("+MN-8+EG", (0, 2))):
+        own, reference = (stored_tables(uri, r, "Bach10/all") for r in (row, "Ref."))
+        per_track = np.array([
+            np.mean([own[s][t]["f1"] - reference[s][t]["f1"] for s in seeds]) for t in own[0]
+        ])  # fmt: skip
+        (line,) = [x for x in lines_of(rendered) if (x["set"], x["row"]) == ("Bach10/all", row)]
+        low, high = float(line["f1_low"]), float(line["f1_high"])
+        theirs = bootstrap((per_track,), np.mean, method="percentile", rng=1).confidence_interval
+        tolerance = 0.05 * (high - low)
+        assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=tolerance)
+        assert high - low == pytest.approx(2 * 1.96 * per_track.std() / TRACKS**0.5, rel=0.1)
+        assert int(line["f1_tracks"]) == TRACKS
+
+
+def test_bootstrap_limits():
+    assert paired_bootstrap([0.1]) is None
+    assert paired_bootstrap([0.1, float("nan")]) is None
+    same = paired_bootstrap([0.25] * 5)
+    assert same
+    assert (same.low, same.high, same.n) == (0.25, 0.25, 5)
+    assert paired_bootstrap([0.1, 0.5, -0.2]) == paired_bootstrap([0.1, 0.5, -0.2])
+
+
+def test_bootstrap_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    intervals = [paired_bootstrap(list(rng.normal(0.3, 1, 40))) for _ in range(200)]
+    share = np.mean([i.low <= 0.3 <= i.high for i in intervals if i])
+    assert 0.89 <= share <= 0.98
+
+
+def test_stopped_and_failed_runs_are_marked(rendered):
+    markdown = text(rendered, ".md")
+    assert len(re.findall(r"^\| \+MN-8 † \|.*\| 3, 3 stopped \|$", markdown, re.M)) == len(SETS)
+    assert len(re.findall(r"^\| \+MN-8\+EG \|.*\| 3, 1 without", markdown, re.M)) == len(SETS)
+    assert "stopped as collapsed" in markdown
+    assert {x["stopped"] for x in lines_of(rendered) if x["row"] == "+MN-8"} == {"3"}
+
+
+def test_every_output_says_what_the_data_are(uri, rendered, tmp_path):
+    for suffix in (".md", ".tex", ".csv"):
+        assert "not comparable with published scores" in text(rendered, suffix)
+    assert "not comparable with published scores" in rendered.summary
+    figure = precision_recall.draw(sweep_of(energy_trials(1)))
+    assert any("not comparable" in t.get_text() for t in figure.texts)
+    real = results.render(uri, "no-reference", tmp_path)
+    assert "not comparable" not in text(real, ".md")
+    assert "/data/real" in text(real, ".md")
+
+
+def test_latex_is_a_whole_table(rendered):
+    latex = text(rendered, ".tex")
+    body = latex.split("\\toprule")[1].split("\\bottomrule")[0]
+    rows = [row for row in body.split("\\\\\n") if "multicolumn" not in row]
+    assert len(rows) == 1 + 4 * len(SETS) + 1  # head, rows, what follows the last
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows[:-1]} == {7}
+    assert r"energy \& co" in latex
+    assert re.search(r"& \$-\$0\.\d{3} \[\$-\$0\.\d{3}, ", latex)
+    assert r"+MN-8 $^\dagger$" in latex
+    assert not set("†±–−·") & set(latex)
+    assert latex.count("{") == latex.count("}")
+
+
+def test_without_ref_the_first_row_is_the_baseline(uri, tmp_path):
+    rendered = results.render(uri, "no-reference", tmp_path)
+    assert {x["baseline"] for x in lines_of(rendered)} == {"T1"}
+    assert "F1 − T1" in text(rendered, ".md")
+
+
+def test_a_named_baseline(uri, tmp_path, capsys):
+    arguments = ["--tracking-uri", uri, "--out", str(tmp_path), "--sweep", NAME]
+    assert results.main([*arguments, "--baseline", "+MN-8"]) == 0
+    assert "+MN-8+EG" in capsys.readouterr().out
+    (line,) = [
+        x for x in csv.DictReader((tmp_path / "results.csv").open())
+        if (x["set"], x["row"]) == ("MusicNet/test", "Ref.")
+    ]  # fmt: skip
+    reference, plain = (
+        np.array(final_values(uri, NAME, r, "MusicNet/test/f1")) for r in ("Ref.", "+MN-8")
+    )
+    gains = reference - plain
+    assert float(line["f1_difference"]) == pytest.approx(gains.mean())
+    assert results.main([*arguments, "--baseline", "+MN-9"]) == 2
+    assert "no row '+MN-9' (rows: Ref., " in capsys.readouterr().err
+
+
+def test_a_store_without_scores_by_track_has_no_intervals(uri, tmp_path):
+    rendered = results.render(uri, "without", tmp_path)
+    markdown = text(rendered, ".md")
+    assert "no scores by track" in markdown
+    assert not re.search(r"\[[+-]", markdown)
+    assert {x["f1_low"] for x in lines_of(rendered)} == {""}
+    assert all(x["f1_difference"] for x in lines_of(rendered) if x["row"] != "Ref.")
+
+
+def test_foreign_tables_are_refused(uri, tmp_path):
+    folder = tmp_path / "store"
+    folder.mkdir()
+    own = f"sqlite:///{folder / 'mlflow.db'}"
+    write_sweep(own, "foreign", energy_trials(1)[:2])
+    client = MlflowClient(own)
+    for run in trials_of(client, "foreign"):
+        file = tmp_path / schema.scores_file(SETS[0])
+        file.write_text("name,value\nx,1\n")
+        client.log_artifact(run.info.run_id, str(file), schema.SCORES_ARTIFACTS)
+    with pytest.raises(UserError, match=r"scores/URMP-validation.csv is no table of scores"):
+        results.render(own, "foreign", tmp_path / "out")
+
+
+@pytest.mark.parametrize("main", [results.main, precision_recall.main])
+@pytest.mark.parametrize(
+    ("sweep", "said"),
+    [("nonesuch", "no sweep"), ("unstarted", "no trial has finished"), ("running", "--partial")],
+)
+def test_what_cannot_be_shown_is_one_line(uri, tmp_path, capsys, main, sweep, said):
+    assert main(["--tracking-uri", uri, "--out", str(tmp_path / "x"), "--sweep", sweep]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "x").exists()
+
+
+def test_half_a_sweep_if_asked_for(uri, tmp_path):
+    rendered = results.render(uri, "running", tmp_path, partial=True)
+    assert "NOT FINISHED" in text(rendered, ".md")
+    assert "NOT FINISHED" in text(rendered, ".tex")
+
+
+def test_reports_attach_everything_to_the_sweep(uri, tmp_path):
+    *lines, last = report.of_ended(uri, NAME, tmp_path)
+    assert last == f"report: {tmp_path / 'report.html'}"
+    assert max(len(line) for line in lines) <= 80
+    run = results.read(uri, NAME).sweep.run_id
+    logged = {
+        Path(a.path).name for a in MlflowClient(uri).list_artifacts(run, schema.FIGURES_ARTIFACTS)
+    }
+    assert logged == {p.name for p in tmp_path.iterdir()}
+    assert logged > {"report.html", "results.tex", "curves.svg", "precision_recall.png"}
+    assert min(imread(tmp_path / "precision_recall.png").shape[:2]) > 500
+    (why,) = report.of_ended(uri, "unstarted", tmp_path)
+    assert why.startswith("no report: ")
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_scatter_has_a_point_per_row_and_small_ones_per_seed(seeds):
+    sweep = sweep_of(energy_trials(seeds), SETS)
+    with style.look():
+        figure = precision_recall.draw(sweep)
+        boxes = list(text_boxes(figure))
+    ax = figure.axes[sweep.sets.index("Bach10/all")]
+    large = [x for x in ax.lines if x.get_markersize() == 6.5]
+    assert len(large) == 4
+    for row, point in zip(sweep.rows, large, strict=True):
+        counted = [t for t in sweep.of_row(row) if t.has_result]
+        place = [
+            np.mean([t.final("Bach10/all", m) for t in counted]) for m in ("recall", "precision")
+        ]
+        assert np.ravel(point.get_xydata()) == pytest.approx(place)
+    small = [x for x in ax.lines if x.get_markersize() == 3]
+    assert len(small) == (0 if seeds == 1 else 3 * 4 - 1)
+    page = figure.bbox
+    for i, (text, box) in enumerate(boxes):
+        assert page.x0 <= box.x0 <= box.x1 <= page.x1, text
+        assert not [(text, t) for t, b in boxes[:i] if box.padded(-1).overlaps(b)]
+
+
+def test_results_need_no_torch(tmp_path):
+    code = (
+        "import sys; from analysis import precision_recall, results; "
+        "code = results.main([]); assert 'torch' not in sys.modules; sys.exit(code)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "no MLflow store there" in done.stderr

@@ -1,0 +1,153 @@
+"""Figures of a search, from an invented one in a real store."""
+
+import csv
+import inspect
+import json
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from optuna.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    distribution_to_json,
+)
+
+from analysis import degeneration, hyperparameters, precision_recall, results
+from analysis.answers import answer as answers
+from analysis.numbers.counts import SampleCount
+from analysis.numbers.front import Search
+from analysis.reading.store import read_sweep
+from analysis.reporting import sections
+from ssmpe.errors import UserError
+from ssmpe.tracking import schema
+from tests.support.analysis_store import sample_count_trials, write_sweep
+
+METRICS = ("URMP/validation/f1", "MusicNet/train/blank_rate")
+SPACE = {
+    "weight": FloatDistribution(0.1, 2.0, log=True),
+    "ratio": FloatDistribution(0.5, 2.0, step=0.25),
+    "stop_gradient": CategoricalDistribution([False, True]),
+    "energy": CategoricalDistribution([0.0, 0.1, 1.0]),
+}
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory) -> str:
+    """A store with a search of 16 trials: F1 falls with the weight, blanks with stop-gradient."""
+    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+    write_sweep(uri, "listed", sample_count_trials(1))
+    client = MlflowClient(uri)
+    experiment = client.create_experiment("hyperparameters")
+    objectives = [[METRICS[0], "maximize"], [METRICS[1], "minimize"]]
+    tags = {
+        schema.KIND: schema.KIND_SWEEP,
+        schema.SWEEP: "search",
+        schema.SCRIPT: "hyperparameters",
+        schema.PRESET: "tiny",
+        schema.DATA: "embedded world (tiny)",
+        schema.STATE: "finished",
+        schema.PLANNED: "16",
+        schema.OBJECTIVES: json.dumps(objectives),
+        schema.SPACE: json.dumps({n: distribution_to_json(d) for n, d in SPACE.items()}),
+    }
+    parent = client.create_run(experiment, tags=tags).info.run_id
+    rng = np.random.default_rng(0)
+    for number in range(16):
+        _write_trial(client, experiment, parent, number, rng)
+    return uri
+
+
+def _write_trial(client, experiment, parent, number, rng) -> None:
+    weight, stop = float(np.exp(rng.uniform(np.log(0.1), np.log(2)))), bool(rng.integers(2))
+    end = {3: "collapsed", 5: "pruned", 9: "pruned", 12: "failed"}.get(number, "completed")
+    suggested = {"weight": weight, "ratio": 0.25 * int(rng.integers(2, 9))}
+    suggested |= {"stop_gradient": stop, "energy": [0.0, 0.1, 1.0][int(rng.integers(3))]}
+    values = (0.7 - 0.15 * weight + rng.normal(0, 0.02), 0.7 - 0.5 * stop + rng.normal(0, 0.03))
+    params = {"training.n_batches": "400", "training.seed": "0", "data.labelled": "URMP/train"}
+    params |= {"data.labelled_excerpts": "4", "data.validation": "URMP/validation"}
+    params |= {"objectives.weights.energy": str(suggested["energy"])}
+    params |= {f"{schema.SUGGESTED}{name}": str(value) for name, value in suggested.items()}
+    tags = {
+        schema.KIND: schema.KIND_TRIAL,
+        schema.PARENT_RUN: parent,
+        schema.SWEEP: "search",
+        schema.ROW: f"#{number}",
+        schema.SEED: "0",
+        schema.ADDED_SET: "MusicNet/train",
+        schema.ADDED_EXCERPTS: str(round(4 * suggested["ratio"])),
+        schema.END_REASON: end,
+    }
+    step = 200 if end in ("pruned", "collapsed") else 400
+    metrics = [] if end == "failed" else zip(METRICS, values, strict=True)
+    client.log_batch(
+        client.create_run(experiment).info.run_id,
+        metrics=[Metric(key, float(value), 1000, step) for key, value in metrics],
+        params=[Param(k, v) for k, v in params.items()],
+        tags=[RunTag(k, v) for k, v in tags.items()],
+    )
+
+
+def test_the_study_is_rebuilt(uri):
+    search = Search.read(uri, "search")
+    study = search.study()
+    states = [t.state.name for t in study.trials]
+    assert states.count("COMPLETE") == 13
+    assert states.count("PRUNED") == 2
+    best = {t.number for t in study.best_trials}
+    front = {search.values(t) for t in search.front}
+    assert {tuple(study.trials[n].values) for n in best} == front
+
+
+def test_what_matters_is_found(uri):
+    f1, blank = Search.read(uri, "search").importances()
+    assert set(f1) == set(SPACE)
+    assert max(f1, key=lambda name: f1[name]) == "weight"
+    assert max(blank, key=lambda name: blank[name]) == "stop_gradient"
+
+
+def test_figure_and_numbers(uri, tmp_path):
+    drawn = hyperparameters.render(uri, "search", tmp_path)
+    assert {f.suffix for f in drawn.files} == {".png", ".svg", ".csv"}
+    assert "16 trials: 12 completed, 1 collapsed, 2 pruned, 1 failed." in drawn.summary
+    with (tmp_path / "hyperparameters.csv").open() as file:
+        lines = list(csv.DictReader(file))
+    assert [line["trial"] for line in lines] == [f"#{n}" for n in range(16)]
+    front = {t.row for t in Search.read(uri, "search").front}
+    assert {line["trial"] for line in lines if line["front"] == "True"} == front
+
+
+def test_the_answer_names_the_best_balance(uri):
+    comparison = results.read(uri, "search")
+    counted = [t for t in comparison.sweep.trials if t.has_result]
+    balance = {
+        t.row: t.final("URMP/validation", "f1")
+        - t.final(METRICS[1].rpartition("/")[0], "blank_rate")
+        for t in counted
+    }
+    best = max(balance, key=lambda row: balance[row])
+    first, second = answers.answer(comparison).sentences
+    assert f"Of 16 trials, 2 of them pruned, {best} weighs" in first
+    assert "#0, which the search began with" in first or best == "#0"
+    suggested = next(t for t in counted if t.row == best).params
+    assert f"weight {float(suggested['search.weight']):.2g}" in second
+
+
+def question(module) -> str:
+    return (inspect.getdoc(module) or "").partition("\n")[0]
+
+
+def test_all_that_applies_is_drawn_though_trials_were_pruned(uri, tmp_path):
+    drawn, _ = sections.draw(uri, read_sweep(uri, "search"), tmp_path, False)
+    questions = {figure.question for figure in drawn}
+    assert question(precision_recall) in questions
+    # a search varies everything at once: no two trials differ in added excerpts alone
+    assert question(degeneration) not in questions
+    with pytest.raises(UserError, match="no two finished rows differ in added excerpts alone"):
+        SampleCount.of(read_sweep(uri, "search"))
+
+
+def test_a_sweep_that_is_no_search_is_refused(uri, tmp_path):
+    with pytest.raises(UserError, match="'listed' is no search"):
+        hyperparameters.render(uri, "listed", tmp_path)

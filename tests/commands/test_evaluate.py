@@ -1,0 +1,139 @@
+"""``python -m ssmpe evaluate`` with a trained network."""
+
+import csv
+import json
+import math
+import shutil
+import warnings
+from pathlib import Path
+
+import mir_eval
+import numpy as np
+import pytest
+
+from ssmpe.commands.evaluate import accuracy
+from ssmpe.data.datasets.registry import Locations
+from ssmpe.data.sets import load_use, use_of
+from ssmpe.data.store.cache import cache_dir
+from ssmpe.evaluation.scores import MEASURES, TrackScores
+from ssmpe.evaluation.scoring import evaluate, prepare
+from ssmpe.transcription.trained import load_trained
+from tests.support import transcribing
+from tests.support.transcribing import write_tones
+
+checkpoint, command = transcribing.checkpoint, transcribing.command
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def table_of(output: str) -> dict[str, list[str]]:
+    """Set -> the numbers of its row."""
+    lines = [line.split() for line in output.splitlines()]
+    return {line[0]: line[1:8] for line in lines if "/" in line[0] and line[1].isdigit()}
+
+
+def test_scores_are_those_of_training(tmp_path, world, checkpoint, command):
+    """The best weights have the F1 that the trial reported, and every other number, too."""
+    path = tmp_path / "not there yet" / "scores.csv"
+    names = ("NSynth/valid", "TRIOS/all")
+    code, output, error = command("evaluate", *names, "--checkpoint", checkpoint, "--csv", path)
+    assert (code, error) == (0, "")
+    trained = load_trained(checkpoint, "cpu")
+    config = trained.config
+    uses = [use_of(n, config.data, config.geometry.sample_rate, annotated=True) for n in names]
+    loaded = tuple(load_use(use, Locations(world), cache_dir()) for use in uses)
+    expected = {s.name: evaluate(trained.network, s) for s in prepare(loaded, trained.hcqt, "cpu")}
+    assert expected["NSynth/valid"].means.f1 == trained.best_f1
+    assert expected["NSynth/valid"].means.pitches_per_frame > 0
+
+    rows = rows_of(path)
+    assert len(rows) == sum(len(s.tracks) for s in expected.values())
+    for row in rows:
+        scores = expected[row["set"]].tracks[row["track"]]
+        assert row["data"] == "embedded world (tiny)"
+        for measure in MEASURES:
+            assert float(row[measure]) == pytest.approx(getattr(scores, measure), abs=1e-6)
+    table = table_of(output)
+    for name in names:
+        own = [row for row in rows if row["set"] == name]
+        columns = ("precision", "recall", "f1", "accuracy", "blank_rate", "pitches_per_frame")
+        means = [f"{np.mean([float(row[c]) for row in own]):.3f}" for c in columns]
+        assert table[name] == [str(len(own)), *means]
+    assert output.splitlines()[-1].startswith(f"{', '.join(names)}: embedded world (tiny); ")
+
+
+def test_the_trial_s_own_sets_are_the_default(checkpoint, command):
+    code, output, _ = command("evaluate", "--checkpoint", checkpoint)
+    assert code == 0
+    assert list(table_of(output)) == ["NSynth/valid", "TRIOS/all"]
+
+
+def test_its_own_transcription_is_perfect(tmp_path, checkpoint, command):
+    """What ``transcribe`` writes is an annotation by which the same network scores 1."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    path = write_tones(folder / "a.wav", 200_000)
+    arguments = ("--checkpoint", checkpoint)
+    assert command("transcribe", path, *arguments, "--out", tmp_path / "out")[0] == 0
+    shutil.copy(tmp_path / "out" / "a.csv", folder)
+    bare, out = tmp_path / "bare", tmp_path / "scores.csv"
+    bare.mkdir()
+    shutil.copy(path, bare)
+    own = ("--folder", f"mine={folder}", "--folder", f"bare={bare}", "--csv", out)
+    code, output, error = command("evaluate", "mine/annotated", "bare/all", *arguments, *own)
+    assert (code, error) == (0, "")
+    annotated, unlabelled = rows_of(out)
+    assert [float(annotated[m]) for m in ("precision", "recall", "f1", "accuracy")] == [1.0] * 4
+    assert annotated["data"] == str(folder)
+    # without labels there is no score, but a rate of blank frames
+    assert [unlabelled[m] for m in ("precision", "recall", "f1", "accuracy")] == [""] * 4
+    assert 0 <= float(unlabelled["blank_rate"]) <= 1
+    assert table_of(output)["bare/all"][1:5] == ["–"] * 4
+    assert output.endswith(f"mine/annotated: {folder}\nbare/all: {bare}\n")
+
+
+def test_other_data(world, checkpoint, command):
+    """Datasets of a data root are not called embedded, whatever the trial was trained on."""
+    which = ("--checkpoint", checkpoint, "--data-root", world)
+    code, output, _ = command("evaluate", "NSynth/valid", *which)
+    assert code == 0
+    assert "embedded" not in output
+    assert f"NSynth/valid: {world}\n" in output
+
+
+def test_mistakes_are_one_line(tmp_path, checkpoint, command):
+    foreign = tmp_path / "of a data root"
+    shutil.copytree(checkpoint, foreign)
+    plain = json.loads((foreign / "trial.json").read_text())
+    plain["config"]["data"]["source"] = "folder"
+    (foreign / "trial.json").write_text(json.dumps(plain))
+    (tmp_path / "empty").mkdir()
+    for arguments, said in (
+        (("URMPP/all", "--checkpoint", checkpoint), "did you mean 'URMP'"),
+        (("mine/all", "--checkpoint", checkpoint), "unknown dataset 'mine'"),
+        (("NSynth/valid", "--checkpoint", foreign), "give --data-root DIR"),
+        (("--checkpoint", checkpoint, "--data-root", tmp_path / "x"), "no such folder"),
+        (("Su/all", "--checkpoint", checkpoint, "--data-root", tmp_path / "empty"), "Su"),
+        (("--checkpoint", checkpoint, "--csv", tmp_path), "is a folder"),
+        (("--checkpoint", checkpoint, "--csv", foreign / "best.pt" / "x"), "cannot be written"),
+    ):
+        code, output, error = command("evaluate", *arguments)
+        assert (code, output, error.count("\n")) == (2, "", 1)
+        assert said in error
+
+
+def test_accuracy_is_mir_eval_s():
+    rng = np.random.default_rng(0)
+    times = np.arange(50) / 100
+    tones = 440 * 2 ** (np.arange(12) / 12)
+    for n in (0, 1, 3):
+        truth, estimate = ([rng.choice(tones, 3, replace=False) for _ in times] for _ in range(2))
+        estimate = [f0s[:n] for f0s in estimate]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of nothing estimated
+            p, r, a, *_ = mir_eval.multipitch.metrics(times, truth, times, estimate)
+        assert accuracy(TrackScores(p, r, 0, 0, 0, 0)) == pytest.approx(a)
+    assert math.isnan(accuracy(TrackScores(*[math.nan] * 6)))

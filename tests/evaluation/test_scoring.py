@@ -1,0 +1,182 @@
+"""Whole sets scored at once, on the embedded world: the same as track by track with mir_eval."""
+
+import re
+import warnings
+from dataclasses import asdict, replace
+
+import mir_eval
+import numpy as np
+import pytest
+import torch
+
+from ssmpe.data.datasets.registry import Locations
+from ssmpe.data.files.annotation import NoteAnnotation
+from ssmpe.data.sets import load_use, use_of
+from ssmpe.data.store.cache import cache_dir
+from ssmpe.errors import UserError
+from ssmpe.evaluation import scoring
+from ssmpe.evaluation.inference import salience, track_features
+from ssmpe.evaluation.multipitch import GridReference
+from ssmpe.evaluation.scores import score_track
+from ssmpe.evaluation.scoring import EvaluationSet, evaluate, prepare, prepare_once
+from ssmpe.network.model import Autoencoder
+from ssmpe.runner.planning.provision import Prepared
+from ssmpe.runner.trial import reports
+from ssmpe.runner.trial.checkpoints import Checkpoints
+from ssmpe.runner.trial.trainable import run_trial
+from ssmpe.runner.tuner import worker_of
+from ssmpe.signal.hcqt import HCQT
+from ssmpe.signal.salience import peaks
+from tests.support import invented
+
+NAMES = (
+    *("URMP/validation", "Bach10/all", "Su/all", "TRIOS/all", "MusicNet/test", "GuitarSet/05"),
+    *("MAESTRO/validation", "NSynth/valid"),
+)
+
+
+@pytest.fixture(scope="module")
+def hcqt(geometry) -> HCQT:
+    return HCQT(geometry)
+
+
+@pytest.fixture(scope="module")
+def network(geometry, brief) -> Autoencoder:
+    """Without training, but not blank: a pitch in every sixth bin, more or less at random."""
+    torch.manual_seed(0)
+    network = Autoencoder(geometry, replace(brief.model, output_bias=0.0))
+    return network.channels_last().eval()
+
+
+@pytest.fixture(scope="module")
+def evaluated(world, brief, hcqt) -> dict[str, EvaluationSet]:
+    uses = [use_of(n, brief.data, brief.geometry.sample_rate, annotated=True) for n in NAMES]
+    loaded = tuple(load_use(use, Locations(world), cache_dir()) for use in uses)
+    return {s.name: s for s in prepare(loaded, hcqt, "cpu")}
+
+
+def alone(network, evaluated: EvaluationSet, i: int) -> torch.Tensor:
+    """Salience (F, T) of a track that runs through the network by itself."""
+    audio = torch.from_numpy(evaluated._source.store.audio(i).copy())[None, None]
+    return salience(network, track_features(audio, evaluated._hcqt))
+
+
+def test_what_is_shown_of_a_set_is_what_was_scored(evaluated, network):
+    one = evaluated["GuitarSet/05"]
+    evaluate(network, one)
+    expected = next(found for i, found in one.saliences(network) if i == 0)
+    assert torch.equal(one.first_salience, expected)
+
+
+def test_trials_of_a_process_share_sets_that_are_the_same(world, brief, hcqt):
+    def loaded(*names: str):
+        uses = [use_of(n, brief.data, brief.geometry.sample_rate, annotated=True) for n in names]
+        return tuple(load_use(use, Locations(world), cache_dir()) for use in uses)
+
+    first = prepare_once(loaded("Bach10/all"), hcqt, "cpu")
+    assert prepare_once(loaded("Bach10/all"), hcqt, "cpu") is first
+    others = prepare_once(loaded("Su/all"), hcqt, "cpu")
+    assert [one.name for one in others] == ["Su/all"]
+    wider = HCQT(replace(brief.geometry, bins_per_octave=36, n_bins=264))
+    assert prepare_once(loaded("Su/all"), wider, "cpu") is not others
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_to_mir_eval_track_by_track(name, evaluated, network, geometry):
+    """Of every dataset: annotations on frames and of notes, on grids of their own."""
+    one = evaluated[name]
+    scores = evaluate(network, one)
+    assert list(scores.tracks) == [one.track_name(i) for i in range(len(one))]
+    assert scores == evaluate(network, one, by_mir_eval=True)
+    for i, estimate in one.saliences(network):
+        found, truth = scores.tracks[one.track_name(i)], one.reference(i).truth
+        assert found == score_track(estimate, one.reference(i), geometry)
+        assert truth is not None
+        times = one.reference(i).times
+        f0s = [geometry.bin_frequencies[column] for column in peaks(estimate).T.numpy()]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # grids differ
+            expected = mir_eval.multipitch.metrics(truth.times, list(truth.f0s), times, f0s)
+        assert (found.precision, found.recall) == expected[:2]
+    assert scores.means.precision > 0
+    assert 0 < scores.means.recall < 1
+
+
+@pytest.mark.parametrize("name", ["Bach10/all", "NSynth/valid"])
+def test_tracks_together_are_what_they_are_alone(name, evaluated, network):
+    one = evaluated[name]
+    assert max(len(group) for group in one._groups) > 1
+    seen = []
+    for i, together in one.saliences(network):
+        expected = alone(network, one, i)
+        torch.testing.assert_close(together, expected, atol=1e-6, rtol=0)
+        assert torch.equal(peaks(together), peaks(expected))
+        seen.append(i)
+    assert sorted(seen) == list(range(len(one)))
+
+
+def test_only_equally_long_tracks_run_together(evaluated, monkeypatch):
+    monkeypatch.setitem(scoring.GROUP_VALUES, "cpu", 1 << 30)
+    for one in evaluated.values():
+        groups = one._grouped()
+        assert sorted(i for group in groups for i in group) == list(range(len(one)))
+        for group in groups:
+            assert len({len(one.reference(i).times) for i in group}) == 1
+        assert len(groups) == len({len(one.reference(i).times) for i in range(len(one))})
+
+
+def test_what_does_not_fit_the_memory_is_computed_again(evaluated, network, hcqt):
+    cached = evaluated["Bach10/all"]
+    assert cached.cached_bytes > 0
+    for room in (0, cached.cached_bytes // 2):
+        other = EvaluationSet(cached._source, hcqt, "cpu", room)
+        other.cache()
+        assert other.cached_bytes <= room
+        assert evaluate(network, other) == evaluate(network, cached)
+        assert torch.equal(other.features(3), cached.features(3))
+
+
+def test_unannotated_tracks(evaluated, network, hcqt, geometry):
+    """Without pitches there is no score, but a rate of blank frames."""
+    source = evaluated["Bach10/all"]._source
+    bare = replace(source, annotations=(None, *source.annotations[1:]))
+    one = EvaluationSet(bare, hcqt, "cpu", 0)
+    scores = evaluate(network, one, by_mir_eval=True)
+    first = scores.tracks[one.track_name(0)]
+    assert np.isnan([first.precision, first.recall, first.f1]).all()
+    assert 0 <= first.blank_rate <= 1
+    assert scores.means.f1 == np.mean([t.f1 for t in [*scores.tracks.values()][1:]])
+
+
+def test_pitches_beyond_mir_eval_are_refused_by_name(evaluated, hcqt):
+    source = evaluated["TRIOS/all"]._source
+    high = NoteAnnotation(np.array([0.0]), np.array([1.0]), np.array([6000.0]))
+    bad = replace(source, annotations=(high, *source.annotations[1:]))
+    with pytest.raises(UserError, match=rf"^TRIOS/all: {source.store.tracks[0].name}: .*6000 Hz$"):
+        EvaluationSet(bad, hcqt, "cpu", 0)
+
+
+class TestWrongScores:
+    """A vectorised score that is one off."""
+
+    @pytest.fixture(autouse=True)
+    def wrong(self, monkeypatch):
+        right = GridReference.n_matched
+        monkeypatch.setattr(GridReference, "n_matched", lambda *given: right(*given) + 1)
+
+    @pytest.fixture
+    def parameters(self, world, brief, tmp_path):
+        plan = replace(invented.planned(1, tmp_path), data_root=str(world))
+        Checkpoints(plan.storage, plan.name).begin()
+        worker = asdict(worker_of(plan, Prepared(cache_dir(), {}, {}), 0.0))
+        return {"worker": worker, "trial": {"row": "Ref.", "config": brief.to_dict()}}
+
+    def test_they_fail_a_trial_at_its_end(self, parameters):
+        *scored, failed = run_trial(parameters)
+        assert [report[reports.BATCH] for report in scored] == [2, 4]
+        assert re.match(r"URMP/validation: .* by mir_eval, but ", failed[reports.FAILURE])
+
+    def test_they_fail_a_trial_that_would_be_stopped(self, parameters, monkeypatch):
+        monkeypatch.setattr(reports.Curve, "collapsing", lambda *_: ["URMP/validation"])
+        (failed,) = run_trial(parameters)
+        assert re.match(r"URMP/validation: .* by mir_eval, but ", failed[reports.FAILURE])

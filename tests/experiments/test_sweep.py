@@ -1,0 +1,230 @@
+import fnmatch
+import json
+import shlex
+
+import pytest
+
+from ssmpe.config.presets import paper, tiny
+from ssmpe.errors import UserError
+from ssmpe.experiments import options
+from ssmpe.experiments.estimate import macs_per_frame, n_weights, sweep_cost, trial_seconds
+from ssmpe.experiments.sweep import Delta, Sweep, differences, row
+from ssmpe.network.model import Autoencoder
+from ssmpe.runner.plan import Plan
+from sweeps.deltas import REFERENCE, added, supervised_only
+from sweeps.sample_count import SWEEP
+
+
+def parse(*arguments: str) -> options.Options:
+    return options.parse("A question?", "sweeps/x.py", arguments)
+
+
+@pytest.mark.parametrize(
+    ("make", "counts"), [(tiny, (1, 2, 4, 8)), (paper, (2, 4, 8, 16))], ids=["tiny", "paper"]
+)
+def test_sample_counts_keep_the_paper_s_ratios(make, counts):
+    rows = [r.name for r in SWEEP.select(make())]
+    assert rows == ["supervised", "Ref.", *(f"+MN-{n}" for n in counts)]
+    everything = [r.name for r in SWEEP.select(make(), ["*"])]
+    assert set(everything) - set(rows) == {f"+{x}-{n}" for x in ("NS", "FMA") for n in counts}
+
+
+def test_rows_change_what_they_say_and_nothing_else():
+    base = tiny()
+    rows = {r.name: differences(r.apply(base), base) for r in SWEEP.rows(base)}
+    assert rows["Ref."] == {}
+    assert rows["+MN-4"] == {"data.added.MusicNet/train": 4}
+    off = ("timbre", "percussion", "geometric")
+    assert rows["supervised"] == {f"objectives.weights.{name}": None for name in off}
+
+
+def test_deltas_compose():
+    energy = Delta("+EG", {"objectives.weights.energy": 1.0})
+    both = row(added(tiny(), "MusicNet/train", 2.0), energy)
+    assert both.name == "+MN-8+EG"
+    config = both.apply(tiny())
+    assert config.data.added == {"MusicNet/train": 8}
+    assert config.objectives.weights["energy"] == 1.0
+    assert config.objectives.weights["timbre"] == tiny().objectives.weights["timbre"]
+
+
+def test_the_question_is_one_line_that_asks():
+    assert SWEEP.question.endswith("?")
+    assert "\n" not in SWEEP.question
+
+
+def test_one_trial_per_row_and_seed():
+    trials = SWEEP.trials(tiny(), [0, 1, 2])
+    assert len(trials) == 18
+    assert len({t.identity for t in trials}) == 18
+    assert [t.seed for t in trials[:6]] == [0] * 6
+    assert trials[0].name == "supervised seed 0"
+
+
+def test_overrides_win():
+    trials = SWEEP.trials(tiny(), [0], ["Ref.", "+MN-*"], {"training.n_batches": 3})
+    assert {t.config.training.n_batches for t in trials} == {3}
+
+
+@pytest.mark.parametrize(
+    ("patterns", "overrides", "said"),
+    [
+        (["+MN-3"], {}, "no row '+MN-3'; did you mean '+MN-"),
+        (["Ref.", "+XY-*"], {}, r"no row '\+XY-\*'"),
+        ([], {"data.added": {}}, "are the same trial"),
+        ([], {"training.batches": 1}, "training.batches"),
+    ],
+)
+def test_mistakes_are_one_clear_line(patterns, overrides, said):
+    with pytest.raises(UserError, match=said.replace("+MN", r"\+MN")) as error:
+        SWEEP.trials(tiny(), [0], patterns, overrides)
+    assert "\n" not in str(error.value)
+
+
+def test_patterns_are_those_of_a_shell():
+    assert fnmatch.fnmatchcase("+MN-16", "+MN-*")
+    sweep = Sweep("x", "Why?", lambda base: [row(REFERENCE), row(supervised_only(base))])
+    assert [r.name for r in sweep.select(tiny(), ["sup*", "R*"])] == ["Ref.", "supervised"]
+
+
+class TestOptions:
+    def test_defaults(self):
+        given = parse()
+        assert given.preset == "tiny"
+        assert given.seeds == (0,)
+        assert given.early_stop
+        assert given.diagnostics is None
+        assert given.rows == ()
+        assert given.overrides == {}
+
+    @pytest.mark.parametrize(
+        ("text", "seeds"),
+        [("3", (3,)), ("0,2", (0, 2)), ("0-3", (0, 1, 2, 3)), ("7,0-1", (7, 0, 1))],
+    )
+    def test_seeds(self, text, seeds):
+        assert parse("--seeds", text).seeds == seeds
+
+    @pytest.mark.parametrize(
+        ("text", "path", "value"),
+        [
+            ("training.n_batches=5", "training.n_batches", 5),
+            ("objectives.stop_gradient=true", "objectives.stop_gradient", True),
+            ("data.validation=URMP/T2", "data.validation", "URMP/T2"),
+            ("data.evaluation=[]", "data.evaluation", []),
+            ("training.learning_rate = 1e-3", "training.learning_rate", 1e-3),
+        ],
+    )
+    def test_overrides(self, text, path, value):
+        assert parse("--set", text).overrides == {path: value}
+
+    def test_data(self, tmp_path):
+        given = parse("--folder", f"mine={tmp_path}", "--max-hours", "FMA/train=20")
+        assert given.folders == {"mine": tmp_path}
+        assert given.max_hours == {"FMA/train": 20.0}
+        assert parse("--world", "full").world == "full"
+
+    def test_rows_by_commas_or_repetition(self):
+        assert parse("--rows", "a, b", "--rows", "c").rows == ("a", "b", "c")
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("--set", "training.n_batches"),
+            ("--set", "=5"),
+            ("--set", "training.n_batches="),
+            ("--set", "training.learning_rate=NaN"),
+            ("--seeds", "a"),
+            ("--seeds", "1,1"),
+            ("--seeds", "3-1"),
+            ("--concurrent", "0"),
+            ("--diagnostics", "0"),
+            ("--gpus-per-trial", "-1"),
+            ("--gpus-per-trial", "1.5"),
+            ("--gpus-per-trial", "nan"),
+            ("--folder", "mine"),
+            ("--folder", "mine=/a", "--folder", "mine=/b"),
+            ("--max-hours", "FMA/train"),
+            ("--max-hours", "FMA/train=0"),
+            ("--max-hours", "FMA/train=inf"),
+            ("--world", "full", "--data-root", "/data"),
+        ],
+    )
+    def test_mistakes_name_the_option_and_the_value(self, arguments):
+        with pytest.raises(UserError) as error:
+            parse(*arguments)
+        assert arguments[0] in str(error.value)
+        assert "\n" not in str(error.value)
+
+    def test_command_can_be_typed_again(self):
+        typed = ["--rows", "+MN-*,Ref.", "--set", "training.n_batches=3"]
+        assert shlex.split(parse(*typed).command)[2:] == typed
+
+    def test_help_begins_with_the_question(self, capsys):
+        with pytest.raises(SystemExit) as ended:
+            parse("--help")
+        assert ended.value.code == 0
+        assert capsys.readouterr().out.splitlines()[0] == "A question?"
+
+
+class TestPlan:
+    def plan(self, **changes) -> Plan:
+        trials = tuple(SWEEP.trials(tiny(), [0]))
+        values = {
+            "name": "sample_count-tiny-1", "script": "sample_count", "question": "Why?",
+            "preset": "tiny", "data": "embedded world (tiny)", "data_root": "/data",
+            "folders": {"mine": "/music"},
+            "storage": "/storage", "tracking_uri": "sqlite:///x.db", "early_stop": True,
+            "threads": 1, "gpus_per_trial": 0.0, "concurrent": None, "trials": trials,
+        }  # fmt: skip
+        return Plan(**{**values, **changes})
+
+    def test_there_and_back_again(self, tmp_path):
+        self.plan().save(tmp_path)
+        assert Plan.load(tmp_path, "sample_count-tiny-1", "sample_count") == self.plan()
+
+    def test_nothing_is_written_over(self, tmp_path):
+        self.plan().save(tmp_path)
+        with pytest.raises(UserError, match="exists already"):
+            self.plan(early_stop=False).save(tmp_path)
+
+    @pytest.mark.parametrize("name", ["sample_count-tiny-2", "../x", "a/b", ""])
+    def test_unknown_names(self, tmp_path, name):
+        self.plan().save(tmp_path)
+        with pytest.raises(UserError, match="--resume") as error:
+            Plan.load(tmp_path, name, "sample_count")
+        assert "\n" not in str(error.value)
+
+    def test_another_script_s_sweep(self, tmp_path):
+        self.plan().save(tmp_path)
+        with pytest.raises(UserError, match="of sweeps/sample_count"):
+            Plan.load(tmp_path, "sample_count-tiny-1", "objectives")
+
+    @pytest.mark.parametrize("content", ["", "{}", "[]", json.dumps({"format": 99})])
+    def test_damaged(self, tmp_path, content):
+        self.plan().save(tmp_path)
+        (tmp_path / "sweeps" / "sample_count-tiny-1" / "plan.json").write_text(content)
+        with pytest.raises(UserError, match="not a usable plan"):
+            Plan.load(tmp_path, "sample_count-tiny-1", "sample_count")
+
+
+def test_the_estimate_counts_what_the_network_does():
+    """Multiply-accumulates by hand for the convolutions of a built network."""
+    g, m = tiny().geometry, tiny().model
+    network = Autoencoder(g, m)
+    assert n_weights(g, m) == sum(p.numel() for p in network.parameters())
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    n_frames = 64
+    # on no CPU, where some products more, with zeros, take less time
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network.to("meta")(torch.empty(1, 6, g.n_bins, n_frames, device="meta"))
+    assert macs_per_frame(g, m) == pytest.approx(counter.get_total_flops() / 2 / n_frames, rel=0.1)
+
+
+def test_cost_grows_with_what_is_asked():
+    few, many = SWEEP.trials(tiny(), [0]), SWEEP.trials(tiny(), [0, 1])
+    assert sweep_cost(many, "cpu", 2)[0] == pytest.approx(2 * sweep_cost(few, "cpu", 2)[0])
+    assert sweep_cost(few, "cpu", 1)[0] == pytest.approx(2 * sweep_cost(few, "cpu", 2)[0])
+    by_row = {t.row: trial_seconds(t.config, "cpu") for t in few}
+    assert by_row["supervised"] < by_row["Ref."] < by_row["+MN-8"]

@@ -1,0 +1,38 @@
+"""A sweep on several raylets, parts of which are killed at random, ends as if nothing had been."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests import chaos
+from tests.support import sweeping
+
+MOST_SWEEPS = 20
+
+
+@pytest.fixture(scope="module")
+def expected(world, tmp_path_factory):
+    return chaos.undisturbed(tmp_path_factory.mktemp("chaos") / "undisturbed")
+
+
+def kill(at_least: int, at_most: int, expected: dict, folder: Path, n_nodes: int) -> None:
+    """Disturb one sweep after the other, as a short one may end first, until that is reached."""
+    kills: Counter[str] = Counter()
+    for seed in range(MOST_SWEEPS):
+        disturbed = chaos.Chaos(folder / f"disturbed-{seed}", seed, n_nodes)
+        disturbed.run(at_most - kills.total(), (*chaos.ROWS, *sweeping.BRIEF))
+        assert sweeping.content(disturbed.folder) == expected, disturbed.log
+        kills += disturbed.kills
+        if kills.total() >= at_least:
+            return
+    raise AssertionError(f"only {kills.total()} kills")
+
+
+def test_some_kills_change_nothing(expected, tmp_path):
+    kill(3, 6, expected, tmp_path, n_nodes=2)
+
+
+@pytest.mark.long
+def test_many_kills_change_nothing(expected, tmp_path):
+    kill(30, 30, expected, tmp_path, n_nodes=3)

@@ -1,0 +1,158 @@
+"""Whatever dies in the midst of a sweep, its result is the same (real Ray, real processes)."""
+
+import itertools
+import os
+import re
+import signal
+import time
+from dataclasses import asdict, replace
+
+import pytest
+
+from ssmpe.data.store.cache import cache_dir
+from ssmpe.runner.planning.provision import Prepared
+from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
+from ssmpe.runner.trial.trainable import run_trial
+from ssmpe.runner.tuner import worker_of
+from ssmpe.training.trainer import InterruptedTrainingError
+from tests.support import invented, raylets, sweeping
+from tests.support.object_storage import bucket, s3  # noqa: F401
+from tests.support.processes import titled, tree
+
+ROWS = ("--rows", "Ref.,+NS-1")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(world, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    code, output = sweeping.run(folder, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    assert code == 0, output
+    return sweeping.content(folder)
+
+
+@pytest.mark.parametrize(
+    "how", [pytest.param(signal.SIGKILL, marks=pytest.mark.long), signal.SIGTERM]
+)
+def test_trials_whose_processes_die_go_on(undisturbed, tmp_path, how):
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    sweeping.read_until(process, "6/24")
+    victims = titled(tree(process.pid), "ray::TrialTrainable")
+    assert len(victims) == 2
+    for pid in victims:
+        os.kill(pid, how)
+    rest, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, rest
+    assert sweeping.content(tmp_path) == undisturbed
+
+
+@pytest.mark.long
+def test_a_trial_may_die_more_often_than_it_is_restarted_if_it_gets_on(undisturbed, tmp_path):
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    for batch in (3, 6, 9, 12, 15):
+        sweeping.read_until(process, f" {batch}/24")
+        for pid in titled(tree(process.pid), "ray::TrialTrainable"):
+            os.kill(pid, signal.SIGKILL)
+    rest, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, rest
+    assert sweeping.content(tmp_path) == undisturbed
+
+
+@pytest.mark.long
+def test_a_driver_asked_to_end_does_so_in_order_and_the_sweep_resumes(undisturbed, tmp_path):
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    output = sweeping.read_until(process, "6/24")
+    process.send_signal(signal.SIGTERM)
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, rest
+    name = sweeping.sweep_name(output)
+    assert f"interrupted; continue with --resume {name}" in rest
+    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    assert code == 0, resumed
+    assert sweeping.content(tmp_path) == undisturbed
+
+
+def test_a_trial_asked_to_end_between_validations_stores_a_checkpoint(world, brief, tmp_path):
+    plan = replace(invented.planned(1, tmp_path), data_root=str(world))
+    checkpoints = Checkpoints(plan.storage, plan.name)
+    checkpoints.begin()
+    worker = asdict(worker_of(plan, Prepared(cache_dir(), {}, {}), 0.0))
+    parameters = {"worker": worker, "trial": {"row": "Ref.", "config": brief.to_dict()}}
+    questions = itertools.count()
+    with pytest.raises(InterruptedTrainingError):
+        list(run_trial(parameters, lambda: next(questions) >= 1))
+    assert checkpoints.stages(brief.identity) == [Stage(1, validated=False)]
+    assert [r["batch"] for r in run_trial(parameters) if "metrics" in r] == [2, 4, 6]
+
+
+def test_a_sweep_whose_cluster_loses_its_head_says_so_and_resumes_on_another(
+    undisturbed, tmp_path, monkeypatch
+):
+    for name, value in raylets.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with raylets.Cluster() as cluster:
+        cluster.add()
+        given = (*ROWS, *sweeping.BRIEF, "--address", cluster.address)
+        process = sweeping.start(tmp_path, "sample_count.py", *given)
+        output = ""
+        while len(set(re.findall(r"(\S+) seed 0 +(?:[3-9]|[12]\d)/24", output))) < 2:
+            output += sweeping.read_until(process, "/24 ")
+        cluster.end(cluster.nodes[0])
+        rest, _ = process.communicate(timeout=120)
+        told = f"the head of the Ray cluster at {cluster.address} is gone"
+    assert process.returncode == 1, rest
+    name = sweeping.sweep_name(output)
+    assert told in rest
+    assert f"continue with --resume {name}" in rest.strip().splitlines()[-1]
+    assert "Traceback" not in rest
+    before = sweeping.content(tmp_path)
+    assert all(trial["curves"] for trial in before.values()), "what was reported is there"
+    with raylets.Cluster() as cluster:
+        again = ("--resume", name, "--address", cluster.address)
+        code, resumed = sweeping.run(tmp_path, "sample_count.py", *again)
+    assert code == 0, resumed
+    assert sweeping.content(tmp_path) == undisturbed
+
+
+@pytest.mark.long  # in brief: tests/runner/test_checkpoints.py
+def test_a_storage_server_that_does_not_answer_for_a_while_changes_nothing(
+    undisturbed,
+    s3,  # noqa: F811
+    tmp_path,
+):
+    given = ("--storage", f"{bucket('outage')}/ssmpe")
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF, *given)
+    output = sweeping.read_until(process, "6/24")
+    os.kill(s3.pid, signal.SIGSTOP)
+    try:
+        time.sleep(12.0)
+    finally:
+        os.kill(s3.pid, signal.SIGCONT)
+    rest, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, rest
+    assert output.count("24/24") == 0, "it was away in the midst"
+    assert sweeping.content(tmp_path) == undisturbed
+
+
+def test_a_second_driver_of_a_sweep_is_refused_while_the_first_lives(tmp_path):
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    name = sweeping.sweep_name(sweeping.read_until(process, "0/24"))
+    code, output = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    process.kill()
+    process.communicate()
+    assert code == 2, output
+    assert "still running in another process" in output
+    assert "Traceback" not in output
+    assert output.count("\n") == 1
+
+
+def test_a_sweep_out_of_budget_ends_in_order_and_resumes(undisturbed, tmp_path):
+    started = time.monotonic()
+    limit = ("--max-hours", "0.002")
+    code, output = sweeping.run(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF, *limit)
+    assert code == 124, output
+    assert time.monotonic() - started > 7.2
+    name = sweeping.sweep_name(output)
+    assert f"0.002 hours (--max-hours) are spent; continue with --resume {name}" in output
+    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name, "--max-hours", "1")
+    assert code == 0, resumed
+    assert sweeping.content(tmp_path) == undisturbed

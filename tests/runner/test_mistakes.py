@@ -1,0 +1,203 @@
+"""What users get wrong: one clear line, exit code 2, before anything has run."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ssmpe.cli import main
+from ssmpe.data.datasets.registry import Locations
+from ssmpe.data.sets import load_sets
+from ssmpe.data.store.cache import cache_dir
+from ssmpe.training.trainer import Trainer
+from sweeps.sample_count import SWEEP
+
+ROWS = ("--rows", "Ref.,+MN-1")
+
+
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """Runs the sweep with arguments, and returns the one line it is refused with."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> str:
+        assert main(SWEEP, None, arguments) == 2
+        error = capsys.readouterr().err.strip()
+        assert error.startswith("error: ")
+        assert "\n" not in error
+        assert not list(tmp_path.glob("results/sweeps/*"))
+        assert not list(tmp_path.glob("results/checkpoints/*"))
+        return error
+
+    return run
+
+
+@pytest.fixture
+def damaged(world, tmp_path):
+    """A data root of which one dataset may be changed, the others being the world's."""
+
+    def make(dataset: str) -> Path:
+        root = tmp_path / "data"
+        root.mkdir()
+        for folder in world.iterdir():
+            if folder.name == dataset:
+                shutil.copytree(folder, root / folder.name)
+            else:
+                (root / folder.name).symlink_to(folder)
+        return root
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--rows", "+MN-3"), "'+MN-3'"),
+        (("--set", "training.n_batches"), "KEY.PATH=VALUE"),
+        (("--set", "training.nbatches=3"), "training.nbatches"),
+        (("--set", "training.n_batches=0"), "training.n_batches = 0"),
+        (("--set", "training.learning_rate=fast"), "'fast'"),
+        (("--set", "objectives.weights.timber=1"), "'timber'"),
+        (("--seeds", "x"), "--seeds 'x'"),
+        (("--resume", "nothing"), "--resume nothing"),
+        (("--tracking-uri", "http://127.0.0.1:9"), "http://127.0.0.1:9"),
+        (("--data-root", "/no/such/folder"), "/no/such/folder"),
+        (("--set", "data.labelled=URMP/trains"), "'URMP/trains'"),
+        (("--set", "data.labelled=E-GMD/train"), "no annotations"),
+        (("--set", "data.validation=E-GMD/validation"), "no annotations"),
+        (("--set", 'geometry.harmonics=["a"]'), "geometry.harmonics[0] = 'a'"),
+        (("--set", 'data.added={"MusicNet/train":Infinity}'), "inf"),
+        (("--set", "data.evaluation=[1]"), "data.evaluation[0] = 1"),
+        (("--set", "geometry.fmin=6000"), "6000"),
+        (("--set", "training.seed=3"), "--seeds"),
+        (("--gpus-per-trial", "inf"), "inf"),
+        (("--storage", "nowhere://x/y"), "nowhere://x/y"),
+        (("--address", "127.0.0.1:9"), "no Ray cluster answers there"),
+        (("--max-hours", "0"), "--max-hours"),
+        (("--max-gpu-hours", "-1"), "--max-gpu-hours"),
+        (("--resume", "x", "--rows", "Ref."), "--rows"),
+        (("--folder", "URMP=/tmp"), "'URMP'"),
+        (("--folder", "mine=/no/such"), "/no/such: no such folder"),
+        (("--folder", "mine=/tmp"), "no row uses it"),
+        (("--folder", "mine=/tmp", "--set", "data.added.mime/all=1"), "did you mean 'mine'"),
+        (("--max-hours", "FMA/train=1", "--rows", "Ref."), "no row uses that set"),
+        (("--set", "data.max_tracks.FMA/train=5", "--rows", "Ref."), "no row uses that set"),
+        (("--set", "data.max_tracks.URMP/trian=5"), "did you mean 'train'"),
+        (("--set", "data.max_tracks.URMP/train=0"), "data.max_tracks.URMP/train = 0"),
+        (("--set", 'data.labelled_share={"FMA/train":1}', "--rows", "+MN-8"), "no row adds that"),
+        (("--set", "data.labelled_share.URMP/train=1", "--rows", "Ref."), "(added: none)"),
+        (("--set", "data.options.GuitarSet/late=true"), "GuitarSet/correct_late"),
+    ],
+)
+def test_options(world, refused, arguments, said):
+    assert said in refused(*arguments)
+
+
+def test_labels_of_a_set_that_has_none(world, refused):
+    said = refused("--rows", "+FMA-8", "--set", "data.labelled_share.FMA/train=0.5")
+    assert "data.labelled_share.FMA/train = 0.5" in said
+    assert "has no annotation" in said
+
+
+def test_a_cache_that_cannot_be_written(refused, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SSMPE_CACHE", str(tmp_path / "file" / "cache"))
+    assert str(tmp_path / "file") in refused()
+
+
+def test_results_that_cannot_be_written(refused, tmp_path):
+    (tmp_path / "results").touch()
+    assert str(tmp_path / "results") in refused()
+
+
+def test_a_data_root_without_a_needed_set(damaged, refused, tmp_path):
+    root = damaged("")
+    (root / "MusicNet").unlink()
+    said = refused("--data-root", str(root), *ROWS)
+    assert str(root / "MusicNet") in said
+    assert "expected layout: MusicNet/{train,test}_data/ID.wav" in said
+
+
+@pytest.mark.parametrize("pattern", ["05_*", "05_*/AuMix_*.wav", "05_*/F0s_1_*.txt"])
+def test_a_half_empty_labelled_set(damaged, refused, pattern):
+    root = damaged("URMP")
+    (found,) = (root / "URMP").glob(pattern)
+    shutil.rmtree(found) if found.is_dir() else found.unlink()
+    said = refused("--data-root", str(root), *ROWS)
+    assert ("05" in said) if found.suffix == "" else (found.name in said)
+
+
+def overwrite(path: Path, samples: np.ndarray) -> None:
+    soundfile.write(path, samples, 22050, subtype="FLOAT")
+
+
+BAD_AUDIO = {
+    "unreadable": lambda path: path.write_bytes(b"no audio"),
+    "empty": lambda path: overwrite(path, np.zeros(0)),
+    "zero bytes": lambda path: path.write_bytes(b""),
+    "NaN": lambda path: overwrite(path, np.full(50_000, np.nan)),
+}
+
+
+@pytest.mark.parametrize("damage", BAD_AUDIO)
+def test_bad_audio_of_a_labelled_set(damaged, refused, damage):
+    root = damaged("URMP")
+    (path,) = (root / "URMP").glob("05_*/AuMix_*.wav")
+    BAD_AUDIO[damage](path)
+    assert str(path) in refused("--data-root", str(root), *ROWS)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("0.0 440\n0.01 foo\n", "line 2"), ("", ""), ("900.0 440\n900.01 440\n", "900")],
+    ids=["garbled", "empty", "of another recording"],
+)
+def test_bad_annotations(damaged, refused, text, said):
+    root = damaged("URMP")
+    (path,) = (root / "URMP").glob("02_*/F0s_1_*.txt")
+    other = [p for p in path.parent.glob("F0s_*.txt") if p != path]
+    path.write_text(text)
+    if said == "900":
+        for part in other:
+            part.write_text(text)
+    error = refused("--data-root", str(root), *ROWS)
+    assert path.parent.name in error
+    assert said in error
+
+
+def test_bad_audio_of_an_unlabelled_set_is_skipped_counted_and_listed(damaged, brief):
+    root = damaged("MusicNet")
+    first, second = sorted((root / "MusicNet" / "train_data").glob("*.wav"))[:2]
+    first.write_bytes(b"no audio")
+    overwrite(second, np.full(50_000, np.nan))
+    config = brief.replace({"data.added": {"MusicNet/train": 1}, "data.evaluation": []})
+    sets = load_sets(config.data, 22050, Locations(root), cache_dir())
+    skipped = sets.added[0].store.skipped
+    assert {Path(entry.path).name for entry in skipped} == {first.name, second.name}
+    assert len(sets.added[0].store) == 38
+    assert str(first) in (sets.added[0].store.folder / "skipped.json").read_text()
+
+
+def test_stereo_other_rates_silence_and_very_short_tracks_are_fine(damaged, brief):
+    root = damaged("MusicNet")
+    files = sorted((root / "MusicNet" / "train_data").glob("*.wav"))
+    rng = np.random.default_rng(0)
+    soundfile.write(files[0], rng.uniform(-1, 1, (48_000, 2)), 48_000)
+    overwrite(files[1], np.zeros(30_000))
+    overwrite(files[2], np.full(1, 0.5))
+    for file in files[3:]:
+        file.unlink()
+        (root / "MusicNet" / "train_labels" / f"{file.stem}.csv").unlink()
+    config = brief.replace(
+        {
+            "data.added": {"MusicNet/train": 3},
+            "data.evaluation": [],
+            "training.n_batches": 2,
+        }
+    )
+    sets = load_sets(config.data, 22050, Locations(root), cache_dir())
+    assert len(sets.added[0].store) == 3
+    (validation,) = Trainer(config, sets).run()
+    assert np.isfinite(validation.losses["total"])

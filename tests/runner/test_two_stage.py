@@ -1,0 +1,282 @@
+"""Rows that continue others: which trials follow from them, and real sweeps of them."""
+
+import os
+import re
+import shutil
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ssmpe.config.presets import tiny
+from ssmpe.errors import UserError
+from ssmpe.experiments.sweep import Delta, Sweep, row
+from ssmpe.runner.plan import Plan
+from ssmpe.runner.planning import make, parents
+from ssmpe.runner.planning.presentation import Presentation
+from ssmpe.runner.trial.checkpoints import Checkpoints
+from ssmpe.tracking import schema
+from ssmpe.tracking.tracker import Tracker
+from sweeps.deltas import REFERENCE, fine_tuning
+from sweeps.two_stage import SWEEP
+from tests.support import sweeping
+
+ROWS = ("--rows", "Ref.-FT")
+BRIEF = (
+    *("--set", "data.labelled_excerpts=1"),
+    *("--set", "data.evaluation=[]"),
+    *("--set", "training.n_batches=12"),
+    *("--set", "training.validate_every=3"),
+)
+
+# a parent whose weights run away, one that it is compared with, and what continues the first
+ORPHAN = '''
+"""Does a row fail alone whose parent has failed?"""
+from ssmpe.cli import main
+from sweeps.deltas import REFERENCE, fine_tuning
+from ssmpe.experiments.sweep import Delta, Sweep, row
+
+def rows(base):
+    runaway = row(Delta("runaway", {"training.weight_decay": 1e30}))
+    return [runaway, row(REFERENCE), row(Delta("child"), fine_tuning(base), continues=runaway)]
+
+SWEEP = Sweep("orphan", __doc__.strip(), rows)
+if __name__ == "__main__":
+    raise SystemExit(main(SWEEP))
+'''
+
+
+class TestTrials:
+    def test_a_row_s_parents_come_along(self):
+        trials = SWEEP.trials(tiny(), [0, 1], ["+MN-8-FT"])
+        assert [t.name for t in trials] == [
+            *("Ref. seed 0", "+MN-8-FT seed 0", "Ref. seed 1", "+MN-8-FT seed 1")
+        ]
+        assert [t.config.training.parent for t in trials] == [
+            *("", trials[0].identity, "", trials[2].identity)
+        ]
+        assert parents.parents(trials) == [trials[0], trials[2]]
+
+    def test_overrides_hold_for_parents_too(self):
+        parent, child = SWEEP.trials(tiny(), [3], ["Ref.-FT"], {"training.n_batches": 12})
+        assert parent.config == tiny().replace({"training.n_batches": 12, "training.seed": 3})
+        assert child.config.training.parent == parent.identity
+
+    def test_another_parent_is_another_trial(self):
+        one, other = (
+            SWEEP.trials(tiny(), [0], ["Ref.-FT"], {"training.warmup_batches": n})[1].config
+            for n in (5, 6)
+        )
+        same_warmup = other.replace({"training.warmup_batches": 5})
+        assert one.identity != same_warmup.identity
+
+    def test_a_third_stage_follows_the_second(self):
+        first = row(REFERENCE)
+        second = row(fine_tuning(tiny()), continues=first)
+        third = row(Delta("third", {"training.learning_rate": 1e-5}), continues=second)
+        sweep = Sweep("x", "Why?", lambda base: [third, second, first])
+        waiting = sweep.trials(tiny(), [0], ["third"])
+        assert [t.row for t in waiting] == ["Ref.", "-FT", "third"]
+        for expected in ("Ref.", "-FT", "third"):
+            (now,), waiting = parents.first_generation(waiting)
+            assert now.row == expected
+        assert waiting == []
+
+    @pytest.mark.parametrize("path", ["model.complexity", "geometry.hop_length"])
+    def test_weights_must_fit(self, path):
+        larger = row(
+            Delta("larger", {path: 2048 if "hop" in path else 2}), continues=row(REFERENCE)
+        )
+        sweep = Sweep("x", "Why?", lambda base: [larger])
+        with pytest.raises(UserError, match=r"'larger' cannot continue 'Ref\.'") as error:
+            sweep.trials(tiny(), [0])
+        assert "\n" not in str(error.value)
+
+    def test_the_parent_is_no_setting_of_the_user_s(self):
+        with pytest.raises(UserError, match=r"training\.parent cannot be --set"):
+            SWEEP.trials(tiny(), [0], [], {"training.parent": "0123456789ab"})
+
+
+def of_sweep(folder: Path, name: str) -> dict:
+    """Runs of a sweep's trials by row."""
+    found = [r for r in sweeping.runs(folder, "trial") if r.data.tags[schema.SWEEP] == name]
+    return {run.data.tags[schema.ROW]: run for run in found}
+
+
+def curves(folder: Path, run) -> dict:
+    """Everything that a run's metrics say, times aside."""
+    store = sweeping.client(folder)
+    return {
+        metric: [(p.step, p.value) for p in store.get_metric_history(run.info.run_id, metric)]
+        for metric in run.data.metrics
+        if not metric.startswith("time/")
+    }
+
+
+def artifacts(folder: Path, run) -> dict[str, bytes]:
+    root = Path(run.info.artifact_uri.removeprefix("file://"))
+    return {str(f.relative_to(root)): f.read_bytes() for f in root.rglob("*") if f.is_file()}
+
+
+@pytest.fixture(scope="module")
+def trained(world, tmp_path_factory):
+    """A folder with a sweep that trained a parent and its child, and the sweep's name."""
+    folder = tmp_path_factory.mktemp("trained")
+    code, output = sweeping.run(folder, "two_stage.py", *ROWS, *BRIEF)
+    assert code == 0, output
+    assert "Ref. seed 0: trained first" in output
+    return folder, sweeping.sweep_name(output)
+
+
+def test_a_child_starts_where_its_parent_was_best(trained):
+    folder, name = trained
+    runs = of_sweep(folder, name)
+    parent, child = curves(folder, runs["Ref."]), curves(folder, runs["Ref.-FT"])
+    f1s = parent["URMP/validation/f1"]
+    best = next(step for step, f1 in f1s if f1 == max(value for _, value in f1s))
+    for metric in ("f1", "blank_rate", "mean_peak"):
+        points = dict(child[f"URMP/validation/{metric}"])
+        assert list(points) == [0, 3, 6, 9, 12]
+        assert points[0] == dict(parent[f"URMP/validation/{metric}"])[best]
+    assert [step for step, _ in child["loss/total"]] == [3, 6, 9, 12]
+
+
+def test_a_child_says_what_it_continues(trained):
+    tags = of_sweep(*trained)["Ref.-FT"].data.tags
+    assert tags[schema.CONTINUES] == "Ref. seed 0"
+    assert tags[schema.END_REASON] == "completed"
+    assert schema.CONTINUED_RUN not in tags
+
+
+def test_a_parent_is_taken_from_the_store(trained):
+    folder, earlier = trained
+    source = of_sweep(folder, earlier)["Ref."]
+    code, dry = sweeping.run(folder, "two_stage.py", *ROWS, *BRIEF, "--dry-run")
+    told = f"Ref. seed 0: taken from run {source.info.run_id} of sweep {earlier}"
+    assert (code, told in dry) == (0, True), dry
+    code, output = sweeping.run(folder, "two_stage.py", *ROWS, *BRIEF)
+    assert code == 0, output
+    assert told in output
+    assert not re.search(r"Ref\. seed 0 .* running", output)
+    runs, before = of_sweep(folder, sweeping.sweep_name(output)), of_sweep(folder, earlier)
+    assert runs["Ref."].data.tags[schema.COPIED_FROM] == source.info.run_id
+    assert runs["Ref.-FT"].data.tags[schema.CONTINUED_RUN] == source.info.run_id
+    for row_name in ("Ref.", "Ref.-FT"):
+        assert curves(folder, runs[row_name]) == curves(folder, before[row_name])
+        assert runs[row_name].data.params == before[row_name].data.params
+        assert runs[row_name].info.status == "FINISHED"
+    assert artifacts(folder, runs["Ref."]) == artifacts(folder, source)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "trained first, for run {run} in the store has no checkpoint"),
+        ({"version.ssmpe": "9.9"}, r"trained first, for run {run} .* ssmpe .* \(here 9\.9\)"),
+        ({"version.torch": "9.9"}, r"taken from run {run} .*, made with torch 2.* \(here 9\.9\)"),
+    ],
+    ids=["without its checkpoint", "of another version", "of another torch"],
+)
+def test_what_is_not_the_same_is_told(trained, monkeypatch, changes, said):
+    folder, name = trained
+    run = of_sweep(folder, name)["Ref."]
+    here = {**make.versions(), **changes}
+    monkeypatch.setattr(parents, "versions", lambda: here)
+    best = Path(run.info.artifact_uri.removeprefix("file://")) / "checkpoint" / "best"
+    aside = best.with_name("aside")
+    if not changes:
+        shutil.move(best, aside)
+    try:
+        plan = Plan.load(folder / "results", name, "two_stage")
+        found = parents.origins(plan.trials, plan.tracking_uri, plan.data)
+    finally:
+        if not changes:
+            shutil.move(aside, best)
+    (origin,) = found.values()
+    assert re.fullmatch(said.format(run=run.info.run_id), origin.text), origin.text
+    assert (origin.run is None) == origin.text.startswith("trained first")
+
+
+def test_other_data_are_another_parent(trained):
+    folder, name = trained
+    plan = Plan.load(folder / "results", name, "two_stage")
+    (origin,) = parents.origins(plan.trials, plan.tracking_uri, "folder /elsewhere").values()
+    assert origin.run is None
+
+
+def provided(folder: Path, plan: Plan, ended: dict[str, str]) -> tuple[dict[str, str], str]:
+    """What ``provide`` does for a plan in a store of its own: what has ended, what it says."""
+    tracker = Tracker(plan.tracking_uri, folder / "spool")
+    tracker.start_sweep(plan.script, plan.name, {}, {})
+    console = Console(file=(folder / "said").open("w"), width=200)
+    shown = Presentation(plan, plan.trials, {})
+    Checkpoints(plan.storage, plan.name).begin()
+    ended = parents.provide(plan, ended, tracker, shown, console)
+    assert tracker.close(60)
+    console.file.close()
+    return ended, (folder / "said").read_text()
+
+
+def test_a_damaged_checkpoint_is_told_and_its_trial_trained(trained, tmp_path):
+    folder, name = trained
+    run = of_sweep(folder, name)["Ref."].info
+    best = Path(run.artifact_uri.removeprefix("file://")) / "checkpoint" / "best" / "best.pt"
+    whole = best.read_bytes()
+    plan = Plan.load(folder / "results", name, "two_stage")
+    parent = plan.trials[0].identity
+    plan = replace(plan, name="damaged", storage=str(tmp_path), taken={parent: run.run_id})
+    best.write_bytes(whole[:1000])
+    try:
+        ended, said = provided(tmp_path, plan, {})
+    finally:
+        best.write_bytes(whole)
+    assert ended == {}
+    assert re.fullmatch(r"Ref\. seed 0: not to be had from the store: .*usable.*\n", said)
+    assert not Checkpoints(plan.storage, plan.name).trials()
+
+
+def test_checkpoints_that_are_gone_from_the_storage_come_from_the_store(trained, tmp_path):
+    folder, name = trained
+    plan = replace(Plan.load(folder / "results", name, "two_stage"), storage=str(tmp_path))
+    parent, child = plan.trials
+    Checkpoints(plan.storage, plan.name).begin()
+    lacking = parents.orphans(plan, [child], {parent.identity})
+    assert lacking == {child.identity: "no checkpoint of Ref. seed 0, which it continues, is left"}
+    ended = {parent.identity: "completed"}
+    assert provided(tmp_path, plan, ended) == (ended, "")
+    assert parents.orphans(plan, [child], {parent.identity}) == {}
+
+
+@pytest.mark.long
+def test_a_driver_killed_in_the_second_stage_resumes_to_the_same_result(trained, tmp_path):
+    process = sweeping.start(tmp_path, "two_stage.py", *ROWS, *BRIEF)
+    output = sweeping.read_until(process, "Ref.-FT seed 0              3/12")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    name = sweeping.sweep_name(output)
+    code, resumed = sweeping.run(tmp_path, "two_stage.py", "--resume", name)
+    assert code == 0, resumed
+    assert not re.search(r"Ref\. seed 0 .* running", resumed)
+    runs, undisturbed = of_sweep(tmp_path, name), of_sweep(*trained)
+    assert runs.keys() == undisturbed.keys()
+    for row_name, run in runs.items():
+        assert curves(tmp_path, run) == curves(trained[0], undisturbed[row_name])
+        assert run.data.tags[schema.END_REASON] == "completed"
+
+
+def test_a_failed_parent_fails_what_continues_it_and_nothing_else(world, tmp_path):
+    script = tmp_path / "orphan.py"
+    script.write_text(ORPHAN)
+    code, output = sweeping.run(tmp_path, script, *BRIEF)
+    assert code == 1, output
+    runs = of_sweep(tmp_path, sweeping.sweep_name(output))
+    why = "runaway seed 0, which it continues, was not trained to its end"
+    assert output.count(f"child-FT seed 0  {why}") == 1, output
+    assert runs["child-FT"].data.tags[schema.FAILURE] == why
+    ends = {name: run.data.tags[schema.END_REASON] for name, run in runs.items()}
+    assert ends == {"runaway": "failed", "Ref.": "completed", "child-FT": "failed"}
+    assert runs["child-FT"].info.status == "FAILED"
+    (parent,) = sweeping.runs(tmp_path, "sweep")
+    assert parent.data.tags[schema.STATE] == "failed"

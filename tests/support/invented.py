@@ -1,0 +1,111 @@
+"""Trials that report invented curves, without data and training; all else is real."""
+
+import hashlib
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ray.tune.result import RESULT_DUPLICATE
+from rich.console import Console
+
+from ssmpe.config import TrialConfig
+from ssmpe.config.presets import tiny
+from ssmpe.experiments.search import Search, maximise, minimise
+from ssmpe.experiments.sweep import Delta, Trial
+from ssmpe.runner.drive import drive
+from ssmpe.runner.plan import FOLDER, Plan, SearchPlan
+from ssmpe.runner.planning.make import trials_of
+from ssmpe.runner.planning.presentation import Presentation
+from ssmpe.runner.planning.provision import Prepared
+from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.trial import reports
+from ssmpe.runner.trial.trainable import Report, TrialTrainable
+from ssmpe.tracking.tracker import local_uri
+
+N_REPORTS, N_METRICS = 3, 15
+
+
+class InventedTrainable(TrialTrainable):
+    """Reports curves that follow from a trial's identity."""
+
+    def step(self) -> Report:
+        if self._reports is None:
+            config = TrialConfig.from_dict(self.config["trial"]["config"])
+            self._reports = invented(config)
+        return next(self._reports, {RESULT_DUPLICATE: True})
+
+
+def invented(config: TrialConfig) -> Iterator[Report]:
+    """Reports of a trial, evenly over its batches."""
+    digest = hashlib.sha256(config.identity.encode()).digest()
+    for number in range(1, N_REPORTS + 1):
+        values = [byte / 255 * number / N_REPORTS for byte in digest[:N_METRICS]]
+        names = ["URMP/validation/f1", "URMP/validation/blank_rate", "loss/total"]
+        names += [f"loss/{i}" for i in range(N_METRICS - len(names))]
+        yield {
+            reports.BATCH: config.training.n_batches * number // N_REPORTS,
+            reports.OBJECTIVE: values[0],
+            reports.METRICS: dict(zip(names, values, strict=True)),
+            reports.COLLAPSED_AT: {},
+            reports.COLLAPSING: [],
+        }
+
+
+def planned(n_trials: int, folder: Path, gpus: float = 0.0) -> Plan:
+    """A sweep of one row with so many seeds, to be kept in a folder."""
+    base = tiny().replace({"data.evaluation": ()})
+    trials = [Trial("Ref.", base.replace({"training.seed": seed})) for seed in range(n_trials)]
+    return Plan(
+        name="invented",
+        script="invented",
+        question="What do many trials cost?",
+        preset="tiny",
+        data="none",
+        data_root=str(folder),
+        folders={},
+        storage=str(folder / "checkpoints"),
+        tracking_uri=local_uri(folder),
+        early_stop=True,
+        threads=1,
+        gpus_per_trial=gpus,
+        concurrent=None,
+        trials=tuple(trials),
+    )
+
+
+SEARCH = Search(
+    name="invented",
+    question="What do lost trials do to a search?",
+    common=lambda base: [],
+    space=lambda trial, base: [
+        Delta("", {"training.learning_rate": trial.suggest_float("rate", 1e-4, 1e-2, log=True)})
+    ],
+    objectives=lambda c: (maximise("URMP/validation/f1"), minimise("URMP/validation/blank_rate")),
+    start={"rate": 1e-3},
+    n_trials=3,
+)
+
+
+def planned_search(folder: Path) -> Plan:
+    """``SEARCH``, one trial at a time, to be kept in a folder."""
+    plan = planned(1, folder)
+    searched = SearchPlan(plan.trials[0].config, SEARCH.n_trials, "pareto")
+    return replace(plan, trials=(), search=searched, concurrent=1)
+
+
+def run(plan: Plan, folder: Path, trainable: type[TrialTrainable]) -> tuple[int, str]:
+    """Run a plan, or what is left of it, on the cluster that has been joined.
+
+    Returns:
+        Exit code and output.
+    """
+    if not (folder / FOLDER).exists():
+        plan.save(folder)
+    data, console = Prepared(folder, {}, {}), Console(file=io.StringIO(), width=200)
+    sweep = SEARCH if plan.search else None
+    trials = trials_of(sweep, plan) if sweep else plan.trials
+    shown = Presentation(plan, tuple(trials), data.facts)
+    suggestions = Suggestions(sweep, plan, folder) if sweep else None
+    code = drive(plan, suggestions, shown, folder, data, None, console, trainable)
+    return code, console.file.getvalue()  # type: ignore[attr-defined]
