@@ -15,6 +15,13 @@ from ssmpe.data.store.cache import cache_dir
 from ssmpe.world.build import build_world, world_key
 from tests.support import elsewhere
 
+TIERS = {
+    "pure": ("signal", "network", "objectives", "training", "evaluation", "config", "experiments"),
+    "files": ("data", "world", "tracking", "analysis", "transcription", "commands"),
+    "processes": ("runner", "safety", "clusters", "benchmarks"),
+}
+"""Folders of tests by what they need: arithmetic; files and SQLite; real processes and servers"""
+
 # tests compare numbers that depend on the number of threads
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,6 +29,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # before the first gradient in a process, which sets up what those on any device need
 elsewhere.device()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test with the tier of its folder, and start with the tier that takes longest."""
+    names = list(TIERS)
+    tier_of = {folder: tier for tier, folders in TIERS.items() for folder in folders}
+
+    def tier(item: pytest.Item) -> str:
+        return tier_of.get(item.path.relative_to(Path(__file__).parent).parts[0], "pure")
+
+    for item in items:
+        item.add_marker(tier(item))
+    items.sort(key=lambda item: -names.index(tier(item)))
 
 
 @pytest.fixture(scope="session")
