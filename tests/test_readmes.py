@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import ssmpe
 from ssmpe.config.presets import preset
 from ssmpe.experiments import options
 
@@ -217,3 +218,12 @@ def test_the_top_level_is_what_the_tree_shows_and_files_that_everybody_expects()
 
 def test_the_readme_is_a_page():
     assert (ROOT / "README.md").stat().st_size <= 8_000
+
+
+def test_citation_and_changelog_are_of_this_version():
+    text = text_of(Path("CITATION.cff"))
+    assert f"\nversion: {ssmpe.__version__}\n" in text
+    released = re.search(r"^date-released: (\S+)$", text, re.MULTILINE)
+    assert released
+    changelog = text_of(Path("CHANGELOG.md"))
+    assert f"\n## {ssmpe.__version__} – {released[1]}\n" in changelog
