@@ -9,7 +9,7 @@
 #
 # Submitted in the project's root, which like home is the same folder on all nodes, with the project
 # installed there once: python3.11 -m venv .venv && .venv/bin/pip install -e '.[cluster]'
-# The MLflow server runs elsewhere, as on the login node (README: a tracking server).
+# The MLflow server runs elsewhere, as on the login node (clusters/README.md: a tracking server).
 #
 # To edit, or to give to sbatch: what follows. Cost: at most nodes × GPUs × time of your quota, all of
 # it until the sweep ends.
