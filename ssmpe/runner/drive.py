@@ -11,7 +11,8 @@ from rich.console import Console
 
 from ssmpe.runner import ending, messages
 from ssmpe.runner.callback import SweepCallback
-from ssmpe.runner.cluster import excluded, head
+from ssmpe.runner.cluster import excluded
+from ssmpe.runner.cluster.cluster import watched
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import parents
 from ssmpe.runner.planning.make import sweep_params
@@ -79,7 +80,7 @@ def drive(
             known, ended = suggestions.trials, suggestions.ended
         states = {key: "from store" if key in plan.taken else end for key, end in ended.items()}
         lost = partial(_end_without_head, plan, tracker, console)
-        with head.watched(lost), Progress(console, known, states) as progress:
+        with watched(lost), Progress(console, known, states) as progress:
             SweepCallback.attach(tracker, progress, shown, parents.tags(plan), checkpoints)
             runs = Runs(plan, tracker, data, plan.scratch(results), console, trainable, mark)
             if suggestions:

@@ -15,6 +15,7 @@ from ssmpe.experiments.sweep import Sweep
 from ssmpe.runner import messages, tuner
 from ssmpe.runner.budget import Budget, spending
 from ssmpe.runner.cluster import nodes, scaling
+from ssmpe.runner.cluster.cluster import cluster
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.drive import Report, drive
 from ssmpe.runner.plan import Plan
@@ -82,7 +83,7 @@ def run_sweep(
     where = located(root, folders, trials, cache, console)
     data = open_all_sets(trials, where, cache, console, show=own)
     connect_ahead(tracking_uri)  # Ray takes seconds, most of which it waits
-    with tuner.cluster(options.address):
+    with cluster(options.address):
         if options.address:
             gpus = 1.0 if options.gpus_per_trial == "auto" else float(options.gpus_per_trial or 0)
             asked = Share(plan.threads, plan.gpus_per_trial) if plan else Share(1, gpus)

@@ -11,7 +11,7 @@ from ssmpe.experiments.sweep import Trial
 from ssmpe.runner import searching, tuner
 from ssmpe.runner.callback import SweepCallback
 from ssmpe.runner.cluster import excluded, nodes
-from ssmpe.runner.cluster.resources import Share, Shares
+from ssmpe.runner.cluster.resources import Share, Shares, memory
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import parents
 from ssmpe.runner.planning.provision import Prepared
@@ -59,7 +59,7 @@ class Runs:
                 break
             done |= self._run([o.trial for o in lost], share)
         greedy = [o.trial for o in done.values() if o.out_of_memory]
-        larger = share.larger(*tuner.memory(self.plan, share)) if greedy else None
+        larger = share.larger(*memory(share, self.plan.concurrent)) if greedy else None
         if larger and all(o.ended for o in done.values()):
             self._say_once_more(greedy, larger)
             done |= self._run(greedy, larger)
@@ -78,7 +78,7 @@ class Runs:
             trials = [t for t in suggestions.trials if t.identity == identity]
             self._say_once_more(trials, larger)
 
-        shares = Shares(usual, lambda: usual.larger(*tuner.memory(self.plan, usual)), say)
+        shares = Shares(usual, lambda: usual.larger(*memory(usual, self.plan.concurrent)), say)
         searching.attach(suggestions, self.losses, shares)
         self._engine((), usual, suggestions)
 

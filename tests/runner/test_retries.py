@@ -11,8 +11,8 @@ import ray
 import torch
 from optuna.trial import FrozenTrial, TrialState
 
-from ssmpe.runner import tuner
-from ssmpe.runner.cluster import loopback
+from ssmpe.runner.cluster import resources
+from ssmpe.runner.cluster.cluster import LOOPBACK, only_loopback
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.trial import reports, trainable
 from ssmpe.runner.trial.trainable import Report
@@ -47,7 +47,7 @@ class Mortal(InventedTrainable):
 def two_cores_and_a_card():
     """Ray takes the user's word for it that there is a GPU."""
     # with tokens, Ray would make one for all of the user's clusters
-    with pytest.MonkeyPatch.context() as patch, loopback.only_loopback():
+    with pytest.MonkeyPatch.context() as patch, only_loopback():
         patch.setenv("RAY_AUTH_MODE", "disabled")
         ray.init(
             address="local",
@@ -55,7 +55,7 @@ def two_cores_and_a_card():
             num_gpus=1,
             include_dashboard=False,
             log_to_driver=False,
-            _node_ip_address=loopback.ADDRESS,
+            _node_ip_address=LOOPBACK,
         )
         yield
         ray.shutdown()
@@ -256,6 +256,6 @@ def test_larger_shares_keep_the_threads(share, larger):
 
 
 def test_the_largest_node_is_asked_for_its_memory():
-    room, at_once = tuner.memory(planned(4, Path("unused")), Share(1))
+    room, at_once = resources.memory(Share(1), None)
     assert room > 2**28
     assert at_once == 2

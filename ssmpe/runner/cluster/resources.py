@@ -1,7 +1,12 @@
-"""What a trial gets of a node."""
+"""What a trial gets of a node, and how many trials fit on a cluster."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+
+import ray
+
+from ssmpe.errors import UserError
+from ssmpe.runner.cluster.nodes import Node
 
 
 @dataclass(frozen=True)
@@ -70,3 +75,59 @@ class Shares:
         self._enlarged[identity] = larger
         self.told(identity, larger)
         return True
+
+
+def fitting(nodes: Sequence[Node], threads: int, gpus: float) -> int:
+    """Trials that run at once if each has so many CPUs and so many GPUs (or a share of one)."""
+    return sum(_on(node, threads, gpus) for node in nodes)
+
+
+def threads_for(nodes: Sequence[Node], trials: int, gpus: float) -> int:
+    """The most CPU threads, the same for every trial, with which so many trials run at once.
+
+    Of more trials than fit with one thread each, as many as do.
+
+    Args:
+        trials: at once; at least 1.
+        gpus: of a trial; 0 for none.
+    """
+    wanted = max(1, min(trials, fitting(nodes, 1, gpus)))
+    most = max((int(node.n_cpus) for node in nodes), default=1)
+    counts = (n for n in range(most, 1, -1) if fitting(nodes, n, gpus) >= wanted)
+    return next(counts, 1)
+
+
+def _on(node: Node, threads: int, gpus: float) -> int:
+    room = int(node.n_cpus) // threads
+    if gpus == 0:
+        return room
+    if gpus >= 1:
+        return min(room, int(node.n_gpus / gpus))
+    # a share is of one card: what two cards have left makes no trial
+    return min(room, int(node.n_gpus) * int(1 / gpus + 1e-9))
+
+
+def memory(share: Share, concurrent: int | None) -> tuple[int, int]:
+    """Return the bytes of the largest node's memory, and how many trials share it."""
+    largest = max(
+        (node["Resources"] for node in ray.nodes() if node["Alive"]),
+        key=lambda resources: resources.get("memory", 0),
+    )
+    room = int(largest.get("CPU", 0) // share.cpus)
+    return int(largest.get("memory", 0)), max(1, min(room, concurrent or room))
+
+
+def require_resources(share: Share) -> None:
+    """Refuse what no node can give: a trial that asks for it would wait for ever.
+
+    Raises:
+        UserError: no node has what the share asks for.
+    """
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    if any(n.get("CPU", 0) >= share.cpus and n.get("GPU", 0) >= share.gpus for n in nodes):
+        return
+    largest = [f"{n.get('CPU', 0):g} CPUs and {n.get('GPU', 0):g} GPUs" for n in nodes]
+    raise UserError(
+        f"a trial asks for {share.cpus} CPUs and {share.gpus:g} GPUs of one node, and no node has "
+        f"them (nodes: {'; '.join(largest)})"
+    )

@@ -15,7 +15,7 @@ from ssmpe.errors import UserError
 from ssmpe.experiments.options import Options
 from ssmpe.experiments.search import Search
 from ssmpe.experiments.sweep import Sweep, Trial
-from ssmpe.runner.cluster import capacity, nodes
+from ssmpe.runner.cluster import nodes, resources
 from ssmpe.runner.plan import Plan, SearchPlan
 
 
@@ -113,7 +113,7 @@ def make_plan(
     search = search_plan(sweep, options) if isinstance(sweep, Search) else None
     n_trials = search.n_trials if search else len(trials)
     at_once = min(options.concurrent or n_trials, n_trials)
-    at_once = max(1, min(at_once, capacity.fitting(found, 1, gpus)))
+    at_once = max(1, min(at_once, resources.fitting(found, 1, gpus)))
     return Plan(
         name=f"{sweep.name}-{options.preset}-{datetime.now():%Y%m%d-%H%M%S}",
         script=sweep.name,
@@ -125,7 +125,7 @@ def make_plan(
         storage=storage_of(options.storage, results),
         tracking_uri=tracking_uri,
         early_stop=options.early_stop,
-        threads=capacity.threads_for(found, at_once, gpus),
+        threads=resources.threads_for(found, at_once, gpus),
         gpus_per_trial=gpus,
         # a search without a limit would ask for a suggestion more than it has room for
         concurrent=at_once if search else options.concurrent,

@@ -16,8 +16,7 @@ from ssmpe.errors import UserError
 from ssmpe.experiments.estimate import batch_macs
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.cluster.nodes import alive
-from ssmpe.runner.trial.device import CONTEXT_BYTES
-from ssmpe.runner.trial.repeatable import make_repeatable
+from ssmpe.runner.trial.device import CONTEXT_BYTES, make_repeatable
 from ssmpe.runner.trial.worker import Worker
 from ssmpe.training.trainer import Trainer
 
