@@ -69,7 +69,7 @@ def test_only_the_runner_knows_ray_and_only_tracking_knows_mlflow(path):
 @pytest.mark.parametrize(
     ("modules", "later"),
     [
-        ("ssmpe.cli, analysis.report, ssmpe.runner.drive", ("scipy.signal", "mlflow", "music21")),
+        ("ssmpe.cli, analysis.report, ssmpe.runner.run", ("scipy.signal", "mlflow", "music21")),
         ("ssmpe.runner.trial.trainable", ("mir_eval", "matplotlib.pyplot", "torch._dynamo")),
     ],
 )

@@ -2,6 +2,7 @@
 
 import difflib
 import fnmatch
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -80,6 +81,20 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Overview:
+    """What a dry run shows of an experiment.
+
+    Attributes:
+        columns, rows: a table.
+        lines: what stands below it.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Sweep:
     """An experiment.
 
@@ -141,6 +156,35 @@ class Sweep:
         self._require_distinct(trials)
         return trials
 
+    @property
+    def search(self) -> None:
+        """No search: the trials are known before they run."""
+
+    def add_options(self, parser: ArgumentParser) -> None:
+        """Add options to those of all sweeps: none."""
+
+    def plan(
+        self,
+        preset: TrialConfig,
+        seeds: Iterable[int],
+        overrides: Mapping[str, Any],
+        n_trials: int | None,
+        objective: str,
+    ) -> None:
+        """Return what a search's trials follow from: nothing, for a sweep lists them."""
+
+    def overview(self, trials: Sequence[Trial], preset: TrialConfig, plan: Any) -> Overview:
+        """Return how the rows of trials differ from the preset."""
+        names, table = {trial.identity: trial.row for trial in trials}, []
+        for trial in {t.row: t for t in trials}.values():
+            changes = differences(trial.config, preset)
+            changes.pop("training.seed", None)
+            parent = changes.pop("training.parent", None)
+            parts = [f"continues {names[parent]}"] if parent else []
+            text = ", ".join([*parts, *(f"{k} = {said(v)}" for k, v in changes.items())])
+            table.append((trial.row, text or "nothing"))
+        return Overview(("row", "differs from the preset in"), tuple(table))
+
     @staticmethod
     def _require_distinct(trials: Sequence[Trial]) -> None:
         seen: dict[str, Trial] = {}
@@ -169,3 +213,8 @@ def differences(config: TrialConfig, base: TrialConfig) -> dict[str, Any]:
     own, others = config.flat(), base.flat()
     keys = [*own, *(k for k in others if k not in own)]
     return {k: own.get(k) for k in keys if own.get(k) != others.get(k)}
+
+
+def said(value: Any) -> str:
+    """Return a setting as a dry run shows it."""
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,6 +9,7 @@ from typing import Any, get_origin, get_type_hints
 
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
+from ssmpe.experiments.search import SearchPlan as SearchPlan
 from ssmpe.experiments.sweep import Trial
 
 FORMAT = 3
@@ -17,20 +18,6 @@ FOLDER = "sweeps"
 
 _DAMAGES = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError)
 """what comes of reading a plan that is none"""
-
-
-@dataclass(frozen=True)
-class SearchPlan:
-    """What a search's trials follow from, its script's space aside.
-
-    Attributes:
-        base: configuration that suggestions change, with the sweep's seed.
-        objective: one of ``ssmpe.experiments.options.OBJECTIVE_MODES``.
-    """
-
-    base: TrialConfig
-    n_trials: int
-    objective: str
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,8 @@ from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from ssmpe.experiments.search import Objective
-from ssmpe.runner.callback import trial_of
-from ssmpe.runner.queue.suggestions import Point
+from ssmpe.experiments.search import Objective, Point
+from ssmpe.runner.queue.queue import trial_of
 from ssmpe.runner.trial import reports
 
 GRACE_SHARE = 0.4

@@ -1,65 +1,61 @@
-"""Ray: starting or joining a cluster, and running the trials of a plan on it."""
+"""Ray Tune: one ``Tuner`` runs all trials of a session, which it asks for them one by one."""
 
 import os
 import socket
 import tempfile
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.tune.schedulers import TrialScheduler
+from ray.tune.search import Searcher
 
 from ssmpe.errors import OutOfSpaceError
-from ssmpe.evaluation.collapse import grace_batches
-from ssmpe.experiments.sweep import Trial
-from ssmpe.runner import searching
-from ssmpe.runner.budget import BudgetCallback
-from ssmpe.runner.callback import SweepCallback, trial_of
+from ssmpe.runner.callback import SessionCallback
 from ssmpe.runner.cluster.release import release
-from ssmpe.runner.cluster.resources import Share, require_resources
+from ssmpe.runner.cluster.resources import Share, require_room
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.provision import Prepared
-from ssmpe.runner.queue.suggestions import Suggestions
-from ssmpe.runner.schedulers import CollapseASHA, SearchASHA
-from ssmpe.runner.searching import PlannedSearcher, StudyCallback, StudySearcher
+from ssmpe.runner.queue.queue import Assignment, trial_of
+from ssmpe.runner.session import Session
 from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.runner.trial.worker import Worker
 
 MAX_FAILURES = 3
-"""restarts of a trial whose process died without having got any further"""
-MAX_PENDING = 200
-"""trials of a sweep that wait for resources: what an autoscaler sees"""
+"""Restarts of a trial whose process died without having got any further."""
 
 
 def run(
+    session: Session,
     plan: Plan,
-    trials: Sequence[Trial],
     worker: Worker,
     folder: Path,
-    share: Share,
-    suggestions: Suggestions | None = None,
     trainable: type[tune.Trainable] = TrialTrainable,
-) -> tune.ResultGrid:
-    """Run those trials of a plan, each from its newest checkpoint if there is one.
+) -> None:
+    """Run the trials of a session's queue, each from its newest checkpoint if there is one.
 
     Args:
         worker: what they are run with.
         folder: for Tune's own files, on the driver's disk; errors are written in full there.
-        share: of a node that each trial gets.
-        suggestions: of a search, instead of trials; attached (``searching.attach``).
         trainable: what runs a trial.
 
     Raises:
         UserError: no node has what a trial asks for.
         OutOfSpaceError: a disk filled up.
     """
-    require_resources(share)
-    space = {"worker": asdict(worker), "share": share.request}
+    scheduler = session.queue.scheduler()
+    if not session.queue.is_over:
+        require_room(Share(plan.threads, plan.gpus_per_trial))
+    first = session.next()
+    if first is None:
+        return
+    # read by Tune when it begins
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = session.queue.pending
     try:
-        return _tuner(plan, trials, space, share, folder, trainable, suggestions).fit()
+        searcher = SessionSearcher(session, first)
+        _tuner(session, searcher, scheduler, plan, worker, folder, trainable).fit()
     except Exception as error:
         # on a full disk Tune fails in many ways, down to an error that it could not write down
         if tells_of_full_disk(error) or is_full(plan.storage) or is_full(tempfile.gettempdir()):
@@ -70,38 +66,68 @@ def run(
         raise
 
 
+class SessionSearcher(Searcher):
+    """Takes trials from a session, in the form that ``run_trial`` expects.
+
+    Tune's own searchers keep their state in Tune's snapshots, and the one for Optuna cannot
+    continue a study that is ahead of them. (``tune.grid_search`` copies the whole grid for every
+    trial of it.) Here plan, study and tracking store are the state, and nothing else is kept.
+    """
+
+    def __init__(self, session: Session, first: Assignment) -> None:
+        super().__init__()
+        self._session = session
+        self._first: Assignment | None = first
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """Return the parameters of the next trial, None to be asked again, or FINISHED."""
+        found, self._first = self._first or self._session.next(), None
+        if found is None:
+            return None if self._session.queue.at_work else str(Searcher.FINISHED)
+        return {
+            "trial": found.parameters,
+            "share": found.share.request,
+            "worker": {"gpus": found.share.gpus},
+            "without": self._session.excluded.without(found.share),
+        }
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Do nothing: ``SessionCallback`` tells the queue, once the tracker knows."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Do nothing: there is no state to save."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Do nothing: a resume begins with plan, study and tracking store."""
+
+
 def _tuner(
+    session: Session,
+    searcher: Searcher,
+    scheduler: TrialScheduler | None,
     plan: Plan,
-    trials: Sequence[Trial],
-    space: dict[str, Any],
-    share: Share,
+    worker: Worker,
     folder: Path,
     trainable: type[tune.Trainable],
-    suggestions: Suggestions | None,
 ) -> tune.Tuner:
-    callbacks: list[tune.Callback] = [SweepCallback(), BudgetCallback()]
-    if suggestions:
-        callbacks.append(StudyCallback())
-    else:
-        searching.queue(trials, share)
-    # a search suggests a trial when there is room for it
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = "auto" if suggestions else str(MAX_PENDING)
     return tune.Tuner(
         trainable,
-        param_space=space,
+        param_space={"worker": asdict(worker)},
         tune_config=tune.TuneConfig(
-            scheduler=_scheduler(plan, suggestions),
+            scheduler=scheduler,
             max_concurrent_trials=plan.concurrent,
             trial_name_creator=_identity,
             trial_dirname_creator=_identity,
             reuse_actors=True,
-            search_alg=StudySearcher() if suggestions else PlannedSearcher(),
-            num_samples=-1,  # the searchers know when there are no more
+            search_alg=searcher,
+            num_samples=-1,  # the queue knows when there are no more
         ),
         run_config=tune.RunConfig(
             name=f"{len(list(folder.glob('*'))) + 1:03d}",
             storage_path=str(folder),
-            callbacks=callbacks,
+            callbacks=[SessionCallback(session)],
             failure_config=tune.FailureConfig(max_failures=MAX_FAILURES),
             # trials keep checkpoints themselves, where an outage of the storage is no failure
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -111,7 +137,7 @@ def _tuner(
 
 
 def worker_of(plan: Plan, data: Prepared, gpus: float) -> Worker:
-    """What trials of a plan are run with, each on so many GPUs, or on a share of one."""
+    """Return what trials of a plan are run with, each on so many GPUs, or on a share of one."""
     return Worker(
         home=socket.gethostname(),
         release=release(),
@@ -127,17 +153,6 @@ def worker_of(plan: Plan, data: Prepared, gpus: float) -> Worker:
         gpus=gpus,
         diagnostics=plan.diagnostics,
     )
-
-
-def _scheduler(plan: Plan, suggestions: Suggestions | None) -> TrialScheduler | None:
-    if not plan.early_stop:
-        return None
-    if suggestions and plan.search:
-        running = [trial.identity for trial in suggestions.running]
-        n_batches = plan.search.base.training.n_batches
-        return SearchASHA(n_batches, suggestions.objectives, suggestions.past(), running)
-    n_batches = max(trial.config.training.n_batches for trial in plan.trials)
-    return CollapseASHA(n_batches, grace_batches(n_batches))
 
 
 def _identity(trial: Any) -> str:

@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,22 @@ from rich.console import Console
 from ssmpe.config.presets import tiny
 from ssmpe.errors import UserError
 from ssmpe.experiments.sweep import Delta, Sweep, row
+from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import make, parents
 from ssmpe.runner.planning.presentation import Presentation
+from ssmpe.runner.queue.retries import Outcome, Retries
+from ssmpe.runner.queue.table import Table
 from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.tracking import schema
+from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
 from sweeps.deltas import REFERENCE, fine_tuning
 from sweeps.two_stage import SWEEP
 from tests.support import sweeping
+from tests.support.invented import planned
 
+RETRIES = Retries(Share(1))
 ROWS = ("--rows", "Ref.-FT")
 BRIEF = (
     *("--set", "data.labelled_excerpts=1"),
@@ -79,10 +86,15 @@ class TestTrials:
         sweep = Sweep("x", "Why?", lambda base: [third, second, first])
         waiting = sweep.trials(tiny(), [0], ["third"])
         assert [t.row for t in waiting] == ["Ref.", "-FT", "third"]
+        queue = Table(replace(planned(1, Path("unused")), trials=tuple(waiting)), RETRIES, bool)
         for expected in ("Ref.", "-FT", "third"):
-            (now,), waiting = parents.first_generation(waiting)
-            assert now.row == expected
-        assert waiting == []
+            now = queue.next()
+            assert now
+            assert now.trial.row == expected
+            assert queue.next() is None
+            queue.end(now.trial, Outcome(EndReason.COMPLETED))
+        assert queue.next() is None
+        assert queue.is_over
 
     @pytest.mark.parametrize("path", ["model.complexity", "geometry.hop_length"])
     def test_weights_must_fit(self, path):
@@ -242,11 +254,17 @@ def test_checkpoints_that_are_gone_from_the_storage_come_from_the_store(trained,
     plan = replace(Plan.load(folder / "results", name, "two_stage"), storage=str(tmp_path))
     parent, child = plan.trials
     Checkpoints(plan.storage, plan.name).begin()
-    lacking = parents.orphans(plan, [child], {parent.identity})
-    assert lacking == {child.identity: "no checkpoint of Ref. seed 0, which it continues, is left"}
     ended = {parent.identity: "completed"}
+    queue = Table(plan, RETRIES, partial(parents.has_checkpoint, plan))
+    queue.begin(ended)
+    assert queue.next() is None
+    why = "no checkpoint of Ref. seed 0, which it continues, is left"
+    assert queue.refused == [(child, why)]
     assert provided(tmp_path, plan, ended) == (ended, "")
-    assert parents.orphans(plan, [child], {parent.identity}) == {}
+    queue.begin(ended)
+    now = queue.next()
+    assert now
+    assert now.trial == child
 
 
 @pytest.mark.long

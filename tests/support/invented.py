@@ -12,13 +12,12 @@ from rich.console import Console
 from ssmpe.config import TrialConfig
 from ssmpe.config.presets import tiny
 from ssmpe.experiments.search import Search, maximise, minimise
-from ssmpe.experiments.sweep import Delta, Trial
-from ssmpe.runner.drive import drive
+from ssmpe.experiments.sweep import Delta, Sweep, Trial, row
 from ssmpe.runner.plan import FOLDER, Plan, SearchPlan
 from ssmpe.runner.planning.make import trials_of
 from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.planning.provision import Prepared
-from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.run import drive
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.trainable import Report, TrialTrainable
 from ssmpe.tracking.tracker import local_uri
@@ -74,6 +73,7 @@ def planned(n_trials: int, folder: Path, gpus: float = 0.0) -> Plan:
     )
 
 
+SWEEP = Sweep("invented", "What do many trials cost?", lambda base: [row(Delta("Ref."))])
 SEARCH = Search(
     name="invented",
     question="What do lost trials do to a search?",
@@ -103,9 +103,7 @@ def run(plan: Plan, folder: Path, trainable: type[TrialTrainable]) -> tuple[int,
     if not (folder / FOLDER).exists():
         plan.save(folder)
     data, console = Prepared(folder, {}, {}), Console(file=io.StringIO(), width=200)
-    sweep = SEARCH if plan.search else None
-    trials = trials_of(sweep, plan) if sweep else plan.trials
-    shown = Presentation(plan, tuple(trials), data.facts)
-    suggestions = Suggestions(sweep, plan, folder) if sweep else None
-    code = drive(plan, suggestions, shown, folder, data, None, console, trainable)
+    sweep = SEARCH if plan.search else SWEEP
+    shown = Presentation(plan, tuple(trials_of(sweep, plan)), data.facts)
+    code = drive(sweep, plan, shown, folder, data, None, console, trainable=trainable)
     return code, console.file.getvalue()  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """What a trial gets of a node, and how many trials fit on a cluster."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, replace
 
 import ray
 
@@ -49,34 +49,6 @@ class Share:
         return f"{self.memory / 2**30:.1f} GiB of memory" if self.memory else "what the node has"
 
 
-@dataclass
-class Shares:
-    """What each trial of a search gets.
-
-    Attributes:
-        usual: at first.
-        larger: what a trial gets for which that was too small; None: there is no more.
-        told: called with a trial's identity and its larger share.
-    """
-
-    usual: Share
-    larger: Callable[[], Share | None] = lambda: None
-    told: Callable[[str, Share], None] = lambda identity, share: None
-    _enlarged: dict[str, Share] = field(default_factory=dict)
-
-    def of(self, identity: str) -> Share:
-        return self._enlarged.get(identity, self.usual)
-
-    def enlarge(self, identity: str) -> bool:
-        """Give a trial more from now on; False: it has had that already, or there is no more."""
-        larger = None if identity in self._enlarged else self.larger()
-        if larger is None:
-            return False
-        self._enlarged[identity] = larger
-        self.told(identity, larger)
-        return True
-
-
 def fitting(nodes: Sequence[Node], threads: int, gpus: float) -> int:
     """Trials that run at once if each has so many CPUs and so many GPUs (or a share of one)."""
     return sum(_on(node, threads, gpus) for node in nodes)
@@ -117,15 +89,29 @@ def memory(share: Share, concurrent: int | None) -> tuple[int, int]:
     return int(largest.get("memory", 0)), max(1, min(room, concurrent or room))
 
 
-def require_resources(share: Share) -> None:
+def has_room(share: Share, excluded: Container[str] = ()) -> bool:
+    """Tell whether a node of the cluster has what a trial asks for.
+
+    Args:
+        excluded: ids of nodes that do not count.
+    """
+    return any(
+        node["Resources"].get("CPU", 0) >= share.cpus
+        and node["Resources"].get("GPU", 0) >= share.gpus
+        for node in ray.nodes()
+        if node["Alive"] and node["NodeID"] not in excluded
+    )
+
+
+def require_room(share: Share) -> None:
     """Refuse what no node can give: a trial that asks for it would wait for ever.
 
     Raises:
         UserError: no node has what the share asks for.
     """
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if any(n.get("CPU", 0) >= share.cpus and n.get("GPU", 0) >= share.gpus for n in nodes):
+    if has_room(share):
         return
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     largest = [f"{n.get('CPU', 0):g} CPUs and {n.get('GPU', 0):g} GPUs" for n in nodes]
     raise UserError(
         f"a trial asks for {share.cpus} CPUs and {share.gpus:g} GPUs of one node, and no node has "

@@ -8,8 +8,7 @@ import ray
 from ray.autoscaler.sdk import request_resources
 from rich.console import Console
 
-from ssmpe.runner.cluster import excluded
-from ssmpe.runner.cluster.resources import Share
+from ssmpe.runner.cluster.resources import Share, has_room
 
 PATIENCE = 900.0
 """seconds that a worker may take from being asked for to joining: machine, image, installation"""
@@ -25,12 +24,12 @@ def await_worker(share: Share, console: Console, patience: float = PATIENCE) -> 
     Returns:
         whether there is one; not if the cluster has no autoscaler, or none that could help.
     """
-    if excluded.has_room(share):
+    if has_room(share):
         return True
     started, told = time.monotonic(), False
     request_resources(bundles=[{name: n for name, n in share.request.items() if n}])
     try:
-        while not excluded.has_room(share):
+        while not has_room(share):
             waited = time.monotonic() - started
             coming = told or _is_coming()
             if coming and not told:

@@ -47,8 +47,8 @@ def plan_trials(sweep: Sweep | Search, options: Options) -> list[Trial]:
 
 def trials_of(sweep: Sweep | Search, plan: Plan) -> list[Trial]:
     """The trials of a plan; of a search, samples of them."""
-    if isinstance(sweep, Search) and plan.search:
-        return [Trial("sample", sample.config) for sample in sweep.samples(plan.search.base)]
+    if plan.search and sweep.search:
+        return [Trial("sample", s.config) for s in sweep.search.samples(plan.search.base)]
     return list(plan.trials)
 
 
@@ -57,10 +57,10 @@ def _overrides(options: Options) -> dict[str, Any]:
     return {**options.overrides, **caps}
 
 
-def search_plan(search: Search, options: Options) -> SearchPlan:
-    """What a search's trials will follow from."""
-    base = search.base(base_of(options), options.seeds, _overrides(options))
-    return SearchPlan(base, options.trials or search.n_trials, options.objective)
+def search_plan(sweep: Sweep | Search, options: Options) -> SearchPlan | None:
+    """Return what a search's trials will follow from; None: it is a sweep that lists them."""
+    overrides = _overrides(options)
+    return sweep.plan(base_of(options), options.seeds, overrides, options.trials, options.objective)
 
 
 def _require_used(options: Options, used: set[str]) -> None:
@@ -110,7 +110,7 @@ def make_plan(
     gpus = options.gpus_per_trial
     if gpus is None or gpus == "auto":
         gpus = 1.0 if any(node.n_gpus for node in found) else 0.0
-    search = search_plan(sweep, options) if isinstance(sweep, Search) else None
+    search = search_plan(sweep, options)
     n_trials = search.n_trials if search else len(trials)
     at_once = min(options.concurrent or n_trials, n_trials)
     at_once = max(1, min(at_once, resources.fitting(found, 1, gpus)))

@@ -138,29 +138,9 @@ def provide(
     return ended
 
 
-def first_generation(waiting: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
-    """Trials that continue none of those that wait, and the rest."""
-    ahead = {trial.identity for trial in waiting}
-    first = [trial for trial in waiting if trial.config.training.parent not in ahead]
-    return first, [trial for trial in waiting if trial.config.training.parent in ahead]
-
-
-def orphans(plan: Plan, trials: Sequence[Trial], completed: Set[str]) -> dict[str, str]:
-    """Trials that lack what they continue, by identity, and why.
-
-    Args:
-        completed: identities of the trials that were trained to their end.
-    """
-    by_identity = {trial.identity: trial for trial in plan.trials}
-    kept = checkpointed(plan)
-    found = {}
-    for trial in trials:
-        parent = by_identity.get(trial.config.training.parent)
-        if parent and parent.identity not in completed:
-            found[trial.identity] = f"{parent.name}, which it continues, was not trained to its end"
-        elif parent and parent.identity not in kept:
-            found[trial.identity] = f"no checkpoint of {parent.name}, which it continues, is left"
-    return found
+def has_checkpoint(plan: Plan, identity: str) -> bool:
+    """Tell whether other trials find a checkpoint of a trial."""
+    return bool(Checkpoints(plan.storage, plan.name).stages(identity))
 
 
 def checkpointed(plan: Plan) -> Set[str]:
