@@ -8,11 +8,10 @@ from collections.abc import Iterable
 
 import optuna
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.search import Search, maximise, minimise
+from ssmpe.experiments.search import maximise, minimise
 from ssmpe.experiments.sweep import Delta
+from sweeps import search
 from sweeps.deltas import added, energy, self_supervised_scaled, sparsity
 
 ADDED = "MusicNet/train"
@@ -34,17 +33,11 @@ def space(trial: optuna.Trial, base: TrialConfig) -> Iterable[Delta]:
     yield Delta("", {"objectives.stop_gradient": stop})
 
 
-assert __doc__
-SWEEP = Search(
-    name="hyperparameters",
-    question=__doc__.splitlines()[0],
+SWEEP = search(
+    space,
     common=lambda base: [Delta("", {"data.evaluation": [ADDED]})],
-    space=space,
     objectives=lambda c: (maximise(f"{c.data.validation}/f1"), minimise(f"{ADDED}/blank_rate")),
     start=START,
     n_trials=16,
     scientific=("data.added", "objectives", "training"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

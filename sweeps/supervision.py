@@ -6,10 +6,9 @@ alone or of other datasets, too, at as many labelled excerpts in a batch; and, s
 share of the added tracks themselves (scored on MusicNet/test, of which no track is trained on).
 """
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Delta, Row, Sweep, row
+from ssmpe.experiments.sweep import Delta, Row, row
+from sweeps import sweep
 from sweeps.deltas import REFERENCE, added, fewer_tracks, labelled_too, of_family, with_labels
 
 UNLABELLED, RATIO = "MusicNet/train", 2.0
@@ -32,14 +31,8 @@ def rows(base: TrialConfig) -> list[Row]:
     return [row(REFERENCE), *table, *map(row, labels)]
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="supervision",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     default_rows=("Ref.", "+MN-*", "URMP*+MN-*", "*[05]-tracks+MN-*", "5-[sm]*+MN-*"),
     scientific=("data.labelled", "data.labelled_share", "data.added", "data.max_tracks"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

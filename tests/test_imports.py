@@ -1,6 +1,7 @@
 """One direction of dependencies: a module may import what stands before it."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -90,13 +91,21 @@ def test_analysis_reads_the_store_alone():
         assert not {n.split(".")[0] for n in names} & {"torch", "ray", "sweeps"}, path
 
 
+def sweep_files() -> list[Path]:
+    # deltas are what rows are composed of
+    return [p for p in (ROOT / "sweeps").glob("[!_]*.py") if p.name != "deltas.py"]
+
+
 def test_every_sweep_is_a_short_file_with_a_question():
-    for path in (ROOT / "sweeps").glob("[!_]*.py"):
-        if path.name == "deltas.py":  # what rows are composed of
-            continue
+    assert sweep_files()
+    for path in sweep_files():
         text = path.read_text()
         assert len(text.splitlines()) <= 50, path
         question = ast.get_docstring(ast.parse(text))
         assert question, path
         assert question.splitlines()[0].endswith("?"), path
-        assert "main(SWEEP, report.of_ended)" in text, path
+        last = ast.parse(text).body[-1]
+        assert isinstance(last, ast.Assign), path
+        assert ast.unparse(last).startswith(("SWEEP = sweep(", "SWEEP = search(")), path
+        found = importlib.import_module(f"sweeps.{path.stem}").SWEEP
+        assert (found.name, found.question) == (path.stem, question.splitlines()[0])

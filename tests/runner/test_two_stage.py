@@ -41,17 +41,15 @@ BRIEF = (
 # a parent whose weights run away, one that it is compared with, and what continues the first
 ORPHAN = '''
 """Does a row fail alone whose parent has failed?"""
-from ssmpe.cli import main
+from ssmpe.experiments.sweep import Delta, row
+from sweeps import sweep
 from sweeps.deltas import REFERENCE, fine_tuning
-from ssmpe.experiments.sweep import Delta, Sweep, row
 
 def rows(base):
     runaway = row(Delta("runaway", {"training.weight_decay": 1e30}))
     return [runaway, row(REFERENCE), row(Delta("child"), fine_tuning(base), continues=runaway)]
 
-SWEEP = Sweep("orphan", __doc__.strip(), rows)
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP))
+SWEEP = sweep(rows)
 '''
 
 
