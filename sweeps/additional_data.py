@@ -14,7 +14,7 @@ RATIO = 2.0
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """The closed condition, and every unlabelled set."""
+    """Return the closed condition, and every unlabelled set."""
     return [row(REFERENCE), *(row(added(base, name, RATIO)) for name in SHORT_NAMES)]
 
 

@@ -17,7 +17,7 @@ ON_CONTENT = ("content", "contrastive", "entropy")
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """The closed condition, +MN, +MN with every remedy, and every remedy alone."""
+    """Return the closed condition, +MN, +MN with every remedy, and every remedy alone."""
     remedies = [STOP_GRADIENT, deltas.teacher(base), deltas.labelled_excerpts(base, RATIO)]
     remedies += [objective(base, name) for name in ON_ALL]
     on_content = [objective(base, name) for name in ON_CONTENT] + [deltas.fading_energy(base)]

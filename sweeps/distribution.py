@@ -14,7 +14,7 @@ RATIO = 10 / 8
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """Three rows; the first is what the others are compared with."""
+    """Return three rows; the first is what the others are compared with."""
     count = round(RATIO * base.data.labelled_excerpts)
     labelled = Delta("T1", {"data.labelled": "URMP/T1"})
     unlabelled = Delta("/T2", {"data.added": {"URMP/T2": count}})

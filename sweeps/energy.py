@@ -16,7 +16,7 @@ FACTORS = (0.1, 0.3, 3.0)
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """The closed condition; every set with and without both objectives; MusicNet with variants."""
+    """Return the closed condition, all sets with and without EG, and variants with MusicNet."""
     table = [row(REFERENCE)]
     for name in SETS:
         more = added(base, name, RATIO)

@@ -2,7 +2,8 @@
 
 Optuna's TPE looks for a high F1 on the labelled kind's validation set and a low blank rate on the
 added training set itself: the front of both, or (``--objective score``) their difference, by which
-ASHA prunes. +MN-16 comes first. Test sets choose nothing, and are not even scored."""
+ASHA prunes. +MN-16 comes first. Test sets choose nothing, and are not even scored.
+"""
 
 from collections.abc import Iterable
 
@@ -21,7 +22,7 @@ START |= {"stop_gradient": False, "learning_rate": 1.0, "decoder_lr_factor": 0.5
 
 
 def space(trial: optuna.Trial, base: TrialConfig) -> Iterable[Delta]:
-    """What a suggestion changes; weights and rates are factors on those of the preset."""
+    """Suggest changes; weights and rates are factors on those of the preset."""
     yield self_supervised_scaled(base, trial.suggest_float("self_supervised", 0.1, 2.0, log=True))
     yield added(base, ADDED, trial.suggest_float("added_ratio", 0.5, 2.0, step=0.25))
     yield energy(base, trial.suggest_categorical("energy", FACTORS))

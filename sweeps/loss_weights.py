@@ -15,7 +15,7 @@ RATIOS = (0.5, 1.0, 2.0)
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """Every factor in the closed condition and with every count."""
+    """Return every factor in the closed condition and with every count."""
     counts = [added(base, "MusicNet/train", ratio) for ratio in RATIOS]
     table = []
     for factor in FACTORS:

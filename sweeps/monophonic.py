@@ -15,7 +15,7 @@ RATIO = 2.0
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """Supervised alone, and the rest with and without MusicNet."""
+    """Return supervised alone, and the rest with and without MusicNet."""
     more, alone, monophonic = (
         added(base, "MusicNet/train", RATIO),
         supervised_only(base),

@@ -13,7 +13,7 @@ from sweeps.deltas import REFERENCE, SELF_SUPERVISED, supervised_only, with_obje
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """Eight rows: every subset of the three objectives, named after what is in it."""
+    """Return eight rows: every subset of the three objectives, named after what is in it."""
     alone = supervised_only(base)
     table = [row(alone)]
     for count in (1, 2):

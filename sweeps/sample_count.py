@@ -15,7 +15,7 @@ RATIOS = (0.25, 0.5, 1.0, 2.0)
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """The supervised reference line, the closed condition, and every set at every count."""
+    """Return the supervised line, the closed condition, and every set at every count."""
     counts = [row(added(base, name, ratio)) for name in SETS for ratio in RATIOS]
     return [row(supervised_only(base)), row(REFERENCE), *counts]
 

@@ -15,13 +15,13 @@ UNLABELLED, RATIO = "MusicNet/train", 2.0
 TRACKS = (2, 5, 10, 20)
 FAMILIES = ("strings", "winds", "brass", "mixed")
 FEW = 5
-"""pieces that there are of each"""
+"""Number of pieces that there are of each family."""
 DATASETS = ("GuitarSet/00-04", "MAESTRO/train")
 SHARES = (0.05, 0.2, 1.0)
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """With all labels of URMP, with fewer, with other ones, and with labels of the added set."""
+    """Return rows with all labels of URMP, with fewer, with others, and with added ones."""
     unlabelled = added(base, UNLABELLED, RATIO)
     labels: list[Delta] = [fewer_tracks(base, count) for count in TRACKS]
     labels += [of_family(base, family, FEW) for family in FAMILIES]

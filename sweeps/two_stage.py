@@ -17,7 +17,7 @@ RATIO = 2.0
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """The closed condition and its continuation; every set from the start, and joining later."""
+    """Return Ref. and its continuation; every set from the start, and joining later."""
     reference, later = row(REFERENCE), fine_tuning(base)
     table = [reference, row(REFERENCE, later, continues=reference)]
     for name in SETS:

@@ -15,14 +15,14 @@ from ssmpe.storage import is_uri
 from ssmpe.tracking.credentials import refuse_credentials
 
 WORLD_SIZES = ("tiny", "full")
-"""of the embedded world"""
+"""Sizes of the embedded world."""
 MAX_SEEDS = 10_000
 OBJECTIVE_MODES = ("pareto", "score")
-"""of a search: the front of its objectives, or one number made of them"""
+"""Aims of a search: the front of its objectives, or one number made of them."""
 AGAIN = ("resume", "address", "max_gpu_hours")
-"""what may be given anew with --resume, as may the hours of --max-hours"""
+"""Options that may be given anew with --resume, as may the hours of --max-hours."""
 RESULTS = Path("results")
-"""where everything a sweep writes goes by default, below the current folder"""
+"""Folder below the current one to which everything goes that a sweep writes, by default."""
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def folders_of(texts: Sequence[str]) -> dict[str, Path]:
-    """Folders by name, from NAME=DIR.
+    """Return folders by name, from NAME=DIR.
 
     Raises:
         UserError: another form, or a name given twice.
@@ -262,7 +262,7 @@ def _path_or_uri(text: str) -> Path | str:
 
 
 def _hours(texts: Sequence[str]) -> tuple[float | None, list[tuple[str, float]]]:
-    """Hours that the command may take, and those of sets, by name."""
+    """Return the hours that the command may take, and those of sets, by name."""
     hours, caps = None, []
     for text in texts:
         name, equals, value = text.rpartition("=")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Direction = Literal["maximize", "minimize"]
 
 N_SAMPLES = 16
-"""random draws from a space that are looked at before a search begins"""
+"""Random draws from a space that are looked at before a search begins."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def minimise(metric: str) -> Objective:
 
 
 def score(objectives: Sequence[Objective], metrics: Mapping[str, float]) -> float | None:
-    """One number, the higher the better: what is maximised minus what is minimised.
+    """Return one number, the higher the better: what is maximised minus what is minimised.
 
     None if a metric is missing.
     """
@@ -69,7 +69,7 @@ class Point:
         batch: int,
         metrics: Mapping[str, float],
     ) -> "Point | None":
-        """From the metrics of a report; None if an objective is not among them."""
+        """Return the point that a report makes; None if an objective is not among its metrics."""
         found = score(objectives, metrics)
         blank = metrics.get(schema.set_metric(config.data.validation, "blank_rate"))
         if found is None or blank is None:
@@ -183,7 +183,7 @@ class Search:
     def base(
         self, preset: TrialConfig, seeds: Iterable[int], overrides: Mapping[str, Any]
     ) -> TrialConfig:
-        """The configuration that suggestions change.
+        """Return the configuration that suggestions change.
 
         Raises:
             UserError: not one seed, or an objective on a set that is not evaluated.
@@ -202,7 +202,7 @@ class Search:
         return config
 
     def samples(self, base: TrialConfig) -> list[Sample]:
-        """The first suggestion and random draws: what the search will ask for, more or less."""
+        """Return the first suggestion and random draws: about what the search will ask for."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -212,7 +212,7 @@ class Search:
         return [self.sample(study.ask(), base) for _ in range(N_SAMPLES)]
 
     def sample(self, trial: "optuna.Trial", base: TrialConfig) -> Sample:
-        """What the space makes of one of Optuna's trials."""
+        """Return what the space makes of one of Optuna's trials."""
         from optuna.distributions import distribution_to_json
 
         config = Row("", tuple(self.space(trial, base))).apply(base)
@@ -226,7 +226,7 @@ class Search:
         patterns: Sequence[str] = (),
         overrides: Mapping[str, Any] | None = None,
     ) -> list[Trial]:
-        """Samples as trials: none of them will run, but they use what those will that do.
+        """Return samples as trials: none of them will run, but they use what those will.
 
         Raises:
             UserError: rows are asked for, or an override of what the space varies; otherwise as
@@ -243,7 +243,7 @@ class Search:
 
 
 def _values(attributes: Mapping[str, Any]) -> str:
-    """What a parameter may be, from the attributes of Optuna's distribution."""
+    """Say what a parameter may be, from the attributes of Optuna's distribution."""
     if "choices" in attributes:
         return ", ".join(map(said, attributes["choices"]))
     step = f" in steps of {said(attributes['step'])}" if attributes["step"] else ""

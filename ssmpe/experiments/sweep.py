@@ -37,7 +37,7 @@ class Row:
         return base
 
     def trial(self, base: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
-        """The configuration of a trial: that of the row, changed, and which trial it continues.
+        """Return the configuration of a trial: that of the row, changed, with its parent.
 
         Raises:
             UserError: the weights of the row that it continues do not fit.
@@ -55,7 +55,7 @@ class Row:
 
 
 def row(*deltas: Delta, continues: Row | None = None) -> Row:
-    """A row named after its deltas, those without a name left out: "+MN-16+EG"."""
+    """Return a row named after its deltas, as "+MN-16+EG"; some have no name."""
     return Row("".join(delta.name for delta in deltas), deltas, continues)
 
 
@@ -115,7 +115,7 @@ class Sweep:
     nuisance: tuple[str, ...] = ()
 
     def select(self, base: TrialConfig, patterns: Sequence[str] = ()) -> list[Row]:
-        """Rows whose names match one of the patterns (as of a shell), in the table's order.
+        """Return rows whose names match one of a shell's patterns, in the table's order.
 
         Raises:
             UserError: a pattern matches none; names the rows there are.
@@ -137,8 +137,10 @@ class Sweep:
         patterns: Sequence[str] = (),
         overrides: Mapping[str, Any] | None = None,
     ) -> list[Trial]:
-        """One trial for every seed and row, seeds outermost so that an early end leaves whole
-        tables. Overrides are applied last, and win over what a row sets.
+        """Return one trial for every seed and row.
+
+        Seeds are outermost, so that an early end leaves whole tables. Overrides are applied last,
+        and win over what a row sets.
 
         Rows that a selected one continues come along: it cannot start without them.
         """
@@ -198,7 +200,7 @@ class Sweep:
 
 
 def _with_continued(rows: Sequence[Row]) -> list[Row]:
-    """The rows, each behind the one that it continues."""
+    """Return the rows, each behind the one that it continues."""
     ordered: list[Row] = []
     for r in rows:
         line = [r]
@@ -209,7 +211,7 @@ def _with_continued(rows: Sequence[Row]) -> list[Row]:
 
 
 def differences(config: TrialConfig, base: TrialConfig) -> dict[str, Any]:
-    """Settings in which a configuration differs from another; None where it lacks one."""
+    """Return settings in which a configuration differs; None where it lacks one."""
     own, others = config.flat(), base.flat()
     keys = [*own, *(k for k in others if k not in own)]
     return {k: own.get(k) for k in keys if own.get(k) != others.get(k)}

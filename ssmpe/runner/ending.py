@@ -8,7 +8,7 @@ from typing import Any
 INTERRUPTED_CODE = 130
 """Exit code of a sweep that its user has interrupted."""
 SPENT_CODE = 124
-"""exit code, as of commands that run into a time limit"""
+"""Exit code once a budget is spent, as of commands that run into a time limit."""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from ssmpe.runner.planning.parents import Origin
 from ssmpe.tracking.ui import ui_command
 
 ASSUMED_CPUS = 2
-"""for an estimate of time where no cluster has been asked for its CPUs"""
+"""CPUs for an estimate of time where no cluster has been asked for its own."""
 
 
 def dry_run(
@@ -55,7 +55,7 @@ def _question(console: Console, sweep: Sweep | Search, data: str, options: Optio
 
 
 def _cost(console: Console, trials: Sequence[Trial], n_trials: int, options: Options) -> None:
-    """What ``n_trials`` cost if they are like these."""
+    """Print what ``n_trials`` cost if they are like these."""
     gpu = bool(options.gpus_per_trial)
     at_once = min(options.concurrent or ASSUMED_CPUS, n_trials)
     share = n_trials / max(len(trials), 1)
@@ -72,7 +72,7 @@ def _cost(console: Console, trials: Sequence[Trial], n_trials: int, options: Opt
 
 
 def origins(console: Console, trials: Sequence[Trial], found: Mapping[str, Origin]) -> None:
-    """Where the trials that others continue come from, a line each."""
+    """Print where the trials that others continue come from, a line each."""
     for trial in trials:
         if trial.identity in found:
             text = f"{trial.name}: {found[trial.identity].text}"
@@ -87,7 +87,11 @@ def farewell(
     arrived: bool,
     url: str,
 ) -> None:
-    """How the sweep ended, what failed, and how to go on; ``ending``: why too early, if it did."""
+    """Print how the sweep ended, what failed, and how to go on.
+
+    Args:
+        ending: why it ended too early, if it did.
+    """
     if failed:
         table = Table("failed trial", "why", box=None, pad_edge=False)
         for name, reason in failed.items():
@@ -111,7 +115,7 @@ def farewell(
 
 
 def without_head(console: Console, plan: Plan, address: str, arrived: bool) -> None:
-    """That the head of the Ray cluster is gone, and how to go on."""
+    """Print that the head of the Ray cluster is gone, and how to go on."""
     kept = "all that was reported is stored" if arrived else "all that was reported is on disk"
     told = f"the head of the Ray cluster at {address} is gone; {kept}"
     console.print(

@@ -14,10 +14,10 @@ from ssmpe.experiments.sweep import Trial
 
 FORMAT = 3
 FOLDER = "sweeps"
-"""below the results: a folder for every sweep, with its plan and the tracker's spool"""
+"""Folder below the results, with one for every sweep: its plan and the tracker's spool."""
 
 _DAMAGES = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError)
-"""what comes of reading a plan that is none"""
+"""Errors that reading a plan may raise that is none."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +87,16 @@ class Plan:
         return found[1] if found else None
 
     def spool(self, results: Path) -> Path:
-        """Folder of what has not yet reached the tracking server."""
+        """Return the folder of what has not yet reached the tracking server."""
         return results / FOLDER / self.name / "spool"
 
     def scratch(self, results: Path) -> Path:
-        """Folder of Ray Tune's own files; errors are written there in full."""
+        """Return the folder of Ray Tune's own files; errors are written there in full."""
         return results / FOLDER / self.name / "tune"
 
     @classmethod
     def load(cls, results: Path, name: str, script: str) -> "Plan":
-        """The plan of a sweep of this script; UserError if there is none."""
+        """Read the plan of a sweep of this script; UserError if there is none."""
         if not re.fullmatch(r"\w[\w.+-]*", name):
             raise UserError(f"--resume {name!r}: not a name of a sweep")
         path = results / FOLDER / name / "plan.json"

@@ -13,10 +13,10 @@ from ssmpe.runner.queue.queue import trial_of
 from ssmpe.runner.trial import reports
 
 GRACE_SHARE = 0.4
-"""of a trial's batches: the first rung. Trials come alive after a fifth to seven tenths of the
-preset tiny's batches, and their scores say little before"""
+"""Share of a trial's batches at which the first rung is. Trials come alive after a fifth to seven
+tenths of the preset tiny's batches, and their scores say little before."""
 REDUCTION = 1.5
-"""from rung to rung; a trial goes on if it is among the best 1 / 1.5 of those that were there"""
+"""Ratio of one rung to the next; a trial goes on if it is among the best 1 / 1.5 of those there."""
 
 
 class CollapseASHA(AsyncHyperBandScheduler):
@@ -93,7 +93,7 @@ class SearchASHA(AsyncHyperBandScheduler):
                 self._replay(identity, n_batches + 1)
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Trials are known by identity, which they keep from attempt to attempt."""
+        """Add a trial by its identity, which it keeps from attempt to attempt."""
         super().on_trial_add(tune_controller, _by_identity(trial))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:

@@ -58,7 +58,7 @@ def loopback(monkeypatch):
 
 
 def other_code(folder: Path) -> Path:
-    """A copy of the package with one character more."""
+    """Make a copy of the package with one character more."""
     shutil.copytree(raylets.ROOT / "ssmpe", folder)
     with (folder / "units.py").open("a") as file:
         file.write("\n")
@@ -67,7 +67,7 @@ def other_code(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory) -> Iterator[tuple[raylets.Cluster, Path]]:
-    """A cluster whose hosts are named after what is wrong with them; and a folder one misses."""
+    """Yield a cluster of hosts named after what is wrong with them, and a folder one misses."""
     base = tmp_path_factory.mktemp("faulty")
     for name in ("bare", "nothing", "apart/data"):
         (base / name).mkdir(parents=True)
@@ -117,7 +117,7 @@ def test_a_node_that_does_not_answer_is_an_error_and_no_hang(faulty, tmp_path):
 
 
 def met(storage: str, mark: str) -> str:
-    """Runs on a node: what becomes of asking it for the storage."""
+    """Return, from a node, what becomes of asking it for the storage."""
     try:
         Checkpoints(storage, "demo").meet(mark, patience=0.0)
     except OSError as error:
@@ -200,7 +200,7 @@ FEW = (
 
 
 def sweep(folder: Path, *options: str) -> dict:
-    """What a sweep in a new folder has stored of its trials, except for where their data lay."""
+    """Run a sweep in a new folder; return what it stored of its trials but their data's place."""
     folder.mkdir(exist_ok=True)
     code, output = sweeping.run(folder, "sample_count.py", *FEW, *options)
     assert code == 0, output

@@ -35,6 +35,8 @@ def trial() -> Trial:
 
 
 class TestRetries:
+    """The rules by which trials are run again."""
+
     def test_a_lost_trial_is_run_three_times_in_all(self, trial):
         retries = Retries(USUAL)
         assert [retries.again(trial, lost(0)) for _ in range(4)] == [True, True, False, False]
@@ -81,7 +83,7 @@ class TestRetries:
 
 
 def table(*, seeds: int = 1, kept: bool = True, rows: str = "*") -> Table:
-    """A parent with two children and a grandchild, and a row of its own, last."""
+    """Return a parent with two children and a grandchild, and a row of its own, last."""
     parent = row(Delta("parent"))
     one, two = (row(Delta(n, {"training.learning_rate": r}), continues=parent)
                 for n, r in (("one", 1e-4), ("two", 2e-4)))  # fmt: skip
@@ -94,7 +96,7 @@ def table(*, seeds: int = 1, kept: bool = True, rows: str = "*") -> Table:
 
 
 def handed_out(queue: Queue) -> dict[str, Trial]:
-    """All that the queue hands out now, by row, in its order."""
+    """Return all that the queue hands out now, by row, in its order."""
     found = {}
     while assignment := queue.next():
         found[assignment.trial.row] = assignment.trial
@@ -102,6 +104,8 @@ def handed_out(queue: Queue) -> dict[str, Trial]:
 
 
 class TestTable:
+    """The queue of a sweep."""
+
     def test_what_continues_a_trial_waits_for_it_alone_and_goes_first(self):
         queue = table(seeds=2)
         first = queue.next()
@@ -177,6 +181,8 @@ class TestTable:
 
 
 class TestSearch:
+    """The queue of a search."""
+
     @pytest.fixture
     def queue(self, tmp_path):
         return Suggestions(SEARCH, planned_search(tmp_path), tmp_path, Retries(USUAL))

@@ -46,7 +46,7 @@ class Mortal(InventedTrainable):
 
 @pytest.fixture(scope="module", autouse=True)
 def two_cores_and_a_card():
-    """Ray takes the user's word for it that there is a GPU."""
+    """Start Ray, which takes the user's word for it that there is a GPU."""
     # with tokens, Ray would make one for all of the user's clusters
     with pytest.MonkeyPatch.context() as patch, only_loopback():
         patch.setenv("RAY_AUTH_MODE", "disabled")

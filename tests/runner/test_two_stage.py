@@ -54,6 +54,8 @@ SWEEP = sweep(rows)
 
 
 class TestTrials:
+    """The trials of rows that continue others."""
+
     def test_a_row_s_parents_come_along(self):
         trials = SWEEP.trials(tiny(), [0, 1], ["+MN-8-FT"])
         assert [t.name for t in trials] == [
@@ -110,13 +112,13 @@ class TestTrials:
 
 
 def of_sweep(folder: Path, name: str) -> dict:
-    """Runs of a sweep's trials by row."""
+    """Return runs of a sweep's trials by row."""
     found = [r for r in sweeping.runs(folder, "trial") if r.data.tags[schema.SWEEP] == name]
     return {run.data.tags[schema.ROW]: run for run in found}
 
 
 def curves(folder: Path, run) -> dict:
-    """Everything that a run's metrics say, times aside."""
+    """Return everything that a run's metrics say, times aside."""
     store = sweeping.client(folder)
     return {
         metric: [(p.step, p.value) for p in store.get_metric_history(run.info.run_id, metric)]
@@ -132,7 +134,7 @@ def artifacts(folder: Path, run) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def trained(world, tmp_path_factory):
-    """A folder with a sweep that trained a parent and its child, and the sweep's name."""
+    """Return a folder with a sweep that trained a parent and its child, and its name."""
     folder = tmp_path_factory.mktemp("trained")
     code, output = sweeping.run(folder, "two_stage.py", *ROWS, *BRIEF)
     assert code == 0, output
@@ -217,7 +219,7 @@ def test_other_data_are_another_parent(trained):
 
 
 def provided(folder: Path, plan: Plan, ended: dict[str, str]) -> tuple[dict[str, str], str]:
-    """What ``provide`` does for a plan in a store of its own: what has ended, what it says."""
+    """Return what ``provide`` leaves to do for a plan in a store of its own, and what it says."""
     tracker = Tracker(plan.tracking_uri, folder / "spool")
     tracker.start_sweep(plan.script, plan.name, {}, {})
     console = Console(file=(folder / "said").open("w"), width=200)

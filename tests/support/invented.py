@@ -36,7 +36,7 @@ class InventedTrainable(TrialTrainable):
 
 
 def invented(config: TrialConfig) -> Iterator[Report]:
-    """Reports of a trial, evenly over its batches."""
+    """Yield reports of a trial, evenly over its batches."""
     digest = hashlib.sha256(config.identity.encode()).digest()
     for number in range(1, N_REPORTS + 1):
         values = [byte / 255 * number / N_REPORTS for byte in digest[:N_METRICS]]
@@ -52,7 +52,7 @@ def invented(config: TrialConfig) -> Iterator[Report]:
 
 
 def planned(n_trials: int, folder: Path, gpus: float = 0.0) -> Plan:
-    """A sweep of one row with so many seeds, to be kept in a folder."""
+    """Return a sweep of one row with so many seeds, to be kept in a folder."""
     base = tiny().replace({"data.evaluation": ()})
     trials = [Trial("Ref.", base.replace({"training.seed": seed})) for seed in range(n_trials)]
     return Plan(
@@ -88,7 +88,7 @@ SEARCH = Search(
 
 
 def planned_search(folder: Path) -> Plan:
-    """``SEARCH``, one trial at a time, to be kept in a folder."""
+    """Return ``SEARCH``, one trial at a time, to be kept in a folder."""
     plan = planned(1, folder)
     searched = SearchPlan(plan.trials[0].config, SEARCH.n_trials, "pareto")
     return replace(plan, trials=(), search=searched, concurrent=1)

@@ -16,9 +16,9 @@ from ssmpe.errors import UserError
 from ssmpe.runner import ending
 
 LOOPBACK = "127.0.0.1"
-"""address of a cluster that is this machine's alone"""
+"""Address of a cluster that is this machine's alone."""
 OBJECT_STORE_BYTES = 128 * 2**20
-"""trials share data through the page cache, and hardly anything through Ray"""
+"""Size of the object store: trials share data through the page cache, not through Ray."""
 
 _ENVIRONMENT = {
     # relative paths mean the same in a trial as for the user
@@ -31,13 +31,13 @@ _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 HEAD_PATIENCE = 20.0
-"""seconds for which the head may not answer; Ray itself gives up after 60"""
+"""Seconds for which the head may not answer; Ray itself gives up after 60."""
 PAUSE, ANSWER_SECONDS = 1.0, 5.0
 
 
 @contextlib.contextmanager
 def cluster(address: str | None) -> Iterator[None]:
-    """A Ray cluster for the time of the block: the one at ``address``, or a local one.
+    """Join the Ray cluster at ``address``, or start a local one, for the time of the block.
 
     Raises:
         UserError: there is none at ``address``.
@@ -80,7 +80,7 @@ def cluster(address: str | None) -> Iterator[None]:
 
 
 def _require_answer(address: str) -> None:
-    """ConnectionError where nothing listens: Ray itself would ask for minutes."""
+    """Raise a ConnectionError where nothing listens: Ray itself would ask for minutes."""
     host, _, port = address.rpartition(":")
     if host and port.isdigit():
         with contextlib.closing(socket.create_connection((host.strip("[]"), int(port)), 5.0)):

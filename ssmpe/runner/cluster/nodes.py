@@ -20,9 +20,9 @@ from ssmpe.storage import is_uri, opened
 from ssmpe.tracking.connection import sqlite_path
 
 _DRIVER = "driver"
-"""name of the driver's file among those of the nodes"""
+"""Name of the driver's file among those of the nodes."""
 ANSWER_SECONDS = 120.0
-"""within which every node has to answer; a first worker may load its packages from a slow disk"""
+"""Time for every node to answer; a first worker may load its packages from a slow disk."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Shared:
             )
 
     def has(self, name: str) -> bool:
-        """Whether a file is there."""
+        """Tell whether a file is there."""
         filesystem, root = opened(self.place)
         return bool(filesystem.get_file_info(f"{root}/{name}").type is fs.FileType.File)
 
@@ -102,7 +102,7 @@ class Question:
 
 
 def alive() -> tuple[Node, ...]:
-    """The nodes of the cluster that this process has joined, by host and id."""
+    """Return the nodes of the cluster that this process has joined, by host and id."""
     found = [
         Node(
             id=node["NodeID"],
@@ -137,7 +137,7 @@ def require_fit(plan: Plan, address: str | None, timeout: float = ANSWER_SECONDS
 
 
 def problems(plan: Plan, timeout: float = ANSWER_SECONDS) -> dict[Node, str]:
-    """Nodes that cannot run trials of a plan, and why: each is asked in a task of its own.
+    """Ask every node in a task of its own; return those that cannot run trials, and why.
 
     Raises:
         UserError: the storage cannot be written to from here.
@@ -166,7 +166,7 @@ def require_server(tracking_uri: str, nodes: Sequence[Node]) -> None:
 
 
 def _asked(nodes: Sequence[Node], question: Question, timeout: float) -> dict[Node, str]:
-    """What is wrong with nodes."""
+    """Ask the nodes; return what is wrong with those with which something is."""
     deadline = time.monotonic() + timeout
     asked = {
         node: ray.remote(num_cpus=0, max_retries=0)(_answer)
@@ -193,7 +193,7 @@ def _asked(nodes: Sequence[Node], question: Question, timeout: float) -> dict[No
 
 
 def _answer(question: Question, node: str) -> tuple[dict[str, str], str | None]:
-    """Runs on the node: what it has, and what is wrong with it."""
+    """Return, on the node that is asked, what it has and what is wrong with it."""
     try:
         question.shared.meet(node)
         writable(node_cache(Path(question.cache)))
@@ -210,7 +210,7 @@ def _answer(question: Question, node: str) -> tuple[dict[str, str], str | None]:
 
 @contextmanager
 def shared(storage: str) -> Iterator[Shared]:
-    """A new folder in the storage with a file of the driver's; removed afterwards.
+    """Make a new folder in the storage with a file in it, for the time of the block.
 
     Raises:
         UserError: the storage cannot be written to, or nothing can be removed from it.
@@ -238,7 +238,7 @@ def shared(storage: str) -> Iterator[Shared]:
 
 
 def _told(error: RayTaskError) -> str:
-    """Why a node could not even try: most of all, it has no such module."""
+    """Return why a node could not even try: most of all, it has no such module."""
     if "No module named" in str(error):
         module = str(error).split("No module named")[1].split("'")[1]
         return f"it has no module {module}; install ssmpe there as here, pip install -e ."

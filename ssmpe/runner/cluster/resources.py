@@ -30,7 +30,7 @@ class Share:
         return {"CPU": self.cpus, "GPU": self.gpus, **memory}
 
     def larger(self, node_memory: int, at_once: int) -> "Share | None":
-        """Twice the GPU, or for CPUs twice a trial's part of the memory; None if it has it all.
+        """Return twice the GPU, or twice a trial's part of the memory; None if it has it all.
 
         CPUs stay: the number of threads is part of what a trial's numbers depend on.
 
@@ -50,12 +50,12 @@ class Share:
 
 
 def fitting(nodes: Sequence[Node], threads: int, gpus: float) -> int:
-    """Trials that run at once if each has so many CPUs and so many GPUs (or a share of one)."""
+    """Return how many trials run at once with so many CPUs and GPUs (or a share) each."""
     return sum(_on(node, threads, gpus) for node in nodes)
 
 
 def threads_for(nodes: Sequence[Node], trials: int, gpus: float) -> int:
-    """The most CPU threads, the same for every trial, with which so many trials run at once.
+    """Return the most CPU threads, the same for every trial, for so many trials at once.
 
     Of more trials than fit with one thread each, as many as do.
 

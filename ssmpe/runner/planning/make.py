@@ -20,18 +20,18 @@ from ssmpe.runner.plan import Plan, SearchPlan
 
 
 def world_size(options: Options) -> str:
-    """Size of the embedded world: a preset that trains longer has more to learn from."""
+    """Return the size of the embedded world: who trains longer has more to learn from."""
     return options.world or ("tiny" if options.preset == "tiny" else "full")
 
 
 def base_of(options: Options) -> TrialConfig:
-    """The configuration that the rows change."""
+    """Return the configuration that the rows change."""
     source = "folder" if options.data_root else f"embedded-{world_size(options)}"
     return preset(options.preset).replace({"data.source": source})
 
 
 def plan_trials(sweep: Sweep | Search, options: Options) -> list[Trial]:
-    """The trials that the options ask for; of a search, samples of them."""
+    """Return the trials that the options ask for; of a search, samples of them."""
     base = base_of(options)
     registry.check_folder_names(options.folders)
     trials = sweep.trials(base, options.seeds, options.rows, _overrides(options))
@@ -46,7 +46,7 @@ def plan_trials(sweep: Sweep | Search, options: Options) -> list[Trial]:
 
 
 def trials_of(sweep: Sweep | Search, plan: Plan) -> list[Trial]:
-    """The trials of a plan; of a search, samples of them."""
+    """Return the trials of a plan; of a search, samples of them."""
     if plan.search and sweep.search:
         return [Trial("sample", s.config) for s in sweep.search.samples(plan.search.base)]
     return list(plan.trials)
@@ -155,7 +155,7 @@ def storage_of(given: str | None, results: Path) -> str:
 
 
 def with_data_root(plan: Plan, data_root: Path) -> Plan:
-    """The plan with the cache's own embedded world, which must be the one it was begun with."""
+    """Return the plan with the cache's own embedded world, which must be the same one."""
     if data_root.name != Path(plan.data_root).name:
         raise UserError(
             f"--resume {plan.name}: it was begun on the world {Path(plan.data_root).name}, and "
@@ -165,13 +165,13 @@ def with_data_root(plan: Plan, data_root: Path) -> Plan:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what results depend on, as parameters of a sweep's run."""
+    """Return versions of what results depend on, as parameters of a sweep's run."""
     packages = ("ssmpe", "torch", "ray", "mlflow", "nnAudio", "mir_eval")
     return {f"version.{name}": version(name) for name in packages}
 
 
 def sweep_params(plan: Plan) -> dict[str, str]:
-    """What is needed to run it again: versions and hardware; paths are no part of it."""
+    """Return what is needed to run it again: versions and hardware, but no paths."""
     if plan.search:
         names = {"trials": str(plan.n_trials), "objective": plan.search.objective}
         seeds = [plan.search.base.training.seed]

@@ -17,7 +17,7 @@ from ssmpe.tracking.tracker import Tracker
 from ssmpe.tracking.view import View, varied
 
 MAX_DRAWN = 4
-"""sets whose curves are drawn in front of all others"""
+"""Number of sets whose curves are drawn in front of all others."""
 _MEASURES = ("f1", "blank_rate")
 
 _READING = """\
@@ -61,11 +61,11 @@ class Presentation:
         tracker.log_sets(trial.identity, self.sets(trial))
 
     def name(self, trial: Trial) -> str:
-        """Name of a trial's run: its row, and its seed where the sweep has several."""
+        """Return the name of a trial's run: its row, and its seed where there are several."""
         return trial.name if self._has_seeds else trial.row
 
     def tags(self, trial: Trial) -> dict[str, str]:
-        """Tags by which a trial's run is found and told from others, and its description."""
+        """Return tags by which a trial's run is found and told from others, and its description."""
         data, name = trial.config.data, self.plan.preset
         unlabelled = data.unlabelled
         base = preset(name).replace({"data.source": data.source, "training.seed": trial.seed})
@@ -79,11 +79,11 @@ class Presentation:
         }
 
     def params(self, trial: Trial) -> dict[str, Any]:
-        """Configuration of a trial; what it lacks of the counts and weights of others is 0."""
+        """Return a trial's configuration; counts and weights that only others have are 0."""
         return {**self._zeros, **trial.config.flat()}
 
     def sets(self, trial: Trial) -> list[UsedSet]:
-        """The sets that a trial uses, each once."""
+        """Return the sets that a trial uses, each once."""
         data = trial.config.data
         found: dict[tuple[str, str], UsedSet] = {}
         for use, roles in roles_of(data, trial.config.geometry.sample_rate).items():
@@ -141,7 +141,7 @@ def _metrics(names: list[str]) -> tuple[str, ...]:
 
 
 def _sweep_note(plan: Plan) -> str:
-    """What was asked, of what, and how the answer is read."""
+    """Describe a sweep: what was asked, of what, and how the answer is read."""
     seeds = dict.fromkeys(trial.seed for trial in plan.trials)
     several = " and its seed" if len(seeds) > 1 else ""
     facts = f"{plan.n_trials} trials, preset {plan.preset}, {plan.data}"
@@ -149,7 +149,7 @@ def _sweep_note(plan: Plan) -> str:
 
 
 def _trial_note(trial: Trial, preset: str, changes: Mapping[str, Any], base: TrialConfig) -> str:
-    """Row and seed, and what differs from the preset.
+    """Describe a trial: row and seed, and what differs from the preset.
 
     Args:
         changes: dotted path -> value; None where the trial lacks what the preset has.

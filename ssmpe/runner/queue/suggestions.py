@@ -21,9 +21,9 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 
 STARTUP_SHARE = 0.3
-"""of the trials, drawn at random before TPE has enough to learn from (at most Optuna's 10)"""
+"""Share of the trials drawn at random, before TPE can learn from them (at most Optuna's 10)."""
 MAX_REPEATS = 100
-"""suggestions in a row that are known already: the space is exhausted"""
+"""Suggestions in a row that are all known already: then the space is exhausted."""
 
 
 class Suggestions:
@@ -184,7 +184,7 @@ class Suggestions:
             self._study.tell(trial, values)
 
     def _ask(self) -> Suggestion | None:
-        """A new suggestion, or None if its configuration is known: its result is told again."""
+        """Return a new suggestion; None, and its result is told again, if it is a known one."""
         number = sum(t.state is not TrialState.WAITING for t in self._study.all())
         sampler = optuna.samplers.TPESampler(
             n_startup_trials=min(10, round(STARTUP_SHARE * self._plan.n_trials)),

@@ -10,7 +10,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _KEEP_BYTES = 2**30
 
 CONTEXT_BYTES = 768 * 2**20
-"""of a process on a GPU, besides tensors: the driver's context, kernels, workspaces of libraries"""
+"""Memory of a process on a GPU besides tensors: driver, kernels, workspaces of libraries."""
 
 
 def keep_to_share(share: float) -> None:
@@ -20,7 +20,7 @@ def keep_to_share(share: float) -> None:
 
 
 def tensor_share(share: float, card: int) -> float:
-    """Part of a card of so many bytes that tensors may take of a share: the context needs some.
+    """Return the part of a card that tensors may take of a share: the context needs some.
 
     Of a share that is hardly more than a context, half.
     """
