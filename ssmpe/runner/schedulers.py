@@ -9,8 +9,8 @@ from typing import Any
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
 from ssmpe.experiments.search import Objective, Point
-from ssmpe.runner.queue.queue import trial_of
 from ssmpe.runner.trial import reports
+from ssmpe.runner.trial.reports import trial_of
 
 GRACE_SHARE = 0.4
 """Share of a trial's batches at which the first rung is. Trials come alive after a fifth to seven

@@ -17,9 +17,10 @@ from ssmpe.runner.cluster.release import release
 from ssmpe.runner.cluster.resources import Share, require_room
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.provision import Prepared
-from ssmpe.runner.queue.queue import Assignment, trial_of
+from ssmpe.runner.queue.queue import Assignment
 from ssmpe.runner.session import Session
 from ssmpe.runner.space import is_full, tells_of_full_disk
+from ssmpe.runner.trial.reports import trial_of
 from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.runner.trial.worker import Worker
 

@@ -6,7 +6,6 @@ from typing import Any, Protocol
 
 from ray.tune.schedulers import TrialScheduler
 
-from ssmpe.config import TrialConfig
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.queue.retries import Outcome
@@ -36,12 +35,6 @@ class Assignment:
             "number": self.number,
             "suggested": dict(self.suggested),
         }
-
-
-def trial_of(trial: Any) -> Trial:
-    """Return the planned trial behind one of Tune's."""
-    planned = trial.config["trial"]
-    return Trial(planned["row"], TrialConfig.from_dict(planned["config"]))
 
 
 class Queue(Protocol):

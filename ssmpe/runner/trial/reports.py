@@ -9,6 +9,7 @@ from typing import Any
 from ssmpe.config import DataConfig, TrialConfig
 from ssmpe.evaluation import collapse
 from ssmpe.evaluation.scores import MEASURES
+from ssmpe.experiments.sweep import Trial
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.training.diagnostics import Diagnosis
@@ -22,6 +23,12 @@ UNFIT = "unfit"
 COLLAPSED_AT, COLLAPSING = "collapsed_at", "collapsing"
 OBJECTIVE = "objective"
 """Validation F1: always finite, which Tune's schedulers need."""
+
+
+def trial_of(trial: Any) -> Trial:
+    """Return the planned trial behind one of Tune's."""
+    planned = trial.config["trial"]
+    return Trial(planned["row"], TrialConfig.from_dict(planned["config"]))
 
 
 @dataclass
