@@ -56,17 +56,18 @@ class Ending:
     Attributes:
         why: in words for its last line.
         code: of the process's exit.
+        asked: whether anything but the user has asked for it.
     """
 
     def __init__(self) -> None:
         # by the user, if nothing else asks for it
         self.why, self.code = "interrupted", INTERRUPTED_CODE
-        self._asked = False
+        self.asked = False
 
     def ask(self, why: str, code: int) -> None:
         """Have the sweep of this process end as Ctrl-C does, to be resumed, but saying why."""
-        if not self._asked:
-            self._asked, self.why, self.code = True, why, code
+        if not self.asked:
+            self.asked, self.why, self.code = True, why, code
             interrupt()
 
 

@@ -159,9 +159,9 @@ def drive(
         mark = checkpoints.begin()
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
         queue.begin(parents.provide(plan, ended, tracker, shown, console))
-        states = {k: "from store" if k in plan.taken else end for k, end in queue.ended.items()}
         lost = partial(_end_without_head, plan, tracker, console)
-        with watched(lost), Progress(console, list(queue.trials), states) as progress:
+        shown_as = _states(plan, queue)
+        with watched(lost), Progress(console, list(queue.trials), shown_as) as progress:
             session = Session(
                 tracker=tracker,
                 progress=progress,
@@ -173,13 +173,10 @@ def drive(
                 excluded=excluded,
                 ending=ending,
             )
-            worker = tuner.worker_of(plan, data, plan.gpus_per_trial)
-            asked = tuple(node.id for node in nodes.alive())
-            worker = replace(worker, asked=asked, mark=mark)
+            worker = tuner.worker_of(plan, data, plan.gpus_per_trial, mark)
             tuner.run(session, plan, worker, plan.scratch(results), trainable)
             session.interrupt()
-        state = "failed" if queue.failed else "finished"
-        state = state if queue.is_over else "interrupted"
+        state = "interrupted" if not queue.is_over else "failed" if queue.failed else "finished"
     finally:
         if started:
             status = _STATUS.get(state, "FAILED")
@@ -192,6 +189,11 @@ def drive(
     messages.farewell(console, plan, why, queue.failed, arrived, tracker.url)
     code = {"finished": 0, "interrupted": ending.code}.get(state, 1)
     return code if complete else code or 1
+
+
+def _states(plan: Plan, queue: Queue) -> dict[str, str]:
+    """Return what the display shows at first of the trials that have ended, by identity."""
+    return {k: "from store" if k in plan.taken else end for k, end in queue.ended.items()}
 
 
 def _dry_run(sweep: Sweep | Search, options: Options, results: Path, console: Console) -> None:

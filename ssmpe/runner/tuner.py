@@ -13,6 +13,7 @@ from ray.tune.search import Searcher
 
 from ssmpe.errors import OutOfSpaceError
 from ssmpe.runner.callback import SessionCallback
+from ssmpe.runner.cluster.nodes import alive
 from ssmpe.runner.cluster.release import release
 from ssmpe.runner.cluster.resources import Share, require_room
 from ssmpe.runner.plan import Plan
@@ -84,7 +85,9 @@ class SessionSearcher(Searcher):
         """Return the parameters of the next trial, None to be asked again, or FINISHED."""
         found, self._first = self._first or self._session.next(), None
         if found is None:
-            return None if self._session.queue.at_work else str(Searcher.FINISHED)
+            # what is at work may be wanted again; at the end it may not be, and Tune would wait
+            waits = self._session.queue.at_work and not self._session.ending.asked
+            return None if waits else str(Searcher.FINISHED)
         return {
             "trial": found.parameters,
             "share": found.share.request,
@@ -137,8 +140,13 @@ def _tuner(
     )
 
 
-def worker_of(plan: Plan, data: Prepared, gpus: float) -> Worker:
-    """Return what trials of a plan are run with, each on so many GPUs, or on a share of one."""
+def worker_of(plan: Plan, data: Prepared, gpus: float, mark: str = "") -> Worker:
+    """Return what trials of a plan are run with.
+
+    Args:
+        gpus: of each, or a share of one.
+        mark: of the storage, for which nodes are asked that join later; "": they are not.
+    """
     return Worker(
         home=socket.gethostname(),
         release=release(),
@@ -153,6 +161,8 @@ def worker_of(plan: Plan, data: Prepared, gpus: float) -> Worker:
         threads=plan.threads,
         gpus=gpus,
         diagnostics=plan.diagnostics,
+        asked=tuple(node.id for node in alive()) if mark else (),
+        mark=mark,
     )
 
 

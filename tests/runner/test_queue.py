@@ -2,16 +2,22 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ray.tune.search import Searcher
 
 from ssmpe.config.presets import tiny
 from ssmpe.experiments.sweep import Delta, Sweep, Trial, row
+from ssmpe.runner.cluster.excluded import Excluded
 from ssmpe.runner.cluster.resources import Share
+from ssmpe.runner.ending import Account, Budget, Ending
 from ssmpe.runner.queue.queue import Queue
 from ssmpe.runner.queue.retries import Outcome, Retries
 from ssmpe.runner.queue.suggestions import Suggestions
 from ssmpe.runner.queue.table import Table
+from ssmpe.runner.session import Session
+from ssmpe.runner.tuner import SessionSearcher
 from ssmpe.tracking.schema import EndReason
 from tests.support.invented import SEARCH, planned, planned_search
 
@@ -178,6 +184,29 @@ class TestTable:
         assert (again.trial, again.share) == (first.trial, LARGER)
         queue.end(again.trial, GREEDY)
         assert queue.failed["parent seed 0"] == "no memory"
+
+
+def session_of(queue: Queue) -> Session:
+    """Return a session with no more than what decides about the next trial."""
+    nobody: Any = None
+    return Session(
+        tracker=nobody, progress=nobody, shown=nobody, own_tags={}, checkpoints=nobody,
+        queue=queue, account=Account(Budget()), excluded=Excluded(), ending=Ending(),
+    )  # fmt: skip
+
+
+def test_tune_waits_for_what_is_at_work_unless_the_sweep_is_to_end():
+    session = session_of(table())
+    first = session.next()
+    assert first
+    searcher = SessionSearcher(session, first)
+    asked = [searcher.suggest("") for _ in range(3)]
+    assert [s["trial"]["row"] for s in asked[:2] if isinstance(s, dict)] == ["parent", "other"]
+    assert asked[2] is None
+    with pytest.raises(KeyboardInterrupt):
+        session.ending.ask("the storage is away", 1)
+    assert searcher.suggest("") == Searcher.FINISHED
+    assert (session.ending.why, session.ending.code) == ("the storage is away", 1)
 
 
 class TestSearch:

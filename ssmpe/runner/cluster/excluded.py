@@ -33,7 +33,7 @@ class Excluded:
 
         Then they go where they cannot run, and fail with the reason.
         """
-        return sorted(self._reasons) if self.has_room(share) else []
+        return sorted(self._reasons) if self._reasons and self.has_room(share) else []
 
 
 def selectors(nodes: list[str]) -> dict[str, Any]:
