@@ -91,6 +91,19 @@ def test_analysis_reads_the_store_alone():
         assert not {n.split(".")[0] for n in names} & {"torch", "ray", "sweeps"}, path
 
 
+RUNNER = ("cluster", "trial", "planning", "queue", "session", "callback", "tuner", "run")
+"""Folders and modules of the runner in the same order; of its others each is for several."""
+
+
+@pytest.mark.parametrize("number", range(len(RUNNER)))
+def test_folders_of_the_runner_import_what_stands_before_them(number):
+    place, later = ROOT / "ssmpe" / "runner" / RUNNER[number], set(RUNNER[number + 1 :])
+    files = [*place.glob("*.py")] or [place.with_suffix(".py")]
+    for path in files:
+        names = [name.split(".") for name in imported(path) if name.startswith("ssmpe.runner.")]
+        assert not {name[2] for name in names} & later, path
+
+
 def sweep_files() -> list[Path]:
     # deltas are what rows are composed of
     return [p for p in (ROOT / "sweeps").glob("[!_]*.py") if p.name != "deltas.py"]
