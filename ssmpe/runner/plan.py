@@ -9,7 +9,7 @@ from typing import Any, get_origin, get_type_hints
 
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
-from ssmpe.experiments.search import SearchPlan as SearchPlan
+from ssmpe.experiments.search import SearchPlan
 from ssmpe.experiments.sweep import Trial
 
 FORMAT = 3

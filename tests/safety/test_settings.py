@@ -13,9 +13,10 @@ import pytest
 from ssmpe.cli import main
 from ssmpe.config.presets import tiny
 from ssmpe.errors import UserError
+from ssmpe.experiments.search import SearchPlan
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.cluster.resources import Share
-from ssmpe.runner.plan import FOLDER, Plan, SearchPlan
+from ssmpe.runner.plan import FOLDER, Plan
 from ssmpe.runner.queue import study, suggestions
 from ssmpe.runner.queue.retries import Retries
 from sweeps import hyperparameters

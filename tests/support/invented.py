@@ -11,9 +11,9 @@ from rich.console import Console
 
 from ssmpe.config import TrialConfig
 from ssmpe.config.presets import tiny
-from ssmpe.experiments.search import Search, maximise, minimise
+from ssmpe.experiments.search import Search, SearchPlan, maximise, minimise
 from ssmpe.experiments.sweep import Delta, Sweep, Trial, row
-from ssmpe.runner.plan import FOLDER, Plan, SearchPlan
+from ssmpe.runner.plan import FOLDER, Plan
 from ssmpe.runner.planning.make import trials_of
 from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.planning.provision import Prepared

@@ -13,10 +13,10 @@ from ssmpe.data.datasets import registry
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.experiments.options import Options
-from ssmpe.experiments.search import Search
+from ssmpe.experiments.search import Search, SearchPlan
 from ssmpe.experiments.sweep import Sweep, Trial
 from ssmpe.runner.cluster import nodes, resources
-from ssmpe.runner.plan import Plan, SearchPlan
+from ssmpe.runner.plan import Plan
 
 
 def world_size(options: Options) -> str:
