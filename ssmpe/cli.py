@@ -7,8 +7,7 @@ from ssmpe.console import exit_code, make_console
 from ssmpe.experiments import options as sweep_options
 from ssmpe.experiments.search import Search
 from ssmpe.experiments.sweep import Sweep
-from ssmpe.runner.drive import Report
-from ssmpe.runner.run import run_sweep
+from ssmpe.runner.run import Report, run_sweep
 
 
 def main(
@@ -27,8 +26,8 @@ def main(
     console = make_console()
 
     def run() -> int:
-        script, search = f"sweeps/{sweep.name}.py", isinstance(sweep, Search)
-        options = sweep_options.parse(sweep.question, script, given, search=search)
+        script = f"sweeps/{sweep.name}.py"
+        options = sweep_options.parse(sweep.question, script, given, sweep.add_options)
         return run_sweep(sweep, options, report, console)
 
     return exit_code(run)

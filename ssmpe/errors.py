@@ -17,3 +17,8 @@ class OutOfSpaceError(Exception):
 
     Command-line entry points print the message alone and exit with code 1.
     """
+
+
+def last_line(error: BaseException | str) -> str:
+    """Return the last line of what an error says, or its type if it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]

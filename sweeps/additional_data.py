@@ -5,28 +5,21 @@ labelled ones join every batch, of single notes, of chamber music and piano, or 
 sets of the kind, and the user's own, are rows or a ``--set data.added.NAME/all=N`` away.
 """
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, row
+from sweeps import sweep
 from sweeps.deltas import REFERENCE, SHORT_NAMES, added
 
 RATIO = 2.0
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """The closed condition, and every unlabelled set."""
+    """Return the closed condition, and every unlabelled set."""
     return [row(REFERENCE), *(row(added(base, name, RATIO)) for name in SHORT_NAMES)]
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="additional_data",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     default_rows=("Ref.", "+NS-*", "+MN-*", "+FMA-*"),
     scientific=("data.added",),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

@@ -6,11 +6,9 @@ objectives, energy objectives that fade (+EGx0.3fade), and as many labelled as a
 without +MN are the remedies alone: what they cost where nothing is added.
 """
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Row, Sweep, row
-from sweeps import deltas
+from ssmpe.experiments.sweep import Row, row
+from sweeps import deltas, sweep
 from sweeps.deltas import CONTENT_EVERYWHERE, REFERENCE, STOP_GRADIENT, added, objective
 
 RATIO = 2.0
@@ -19,7 +17,7 @@ ON_CONTENT = ("content", "contrastive", "entropy")
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """The closed condition, +MN, +MN with every remedy, and every remedy alone."""
+    """Return the closed condition, +MN, +MN with every remedy, and every remedy alone."""
     remedies = [STOP_GRADIENT, deltas.teacher(base), deltas.labelled_excerpts(base, RATIO)]
     remedies += [objective(base, name) for name in ON_ALL]
     on_content = [objective(base, name) for name in ON_CONTENT] + [deltas.fading_energy(base)]
@@ -30,14 +28,8 @@ def rows(base: TrialConfig) -> list[Row]:
     return [*table, *(row(remedy) for remedy in remedies), *alone]
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="content",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     default_rows=("Ref.", "+MN-*"),
     scientific=("data.added", "data.labelled_excerpts", "objectives"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

@@ -16,63 +16,63 @@ SHORT_NAMES = {
     "GuitarSet/00-04": "GS",
     "MAESTRO/train": "MAE",
 }
-"""of the added sets; the first three as in the paper"""
+"""Names of the added sets in rows; the first three as in the paper."""
 
 SELF_SUPERVISED = ("timbre", "percussion", "geometric")
-"""objectives of the closed condition beside the supervised one"""
+"""Objectives of the closed condition beside the supervised one."""
 
 REFERENCE = Delta("Ref.")
-"""all self-supervised objectives under closed conditions: nothing added"""
+"""All self-supervised objectives under closed conditions: nothing added."""
 
 STOP_GRADIENT = Delta("+stop", {"objectives.stop_gradient": True})
-"""no gradient through the targets Y"""
+"""No gradient through the targets Y."""
 
 CONTENT_EVERYWHERE = Delta("", {"objectives.content_on": "all"})
-"""terms on content see labelled excerpts too; without it, they are off where nothing is added"""
+"""Terms on content for labelled excerpts, too; else they are off where nothing is added."""
 
 TEACHER_MEMORY = 0.05
-"""of a teacher, as a share of the trial's batches"""
+"""Memory of a teacher as a share of the trial's batches."""
 FADING_FACTOR = 0.3
-"""at 1, nothing else is learned in the preset tiny while energy objectives have their weight"""
+"""Weight of fading energy objectives: at 1, the preset tiny learns nothing else meanwhile."""
 FADE = 0.5
-"""share of a trial's batches after which what fades is gone"""
+"""Share of a trial's batches after which what fades is gone."""
 
 CATEGORICAL_WEIGHT = 4.0
-"""with which it is as large as the supervised loss, half-way through a trial of the preset tiny"""
+"""Weight with which it is as large as the supervised loss, half-way through the preset tiny."""
 PESTO_FACTORS = {"categorical_invariance": 4.0, "shift_cross_entropy": 4.0, "transposition": 100.0}
-"""weights relative to those of the self-supervised objectives"""
+"""Weights relative to those of the self-supervised objectives."""
 
 
 def supervised_only(base: TrialConfig) -> Delta:
-    """The supervised objective alone, at the weight it has."""
+    """Keep the supervised objective alone, at the weight it has."""
     weight = base.objectives.weights["supervised"]
     return Delta("supervised", {"objectives.weights": {"supervised": weight}})
 
 
 def with_objective(base: TrialConfig, name: str) -> Delta:
-    """One of the base's objectives, at the weight it has there: "+timbre"."""
+    """Add one of the base's objectives, at the weight it has there: "+timbre"."""
     return Delta(f"+{name}", {f"objectives.weights.{name}": base.objectives.weights[name]})
 
 
 def added(base: TrialConfig, set_name: str, ratio: float) -> Delta:
-    """Unlabelled excerpts of a set, ``ratio`` times as many as labelled ones: "+MN-16"."""
+    """Add unlabelled excerpts of a set, ``ratio`` times as many as labelled ones: "+MN-16"."""
     count = round(ratio * base.data.labelled_excerpts)
     return Delta(f"+{SHORT_NAMES[set_name]}-{count}", {f"data.added.{set_name}": count})
 
 
 def fewer_tracks(base: TrialConfig, count: int) -> Delta:
-    """So many tracks of the labelled set, drawn at random: "5-tracks"."""
+    """Use so many tracks of the labelled set, drawn at random: "5-tracks"."""
     return Delta(f"{count}-tracks", {f"data.max_tracks.{base.data.labelled}": count})
 
 
 def of_family(base: TrialConfig, family: str, count: int) -> Delta:
-    """So many tracks of one family of instruments, or of mixed ones: "5-strings", "5-mixed"."""
+    """Use so many tracks of one family of instruments, or of mixed ones: "5-strings"."""
     part = f"{base.data.labelled}-{family}"
     return Delta(f"{count}-{family}", {"data.labelled": part, f"data.max_tracks.{part}": count})
 
 
 def labelled_too(base: TrialConfig, *set_names: str) -> Delta:
-    """Further sets with all their labels, the labelled excerpts shared out evenly: "URMP+GS"."""
+    """Add sets with all their labels, and share the labelled excerpts out: "URMP+GS"."""
     names = (base.data.labelled, *set_names)
     more, parts = base.data.labelled_excerpts, len(names)
     first, *others = [max(1, (more + parts - 1 - i) // parts) for i in range(parts)]
@@ -83,17 +83,17 @@ def labelled_too(base: TrialConfig, *set_names: str) -> Delta:
 
 
 def with_labels(set_name: str, share: float) -> Delta:
-    """The annotations of a share of an added set's tracks: "-5%"."""
+    """Use the annotations of a share of an added set's tracks: "-5%"."""
     return Delta(f"-{100 * share:g}%", {f"data.labelled_share.{set_name}": share})
 
 
 def fine_tuning(base: TrialConfig) -> Delta:
-    """The learning rate of a second stage, a fifth of the first's (paper: 1e-4, 5e-4): "-FT"."""
+    """Train at a fifth of the first stage's learning rate (paper: 1e-4, 5e-4): "-FT"."""
     return Delta("-FT", {"training.learning_rate": base.training.learning_rate / 5})
 
 
 def self_supervised_scaled(base: TrialConfig, factor: float) -> Delta:
-    """All self-supervised weights times a factor: "SSx0.5"; the reference row at 1."""
+    """Multiply all self-supervised weights: "SSx0.5"; by 1: the reference row."""
     if factor == 1:
         return REFERENCE
     weights = base.objectives.weights
@@ -102,22 +102,22 @@ def self_supervised_scaled(base: TrialConfig, factor: float) -> Delta:
 
 
 def energy(base: TrialConfig, factor: float = 1.0) -> Delta:
-    """The energy objective on the added excerpts: "+energy", "+energyx0.3"."""
+    """Use the energy objective on the added excerpts: "+energy", "+energyx0.3"."""
     return _weighted(base, "energy", ("energy",), factor)
 
 
 def sparsity(base: TrialConfig, factor: float = 1.0) -> Delta:
-    """The sparsity objective on the added excerpts: "+sparsity", "+sparsityx0.3"."""
+    """Use the sparsity objective on the added excerpts: "+sparsity", "+sparsityx0.3"."""
     return _weighted(base, "sparsity", ("sparsity",), factor)
 
 
 def energy_and_sparsity(base: TrialConfig, factor: float = 1.0) -> Delta:
-    """Both on the added excerpts, the paper's remedy: "+EG", "+EGx0.3"."""
+    """Use both on the added excerpts, the paper's remedy: "+EG", "+EGx0.3"."""
     return _weighted(base, "EG", ("energy", "sparsity"), factor)
 
 
 def _unit(base: TrialConfig) -> float:
-    """Weight of the self-supervised objectives, like which the paper weights all others.
+    """Return the weight of the self-supervised objectives, as the paper weights all others.
 
     A preset that scales those down scales the others with them.
     """
@@ -131,36 +131,36 @@ def _weighted(base: TrialConfig, label: str, names: tuple[str, ...], factor: flo
 
 
 def teacher(base: TrialConfig) -> Delta:
-    """Targets Y from a moving average of the network's weights."""
+    """Take targets Y from a moving average of the network's weights."""
     decay = 1.0 - 1.0 / (TEACHER_MEMORY * base.training.n_batches)
     return Delta("+teacher", {"objectives.teacher_decay": round(decay, 4)})
 
 
 def objective(base: TrialConfig, name: str, factor: float = 1.0) -> Delta:
-    """A further objective, weighted like the self-supervised ones: "+additivity"."""
+    """Use a further objective, weighted like the self-supervised ones: "+additivity"."""
     return _weighted(base, name, (name,), factor)
 
 
 def fading_energy(base: TrialConfig) -> Delta:
-    """Energy and sparsity objectives, the weights of which fall to zero: "+EGx0.3fade"."""
+    """Use energy and sparsity objectives whose weights fall to zero: "+EGx0.3fade"."""
     energetic = energy_and_sparsity(base, FADING_FACTOR)
     fade = {f"objectives.fade.{name}": FADE for name in ("energy", "sparsity")}
     return Delta(f"{energetic.name}fade", {**energetic.changes, **fade})
 
 
 def labelled_excerpts(base: TrialConfig, ratio: float) -> Delta:
-    """``ratio`` times as many labelled excerpts in a batch: "+labelled-16"."""
+    """Use ``ratio`` times as many labelled excerpts in a batch: "+labelled-16"."""
     count = round(ratio * base.data.labelled_excerpts)
     return Delta(f"+labelled-{count}", {"data.labelled_excerpts": count})
 
 
 def categorical(base: TrialConfig) -> Delta:
-    """Cross-entropy of each labelled frame's distribution over pitch: "+categorical"."""
+    """Use the cross-entropy of each labelled frame's distribution over pitch: "+categorical"."""
     return Delta("+categorical", {"objectives.weights.categorical": CATEGORICAL_WEIGHT})
 
 
 def pesto(base: TrialConfig) -> Delta:
-    """The three self-supervised objectives of PESTO: "+PESTO".
+    """Use the three self-supervised objectives of PESTO: "+PESTO".
 
     It balances them by their gradients; these weights do so roughly, in the preset tiny.
     """

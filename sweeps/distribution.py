@@ -5,17 +5,16 @@ The paper's rows T1, T1/T2 and T1/T2+EG: URMP's training pieces divided in two. 
 sparsity objectives on these (+EG).
 """
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Delta, Row, Sweep, row
+from ssmpe.experiments.sweep import Delta, Row, row
+from sweeps import sweep
 from sweeps.deltas import energy_and_sparsity
 
 RATIO = 10 / 8
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """Three rows; the first is what the others are compared with."""
+    """Return three rows; the first is what the others are compared with."""
     count = round(RATIO * base.data.labelled_excerpts)
     labelled = Delta("T1", {"data.labelled": "URMP/T1"})
     unlabelled = Delta("/T2", {"data.added": {"URMP/T2": count}})
@@ -23,13 +22,7 @@ def rows(base: TrialConfig) -> list[Row]:
     return [row(labelled), row(*both), row(*both, energy_and_sparsity(base))]
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="distribution",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     scientific=("data.labelled", "data.added", "objectives.weights"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

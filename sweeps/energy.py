@@ -5,10 +5,9 @@ to be where there is energy, and sparse. Besides, with MusicNet: either objectiv
 other, both with weights times a factor (+EGx0.3), and less sparsity than energy.
 """
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, row
+from sweeps import sweep
 from sweeps.deltas import REFERENCE, added, energy, energy_and_sparsity, sparsity
 
 SETS = ("MusicNet/train", "NSynth/train", "FMA/train")
@@ -17,7 +16,7 @@ FACTORS = (0.1, 0.3, 3.0)
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """The closed condition; every set with and without both objectives; MusicNet with variants."""
+    """Return the closed condition, all sets with and without EG, and variants with MusicNet."""
     table = [row(REFERENCE)]
     for name in SETS:
         more = added(base, name, RATIO)
@@ -29,14 +28,8 @@ def rows(base: TrialConfig) -> list[Row]:
     return [*table, *(row(more, variant) for variant in variants), weaker]
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="energy",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     default_rows=("Ref.", "+MN-*"),
     scientific=("data.added", "objectives.weights"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

@@ -2,17 +2,17 @@
 
 Optuna's TPE looks for a high F1 on the labelled kind's validation set and a low blank rate on the
 added training set itself: the front of both, or (``--objective score``) their difference, by which
-ASHA prunes. +MN-16 comes first. Test sets choose nothing, and are not even scored."""
+ASHA prunes. +MN-16 comes first. Test sets choose nothing, and are not even scored.
+"""
 
 from collections.abc import Iterable
 
 import optuna
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.search import Search, maximise, minimise
+from ssmpe.experiments.search import maximise, minimise
 from ssmpe.experiments.sweep import Delta
+from sweeps import search
 from sweeps.deltas import added, energy, self_supervised_scaled, sparsity
 
 ADDED = "MusicNet/train"
@@ -22,7 +22,7 @@ START |= {"stop_gradient": False, "learning_rate": 1.0, "decoder_lr_factor": 0.5
 
 
 def space(trial: optuna.Trial, base: TrialConfig) -> Iterable[Delta]:
-    """What a suggestion changes; weights and rates are factors on those of the preset."""
+    """Suggest changes; weights and rates are factors on those of the preset."""
     yield self_supervised_scaled(base, trial.suggest_float("self_supervised", 0.1, 2.0, log=True))
     yield added(base, ADDED, trial.suggest_float("added_ratio", 0.5, 2.0, step=0.25))
     yield energy(base, trial.suggest_categorical("energy", FACTORS))
@@ -34,17 +34,11 @@ def space(trial: optuna.Trial, base: TrialConfig) -> Iterable[Delta]:
     yield Delta("", {"objectives.stop_gradient": stop})
 
 
-assert __doc__
-SWEEP = Search(
-    name="hyperparameters",
-    question=__doc__.splitlines()[0],
+SWEEP = search(
+    space,
     common=lambda base: [Delta("", {"data.evaluation": [ADDED]})],
-    space=space,
     objectives=lambda c: (maximise(f"{c.data.validation}/f1"), minimise(f"{ADDED}/blank_rate")),
     start=START,
     n_trials=16,
     scientific=("data.added", "objectives", "training"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

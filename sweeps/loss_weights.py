@@ -5,10 +5,9 @@ the preset), against the number of MusicNet excerpts added to a batch: none, and
 many as labelled ones.
 """
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, row
+from sweeps import sweep
 from sweeps.deltas import added, self_supervised_scaled
 
 FACTORS = (0.1, 0.3, 1.0, 2.0)
@@ -16,7 +15,7 @@ RATIOS = (0.5, 1.0, 2.0)
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """Every factor in the closed condition and with every count."""
+    """Return every factor in the closed condition and with every count."""
     counts = [added(base, "MusicNet/train", ratio) for ratio in RATIOS]
     table = []
     for factor in FACTORS:
@@ -28,13 +27,7 @@ def rows(base: TrialConfig) -> list[Row]:
     return table
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="loss_weights",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     scientific=("data.added", "objectives.weights"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

@@ -6,17 +6,16 @@ shift cross-entropy, equivariant transposition; +PESTO), beside the paper's obje
 of them (PESTO), under closed conditions and with twice as many MusicNet excerpts as labelled ones.
 """
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, row
+from sweeps import sweep
 from sweeps.deltas import REFERENCE, added, categorical, pesto, supervised_only
 
 RATIO = 2.0
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """Supervised alone, and the rest with and without MusicNet."""
+    """Return supervised alone, and the rest with and without MusicNet."""
     more, alone, monophonic = (
         added(base, "MusicNet/train", RATIO),
         supervised_only(base),
@@ -29,13 +28,7 @@ def rows(base: TrialConfig) -> list[Row]:
     return [*table, Row("PESTO", instead), Row(f"PESTO{more.name}", (*instead, more))]
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="monophonic",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     scientific=("data.added", "objectives.weights"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

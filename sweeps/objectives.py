@@ -6,15 +6,14 @@ geometric (equivariance), with each pair of them, and with all three (Ref.). Not
 
 from itertools import combinations
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, row
+from sweeps import sweep
 from sweeps.deltas import REFERENCE, SELF_SUPERVISED, supervised_only, with_objective
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """Eight rows: every subset of the three objectives, named after what is in it."""
+    """Return eight rows: every subset of the three objectives, named after what is in it."""
     alone = supervised_only(base)
     table = [row(alone)]
     for count in (1, 2):
@@ -24,13 +23,7 @@ def rows(base: TrialConfig) -> list[Row]:
     return [*table, row(REFERENCE)]
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="objectives",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     scientific=("objectives.weights",),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

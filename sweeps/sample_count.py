@@ -5,10 +5,9 @@ seen by the self-supervised objectives alone, join the labelled ones in every ba
 the paper's ratios to the labelled excerpts: a quarter, a half, one and two times as many.
 """
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, row
+from sweeps import sweep
 from sweeps.deltas import REFERENCE, added, supervised_only
 
 SETS = ("MusicNet/train", "NSynth/train", "FMA/train")
@@ -16,19 +15,13 @@ RATIOS = (0.25, 0.5, 1.0, 2.0)
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """The supervised reference line, the closed condition, and every set at every count."""
+    """Return the supervised line, the closed condition, and every set at every count."""
     counts = [row(added(base, name, ratio)) for name in SETS for ratio in RATIOS]
     return [row(supervised_only(base)), row(REFERENCE), *counts]
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="sample_count",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     default_rows=("supervised", "Ref.", "+MN-*"),
     scientific=("data.added", "objectives.weights"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

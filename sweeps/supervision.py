@@ -6,23 +6,22 @@ alone or of other datasets, too, at as many labelled excerpts in a batch; and, s
 share of the added tracks themselves (scored on MusicNet/test, of which no track is trained on).
 """
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Delta, Row, Sweep, row
+from ssmpe.experiments.sweep import Delta, Row, row
+from sweeps import sweep
 from sweeps.deltas import REFERENCE, added, fewer_tracks, labelled_too, of_family, with_labels
 
 UNLABELLED, RATIO = "MusicNet/train", 2.0
 TRACKS = (2, 5, 10, 20)
 FAMILIES = ("strings", "winds", "brass", "mixed")
 FEW = 5
-"""pieces that there are of each"""
+"""Number of pieces that there are of each family."""
 DATASETS = ("GuitarSet/00-04", "MAESTRO/train")
 SHARES = (0.05, 0.2, 1.0)
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """With all labels of URMP, with fewer, with other ones, and with labels of the added set."""
+    """Return rows with all labels of URMP, with fewer, with others, and with added ones."""
     unlabelled = added(base, UNLABELLED, RATIO)
     labels: list[Delta] = [fewer_tracks(base, count) for count in TRACKS]
     labels += [of_family(base, family, FEW) for family in FAMILIES]
@@ -32,14 +31,8 @@ def rows(base: TrialConfig) -> list[Row]:
     return [row(REFERENCE), *table, *map(row, labels)]
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="supervision",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     default_rows=("Ref.", "+MN-*", "URMP*+MN-*", "*[05]-tracks+MN-*", "5-[sm]*+MN-*"),
     scientific=("data.labelled", "data.labelled_share", "data.added", "data.max_tracks"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

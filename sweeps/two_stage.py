@@ -7,10 +7,9 @@ start (+MN-16), and with continuing Ref. for as long with nothing added (Ref.-FT
 What the rows continue is taken from the tracking store if it has it, and else trained first.
 """
 
-from analysis import report
-from ssmpe.cli import main
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Row, Sweep, row
+from ssmpe.experiments.sweep import Row, row
+from sweeps import sweep
 from sweeps.deltas import REFERENCE, added, fine_tuning
 
 SETS = ("MusicNet/train", "FMA/train")
@@ -18,7 +17,7 @@ RATIO = 2.0
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """The closed condition and its continuation; every set from the start, and joining later."""
+    """Return Ref. and its continuation; every set from the start, and joining later."""
     reference, later = row(REFERENCE), fine_tuning(base)
     table = [reference, row(REFERENCE, later, continues=reference)]
     for name in SETS:
@@ -27,13 +26,7 @@ def rows(base: TrialConfig) -> list[Row]:
     return table
 
 
-assert __doc__
-SWEEP = Sweep(
-    name="two_stage",
-    question=__doc__.splitlines()[0],
-    rows=rows,
+SWEEP = sweep(
+    rows,
     scientific=("data.added", "training.parent", "training.learning_rate"),
 )
-
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP, report.of_ended))

@@ -1,6 +1,7 @@
 """One direction of dependencies: a module may import what stands before it."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_only_the_runner_knows_ray_and_only_tracking_knows_mlflow(path):
 @pytest.mark.parametrize(
     ("modules", "later"),
     [
-        ("ssmpe.cli, analysis.report, ssmpe.runner.drive", ("scipy.signal", "mlflow", "music21")),
+        ("ssmpe.cli, analysis.report, ssmpe.runner.run", ("scipy.signal", "mlflow", "music21")),
         ("ssmpe.runner.trial.trainable", ("mir_eval", "matplotlib.pyplot", "torch._dynamo")),
     ],
 )
@@ -90,13 +91,34 @@ def test_analysis_reads_the_store_alone():
         assert not {n.split(".")[0] for n in names} & {"torch", "ray", "sweeps"}, path
 
 
+RUNNER = ("cluster", "trial", "planning", "queue", "session", "callback", "tuner", "run")
+"""Folders and modules of the runner in the same order; of its others each is for several."""
+
+
+@pytest.mark.parametrize("number", range(len(RUNNER)))
+def test_folders_of_the_runner_import_what_stands_before_them(number):
+    place, later = ROOT / "ssmpe" / "runner" / RUNNER[number], set(RUNNER[number + 1 :])
+    files = [*place.glob("*.py")] or [place.with_suffix(".py")]
+    for path in files:
+        names = [name.split(".") for name in imported(path) if name.startswith("ssmpe.runner.")]
+        assert not {name[2] for name in names} & later, path
+
+
+def sweep_files() -> list[Path]:
+    # deltas are what rows are composed of
+    return [p for p in (ROOT / "sweeps").glob("[!_]*.py") if p.name != "deltas.py"]
+
+
 def test_every_sweep_is_a_short_file_with_a_question():
-    for path in (ROOT / "sweeps").glob("[!_]*.py"):
-        if path.name == "deltas.py":  # what rows are composed of
-            continue
+    assert sweep_files()
+    for path in sweep_files():
         text = path.read_text()
         assert len(text.splitlines()) <= 50, path
         question = ast.get_docstring(ast.parse(text))
         assert question, path
         assert question.splitlines()[0].endswith("?"), path
-        assert "main(SWEEP, report.of_ended)" in text, path
+        last = ast.parse(text).body[-1]
+        assert isinstance(last, ast.Assign), path
+        assert ast.unparse(last).startswith(("SWEEP = sweep(", "SWEEP = search(")), path
+        found = importlib.import_module(f"sweeps.{path.stem}").SWEEP
+        assert (found.name, found.question) == (path.stem, question.splitlines()[0])

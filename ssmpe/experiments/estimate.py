@@ -11,17 +11,17 @@ TRAINED_MACS_PER_SECOND = {"cpu": 2.9e9, "cuda": 1e12}
 """Multiply-accumulates of forward passes that training gets through in a second: measured on one
 core of an AMD EPYC (preset tiny), and a guess for one large GPU"""
 FORWARD_SHARE = 1 / 3
-"""cost of a pass without its gradient relative to one with it"""
+"""Cost of a pass without its gradient relative to one with it."""
 EVALUATION_SHARE = 0.1
-"""time of validations relative to training (preset tiny)"""
+"""Time of validations relative to training (preset tiny)."""
 BYTES_PER_WEIGHT = 16
-"""of a checkpoint: weights, two moments of AdamW, best weights, 4 bytes each"""
+"""Bytes of a checkpoint: weights, two moments of AdamW, best weights, 4 bytes each."""
 CHECKPOINTS = 4
-"""of a trial, at the most: two of Tune's, one on its way, one in MLflow"""
+"""Checkpoints of a trial at the most: two in the storage, one on its way, one in MLflow."""
 
 
 def macs_per_frame(g: GeometryConfig, m: ModelConfig) -> int:
-    """Multiply-accumulates of one frame's forward pass."""
+    """Return the multiply-accumulates of one frame's forward pass."""
     channels, bins = level_channels(m.complexity), level_bins(g.n_bins)
     residuals = len(DILATIONS) * (9 + 1)
     total = bins[0] * channels[0] * 9 * (g.n_harmonics + 1)
@@ -34,12 +34,12 @@ def macs_per_frame(g: GeometryConfig, m: ModelConfig) -> int:
 
 
 def n_weights(g: GeometryConfig, m: ModelConfig) -> int:
-    """Weights of the network."""
+    """Return the number of weights of the network."""
     return sum(p.numel() for p in Autoencoder(g, m).parameters())
 
 
 def batch_macs(config: TrialConfig) -> float:
-    """Multiply-accumulates of the forward passes of a batch: views × excerpts × a frame's."""
+    """Return multiply-accumulates of a batch's forward passes: views × excerpts × a frame's."""
     views = 1.0 + sum(REGISTRY[name].make_view is not None for name in config.objectives.weights)
     if config.objectives.teacher_decay is not None:
         views += FORWARD_SHARE
@@ -48,14 +48,14 @@ def batch_macs(config: TrialConfig) -> float:
 
 
 def trial_seconds(config: TrialConfig, device: str) -> float:
-    """Time of a whole trial on one core, or on one GPU."""
+    """Estimate the time of a whole trial on one core, or on one GPU."""
     macs = batch_macs(config)
     training = config.training.n_batches * macs / TRAINED_MACS_PER_SECOND[device]
     return training * (1 + EVALUATION_SHARE)
 
 
 def sweep_cost(trials: Sequence[Trial], device: str, concurrent: int) -> tuple[float, float]:
-    """Seconds and bytes of disk of a sweep whose trials all run to their end."""
+    """Estimate seconds and bytes of disk of a sweep whose trials all run to their end."""
     seconds = sum(trial_seconds(t.config, device) for t in trials) / concurrent
     weights = sum(n_weights(t.config.geometry, t.config.model) for t in trials)
     return seconds, float(weights * BYTES_PER_WEIGHT * CHECKPOINTS)

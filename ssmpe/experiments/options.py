@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,14 +15,14 @@ from ssmpe.storage import is_uri
 from ssmpe.tracking.credentials import refuse_credentials
 
 WORLD_SIZES = ("tiny", "full")
-"""of the embedded world"""
+"""Sizes of the embedded world."""
 MAX_SEEDS = 10_000
 OBJECTIVE_MODES = ("pareto", "score")
-"""of a search: the front of its objectives, or one number made of them"""
+"""Aims of a search: the front of its objectives, or one number made of them."""
 AGAIN = ("resume", "address", "max_gpu_hours")
-"""what may be given anew with --resume, as may the hours of --max-hours"""
+"""Options that may be given anew with --resume, as may the hours of --max-hours."""
 RESULTS = Path("results")
-"""where everything a sweep writes goes by default, below the current folder"""
+"""Folder below the current one to which everything goes that a sweep writes, by default."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,22 @@ class Options:
     objective: str = "pareto"
 
 
-def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = False) -> Options:
-    """Options from the command line; ``search``: of a script that is one.
+def parse(
+    question: str,
+    prog: str,
+    arguments: Sequence[str],
+    add_options: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
+) -> Options:
+    """Return the options that a command line gives.
+
+    Args:
+        add_options: adds the script's own.
 
     Raises:
         UserError: a value that makes no sense. (Misspelt options end the program, as is usual.)
     """
     parser = _parser(question, prog)
-    if search:
-        _add_search(parser)
+    add_options(parser)
     given = parser.parse_args(arguments)
     hours, caps = _hours(given.max_hours)
     if given.resume is not None:
@@ -112,8 +119,8 @@ def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = 
         command=shlex.join(["python", prog, *arguments]),
         hours=hours,
         gpu_hours=_more_than_none("--max-gpu-hours", given.max_gpu_hours),
-        trials=_at_least_one("--trials", given.trials) if search else None,
-        objective=given.objective if search else Options.objective,
+        trials=_at_least_one("--trials", given.trials),
+        objective=given.objective,
     )
 
 
@@ -213,18 +220,8 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
         metavar="NAME",
         help="continue the sweep of this name, with the options it was begun with",
     )
+    parser.set_defaults(trials=None, objective=OBJECTIVE_MODES[0])
     return parser
-
-
-def _add_search(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument
-    add("--trials", type=int, metavar="N", help="configurations to try (default: the search's)")
-    add(
-        "--objective",
-        choices=OBJECTIVE_MODES,
-        default=OBJECTIVE_MODES[0],
-        help="look for the front of all objectives, or for the best difference (default: pareto)",
-    )
 
 
 def _seeds(text: str) -> tuple[int, ...]:
@@ -244,7 +241,7 @@ def _seeds(text: str) -> tuple[int, ...]:
 
 
 def folders_of(texts: Sequence[str]) -> dict[str, Path]:
-    """Folders by name, from NAME=DIR.
+    """Return folders by name, from NAME=DIR.
 
     Raises:
         UserError: another form, or a name given twice.
@@ -265,7 +262,7 @@ def _path_or_uri(text: str) -> Path | str:
 
 
 def _hours(texts: Sequence[str]) -> tuple[float | None, list[tuple[str, float]]]:
-    """Hours that the command may take, and those of sets, by name."""
+    """Return the hours that the command may take, and those of sets, by name."""
     hours, caps = None, []
     for text in texts:
         name, equals, value = text.rpartition("=")

@@ -1,13 +1,18 @@
 """Searches: a question, a space of configurations, and the measures that tell good ones."""
 
+import json
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
-from ssmpe.experiments.sweep import Delta, Row, Trial
+from ssmpe.evaluation import collapse
+from ssmpe.experiments.options import OBJECTIVE_MODES
+from ssmpe.experiments.sweep import Delta, Overview, Row, Trial, said
 from ssmpe.seeding import seed_of
+from ssmpe.tracking import schema
 
 if TYPE_CHECKING:
     import optuna
@@ -15,7 +20,7 @@ if TYPE_CHECKING:
 Direction = Literal["maximize", "minimize"]
 
 N_SAMPLES = 16
-"""random draws from a space that are looked at before a search begins"""
+"""Random draws from a space that are looked at before a search begins."""
 
 
 @dataclass(frozen=True)
@@ -39,13 +44,37 @@ def minimise(metric: str) -> Objective:
 
 
 def score(objectives: Sequence[Objective], metrics: Mapping[str, float]) -> float | None:
-    """One number, the higher the better: what is maximised minus what is minimised.
+    """Return one number, the higher the better: what is maximised minus what is minimised.
 
     None if a metric is missing.
     """
     if any(o.metric not in metrics for o in objectives):
         return None
     return sum((1 if o.direction == "maximize" else -1) * metrics[o.metric] for o in objectives)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A validation: the score, and whether the labelled set has come alive."""
+
+    batch: int
+    score: float
+    started: bool
+
+    @classmethod
+    def of(
+        cls,
+        config: TrialConfig,
+        objectives: Sequence[Objective],
+        batch: int,
+        metrics: Mapping[str, float],
+    ) -> "Point | None":
+        """Return the point that a report makes; None if an objective is not among its metrics."""
+        found = score(objectives, metrics)
+        blank = metrics.get(schema.set_metric(config.data.validation, "blank_rate"))
+        if found is None or blank is None:
+            return None
+        return cls(batch, found, blank <= collapse.DEFAULT.alive)
 
 
 @dataclass(frozen=True)
@@ -60,6 +89,20 @@ class Sample:
     config: TrialConfig
     suggested: dict[str, Any]
     distributions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """What a search's trials follow from, its script's space aside.
+
+    Attributes:
+        base: configuration that suggestions change, with the sweep's seed.
+        objective: one of ``ssmpe.experiments.options.OBJECTIVE_MODES``.
+    """
+
+    base: TrialConfig
+    n_trials: int
+    objective: str
 
 
 @dataclass(frozen=True)
@@ -88,10 +131,59 @@ class Search:
     scientific: tuple[str, ...] = ()
     nuisance: tuple[str, ...] = ()
 
+    @property
+    def search(self) -> "Search":
+        """The search itself, whose trials are suggested while it runs."""
+        return self
+
+    def add_options(self, parser: ArgumentParser) -> None:
+        """Add a search's own options to those of all sweeps."""
+        add = parser.add_argument
+        add("--trials", type=int, metavar="N", help="configurations to try (default: the search's)")
+        add(
+            "--objective",
+            choices=OBJECTIVE_MODES,
+            default=OBJECTIVE_MODES[0],
+            help="look for the front of all objectives, or for the best difference "
+            "(default: pareto)",
+        )
+
+    def plan(
+        self,
+        preset: TrialConfig,
+        seeds: Iterable[int],
+        overrides: Mapping[str, Any],
+        n_trials: int | None,
+        objective: str,
+    ) -> SearchPlan:
+        """Return what the search's trials will follow from.
+
+        Raises:
+            UserError: as ``base``.
+        """
+        base = self.base(preset, seeds, overrides)
+        return SearchPlan(base, n_trials or self.n_trials, objective)
+
+    def overview(
+        self, trials: Sequence[Trial], preset: TrialConfig, plan: SearchPlan | None
+    ) -> Overview:
+        """Return where suggestions are drawn from, and what they are judged by."""
+        assert plan
+        space: dict[str, str] = {}
+        for sample in self.samples(plan.base):
+            space |= sample.distributions
+        rows = tuple(
+            (name, _values(json.loads(text)["attributes"]), said(self.start.get(name)))
+            for name, text in space.items()
+        )
+        objectives = ", ".join(f"{o.direction} {o.metric}" for o in self.objectives(plan.base))
+        lines = (f"objectives ({plan.objective}): {objectives}",)
+        return Overview(("parameter", "values", "first"), rows, lines)
+
     def base(
         self, preset: TrialConfig, seeds: Iterable[int], overrides: Mapping[str, Any]
     ) -> TrialConfig:
-        """The configuration that suggestions change.
+        """Return the configuration that suggestions change.
 
         Raises:
             UserError: not one seed, or an objective on a set that is not evaluated.
@@ -110,7 +202,7 @@ class Search:
         return config
 
     def samples(self, base: TrialConfig) -> list[Sample]:
-        """The first suggestion and random draws: what the search will ask for, more or less."""
+        """Return the first suggestion and random draws: about what the search will ask for."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -120,7 +212,7 @@ class Search:
         return [self.sample(study.ask(), base) for _ in range(N_SAMPLES)]
 
     def sample(self, trial: "optuna.Trial", base: TrialConfig) -> Sample:
-        """What the space makes of one of Optuna's trials."""
+        """Return what the space makes of one of Optuna's trials."""
         from optuna.distributions import distribution_to_json
 
         config = Row("", tuple(self.space(trial, base))).apply(base)
@@ -134,7 +226,7 @@ class Search:
         patterns: Sequence[str] = (),
         overrides: Mapping[str, Any] | None = None,
     ) -> list[Trial]:
-        """Samples as trials: none of them will run, but they use what those will that do.
+        """Return samples as trials: none of them will run, but they use what those will.
 
         Raises:
             UserError: rows are asked for, or an override of what the space varies; otherwise as
@@ -148,3 +240,12 @@ class Search:
             if any(c.replace({path: value}) != c for c in drawn.values()):
                 raise UserError(f"--set {path}: that is what the search varies")
         return [Trial(f"sample {n}", c) for n, c in enumerate(drawn.values())]
+
+
+def _values(attributes: Mapping[str, Any]) -> str:
+    """Say what a parameter may be, from the attributes of Optuna's distribution."""
+    if "choices" in attributes:
+        return ", ".join(map(said, attributes["choices"]))
+    step = f" in steps of {said(attributes['step'])}" if attributes["step"] else ""
+    scale = " (logarithmic)" if attributes["log"] else step
+    return f"{said(attributes['low'])} to {said(attributes['high'])}{scale}"

@@ -2,6 +2,7 @@
 
 import difflib
 import fnmatch
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,7 +37,7 @@ class Row:
         return base
 
     def trial(self, base: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
-        """The configuration of a trial: that of the row, changed, and which trial it continues.
+        """Return the configuration of a trial: that of the row, changed, with its parent.
 
         Raises:
             UserError: the weights of the row that it continues do not fit.
@@ -54,7 +55,7 @@ class Row:
 
 
 def row(*deltas: Delta, continues: Row | None = None) -> Row:
-    """A row named after its deltas, those without a name left out: "+MN-16+EG"."""
+    """Return a row named after its deltas, as "+MN-16+EG"; some have no name."""
     return Row("".join(delta.name for delta in deltas), deltas, continues)
 
 
@@ -80,6 +81,20 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Overview:
+    """What a dry run shows of an experiment.
+
+    Attributes:
+        columns, rows: a table.
+        lines: what stands below it.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Sweep:
     """An experiment.
 
@@ -100,7 +115,7 @@ class Sweep:
     nuisance: tuple[str, ...] = ()
 
     def select(self, base: TrialConfig, patterns: Sequence[str] = ()) -> list[Row]:
-        """Rows whose names match one of the patterns (as of a shell), in the table's order.
+        """Return rows whose names match one of a shell's patterns, in the table's order.
 
         Raises:
             UserError: a pattern matches none; names the rows there are.
@@ -122,8 +137,10 @@ class Sweep:
         patterns: Sequence[str] = (),
         overrides: Mapping[str, Any] | None = None,
     ) -> list[Trial]:
-        """One trial for every seed and row, seeds outermost so that an early end leaves whole
-        tables. Overrides are applied last, and win over what a row sets.
+        """Return one trial for every seed and row.
+
+        Seeds are outermost, so that an early end leaves whole tables. Overrides are applied last,
+        and win over what a row sets.
 
         Rows that a selected one continues come along: it cannot start without them.
         """
@@ -141,6 +158,35 @@ class Sweep:
         self._require_distinct(trials)
         return trials
 
+    @property
+    def search(self) -> None:
+        """No search: the trials are known before they run."""
+
+    def add_options(self, parser: ArgumentParser) -> None:
+        """Add options to those of all sweeps: none."""
+
+    def plan(
+        self,
+        preset: TrialConfig,
+        seeds: Iterable[int],
+        overrides: Mapping[str, Any],
+        n_trials: int | None,
+        objective: str,
+    ) -> None:
+        """Return what a search's trials follow from: nothing, for a sweep lists them."""
+
+    def overview(self, trials: Sequence[Trial], preset: TrialConfig, plan: Any) -> Overview:
+        """Return how the rows of trials differ from the preset."""
+        names, table = {trial.identity: trial.row for trial in trials}, []
+        for trial in {t.row: t for t in trials}.values():
+            changes = differences(trial.config, preset)
+            changes.pop("training.seed", None)
+            parent = changes.pop("training.parent", None)
+            parts = [f"continues {names[parent]}"] if parent else []
+            text = ", ".join([*parts, *(f"{k} = {said(v)}" for k, v in changes.items())])
+            table.append((trial.row, text or "nothing"))
+        return Overview(("row", "differs from the preset in"), tuple(table))
+
     @staticmethod
     def _require_distinct(trials: Sequence[Trial]) -> None:
         seen: dict[str, Trial] = {}
@@ -154,7 +200,7 @@ class Sweep:
 
 
 def _with_continued(rows: Sequence[Row]) -> list[Row]:
-    """The rows, each behind the one that it continues."""
+    """Return the rows, each behind the one that it continues."""
     ordered: list[Row] = []
     for r in rows:
         line = [r]
@@ -165,7 +211,12 @@ def _with_continued(rows: Sequence[Row]) -> list[Row]:
 
 
 def differences(config: TrialConfig, base: TrialConfig) -> dict[str, Any]:
-    """Settings in which a configuration differs from another; None where it lacks one."""
+    """Return settings in which a configuration differs; None where it lacks one."""
     own, others = config.flat(), base.flat()
     keys = [*own, *(k for k in others if k not in own)]
     return {k: own.get(k) for k in keys if own.get(k) != others.get(k)}
+
+
+def said(value: Any) -> str:
+    """Return a setting as a dry run shows it."""
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

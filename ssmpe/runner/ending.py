@@ -1,25 +1,74 @@
-"""Ending a sweep in order from within: as Ctrl-C does, to be resumed, but saying why."""
+"""Ending a sweep in order before its time: asked for, or because its budget is spent."""
 
 import signal
-from typing import Any, NamedTuple
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+INTERRUPTED_CODE = 130
+"""Exit code of a sweep that its user has interrupted."""
+SPENT_CODE = 124
+"""Exit code once a budget is spent, as of commands that run into a time limit."""
 
 
-class Ending(NamedTuple):
-    """Why a sweep is to end, in words for its last line, and the exit code."""
+@dataclass(frozen=True)
+class Budget:
+    """Limits of one command; None: without limit.
 
-    why: str
-    code: int
+    Attributes:
+        hours: from its start.
+        gpu_hours: of all its trials, each counted with its share of a GPU.
+    """
+
+    hours: float | None = None
+    gpu_hours: float | None = None
 
 
-INTERRUPTED = Ending("interrupted", 130)
-_asked: list[Ending] = []
+@dataclass
+class Account:
+    """What has been spent, and who is spending.
+
+    Attributes:
+        running: Tune's name of a trial -> its share of a GPU.
+    """
+
+    budget: Budget
+    started: float = field(default_factory=time.monotonic)
+    gpu_seconds: float = 0.0
+    running: dict[str, float] = field(default_factory=dict)
+    _counted: float = field(default_factory=time.monotonic)
+
+    def count(self, now: float) -> str:
+        """Take the time since the last count into account; the limit that is reached, if any."""
+        self.gpu_seconds += sum(self.running.values()) * (now - self._counted)
+        self._counted = now
+        hours, gpu_hours = (now - self.started) / 3600, self.gpu_seconds / 3600
+        if self.budget.hours is not None and hours >= self.budget.hours:
+            return f"{self.budget.hours:g} hours (--max-hours)"
+        if self.budget.gpu_hours is not None and gpu_hours >= self.budget.gpu_hours:
+            return f"{self.budget.gpu_hours:g} GPU-hours (--max-gpu-hours)"
+        return ""
 
 
-def ask_for(ending: Ending) -> None:
-    """Have the sweep of this process end; the first reason counts."""
-    if not _asked:
-        _asked.append(ending)
-        interrupt()
+class Ending:
+    """Why a sweep ends before its time, if it does; the first reason counts.
+
+    Attributes:
+        why: in words for its last line.
+        code: of the process's exit.
+        asked: whether anything but the user has asked for it.
+    """
+
+    def __init__(self) -> None:
+        # by the user, if nothing else asks for it
+        self.why, self.code = "interrupted", INTERRUPTED_CODE
+        self.asked = False
+
+    def ask(self, why: str, code: int) -> None:
+        """Have the sweep of this process end as Ctrl-C does, to be resumed, but saying why."""
+        if not self.asked:
+            self.asked, self.why, self.code = True, why, code
+            interrupt()
 
 
 def interrupt(*_: Any) -> None:
@@ -29,13 +78,3 @@ def interrupt(*_: Any) -> None:
     """
     handler = signal.getsignal(signal.SIGINT)
     (handler if callable(handler) else signal.default_int_handler)(signal.SIGINT, None)
-
-
-def asked_for() -> Ending:
-    """Why the sweep was interrupted: by the user, if nothing else asked for it."""
-    return _asked[0] if _asked else INTERRUPTED
-
-
-def forget() -> None:
-    """Begin another sweep."""
-    _asked.clear()

@@ -1,76 +1,49 @@
 """What a sweep prints before and after its trials."""
 
-import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from ssmpe.config import TrialConfig
 from ssmpe.experiments.estimate import sweep_cost
 from ssmpe.experiments.options import Options
-from ssmpe.experiments.search import Search
-from ssmpe.experiments.sweep import Sweep, Trial, differences
-from ssmpe.runner.plan import Plan, SearchPlan
+from ssmpe.experiments.search import Search, SearchPlan
+from ssmpe.experiments.sweep import Overview, Sweep, Trial
+from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.parents import Origin
 from ssmpe.tracking.ui import ui_command
 
 ASSUMED_CPUS = 2
-"""for an estimate of time where no cluster has been asked for its CPUs"""
+"""CPUs for an estimate of time where no cluster has been asked for its own."""
 
 
 def dry_run(
     console: Console,
-    sweep: Sweep,
+    sweep: Sweep | Search,
+    overview: Overview,
+    plan: SearchPlan | None,
     trials: Sequence[Trial],
-    base: TrialConfig,
     data: str,
     found: Mapping[str, Origin],
     options: Options,
 ) -> None:
-    """Rows and how they differ, trials, batches, an estimate of time and disk.
+    """Print what would run, and an estimate of batches, time and disk.
 
     Args:
+        plan: of a search.
+        trials: all of them; of a search, samples.
         found: where the trials that others continue come from, by identity.
     """
     _question(console, sweep, data, options)
-    rows = {trial.identity: trial.row for trial in trials}
-    table = Table("row", "differs from the preset in", box=None, pad_edge=False)
-    for trial in {t.row: t for t in trials}.values():
-        changes = differences(trial.config, base)
-        changes.pop("training.seed", None)
-        parent = changes.pop("training.parent", None)
-        parts = [f"continues {rows[parent]}"] if parent else []
-        text = ", ".join([*parts, *(f"{k} = {_said(v)}" for k, v in changes.items())])
-        table.add_row(trial.row, text or "nothing")
+    table = Table(*overview.columns, box=None, pad_edge=False)
+    for row in overview.rows:
+        table.add_row(*row)
     console.print(table)
+    for line in overview.lines:
+        console.print(line, highlight=False, soft_wrap=True)
     origins(console, trials, found)
     trials = [t for t in trials if t.identity not in found or not found[t.identity].run]
-    _cost(console, trials, len(trials), options)
-
-
-def dry_run_search(
-    console: Console,
-    search: Search,
-    samples: Sequence[Trial],
-    plan: SearchPlan,
-    data: str,
-    options: Options,
-) -> None:
-    """Where suggestions are drawn from, what they are judged by, and an estimate from samples."""
-    _question(console, search, data, options)
-    table = Table("parameter", "values", "first", box=None, pad_edge=False)
-    space: dict[str, str] = {}
-    for sample in search.samples(plan.base):
-        space |= sample.distributions
-    for name, distribution in space.items():
-        attributes = json.loads(distribution)["attributes"]
-        table.add_row(name, _values(attributes), _said(search.start.get(name)))
-    console.print(table)
-    objectives = ", ".join(f"{o.direction} {o.metric}" for o in search.objectives(plan.base))
-    console.print(f"objectives ({plan.objective}): {objectives}", highlight=False, soft_wrap=True)
-    _cost(console, samples, plan.n_trials, options)
+    _cost(console, trials, plan.n_trials if plan else len(trials), options)
 
 
 def _question(console: Console, sweep: Sweep | Search, data: str, options: Options) -> None:
@@ -81,17 +54,8 @@ def _question(console: Console, sweep: Sweep | Search, data: str, options: Optio
     console.print(f"{varied}{tuned}; all else is fixed", highlight=False, soft_wrap=True)
 
 
-def _values(attributes: Mapping[str, Any]) -> str:
-    """What a parameter may be, from the attributes of Optuna's distribution."""
-    if "choices" in attributes:
-        return ", ".join(map(_said, attributes["choices"]))
-    step = f" in steps of {_said(attributes['step'])}" if attributes["step"] else ""
-    scale = " (logarithmic)" if attributes["log"] else step
-    return f"{_said(attributes['low'])} to {_said(attributes['high'])}{scale}"
-
-
 def _cost(console: Console, trials: Sequence[Trial], n_trials: int, options: Options) -> None:
-    """What ``n_trials`` cost if they are like these."""
+    """Print what ``n_trials`` cost if they are like these."""
     gpu = bool(options.gpus_per_trial)
     at_once = min(options.concurrent or ASSUMED_CPUS, n_trials)
     share = n_trials / max(len(trials), 1)
@@ -108,7 +72,7 @@ def _cost(console: Console, trials: Sequence[Trial], n_trials: int, options: Opt
 
 
 def origins(console: Console, trials: Sequence[Trial], found: Mapping[str, Origin]) -> None:
-    """Where the trials that others continue come from, a line each."""
+    """Print where the trials that others continue come from, a line each."""
     for trial in trials:
         if trial.identity in found:
             text = f"{trial.name}: {found[trial.identity].text}"
@@ -123,7 +87,11 @@ def farewell(
     arrived: bool,
     url: str,
 ) -> None:
-    """How the sweep ended, what failed, and how to go on; ``ending``: why too early, if it did."""
+    """Print how the sweep ended, what failed, and how to go on.
+
+    Args:
+        ending: why it ended too early, if it did.
+    """
     if failed:
         table = Table("failed trial", "why", box=None, pad_edge=False)
         for name, reason in failed.items():
@@ -147,7 +115,7 @@ def farewell(
 
 
 def without_head(console: Console, plan: Plan, address: str, arrived: bool) -> None:
-    """That the head of the Ray cluster is gone, and how to go on."""
+    """Print that the head of the Ray cluster is gone, and how to go on."""
     kept = "all that was reported is stored" if arrived else "all that was reported is on disk"
     told = f"the head of the Ray cluster at {address} is gone; {kept}"
     console.print(
@@ -156,10 +124,6 @@ def without_head(console: Console, plan: Plan, address: str, arrived: bool) -> N
         soft_wrap=True,
         markup=False,
     )
-
-
-def _said(value: Any) -> str:
-    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _duration(seconds: float) -> str:

@@ -9,28 +9,15 @@ from typing import Any, get_origin, get_type_hints
 
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
+from ssmpe.experiments.search import SearchPlan
 from ssmpe.experiments.sweep import Trial
 
 FORMAT = 3
 FOLDER = "sweeps"
-"""below the results: a folder for every sweep, with its plan and the tracker's spool"""
+"""Folder below the results, with one for every sweep: its plan and the tracker's spool."""
 
 _DAMAGES = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, UserError)
-"""what comes of reading a plan that is none"""
-
-
-@dataclass(frozen=True)
-class SearchPlan:
-    """What a search's trials follow from, its script's space aside.
-
-    Attributes:
-        base: configuration that suggestions change, with the sweep's seed.
-        objective: one of ``ssmpe.experiments.options.OBJECTIVE_MODES``.
-    """
-
-    base: TrialConfig
-    n_trials: int
-    objective: str
+"""Errors that reading a plan may raise that is none."""
 
 
 @dataclass(frozen=True)
@@ -100,16 +87,16 @@ class Plan:
         return found[1] if found else None
 
     def spool(self, results: Path) -> Path:
-        """Folder of what has not yet reached the tracking server."""
+        """Return the folder of what has not yet reached the tracking server."""
         return results / FOLDER / self.name / "spool"
 
     def scratch(self, results: Path) -> Path:
-        """Folder of Ray Tune's own files; errors are written there in full."""
+        """Return the folder of Ray Tune's own files; errors are written there in full."""
         return results / FOLDER / self.name / "tune"
 
     @classmethod
     def load(cls, results: Path, name: str, script: str) -> "Plan":
-        """The plan of a sweep of this script; UserError if there is none."""
+        """Read the plan of a sweep of this script; UserError if there is none."""
         if not re.fullmatch(r"\w[\w.+-]*", name):
             raise UserError(f"--resume {name!r}: not a name of a sweep")
         path = results / FOLDER / name / "plan.json"

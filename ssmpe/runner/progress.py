@@ -18,9 +18,9 @@ from ssmpe.tracking import schema
 
 REFRESHES_PER_SECOND = 4
 MARGIN = 4
-"""lines of a terminal that the live table leaves free: heading, caption, prompt"""
+"""Lines of a terminal that the live table leaves free: heading, caption, prompt."""
 MOST_LINES = 200
-"""of the live table, on however tall a terminal"""
+"""Lines of the live table at the most, on however tall a terminal."""
 _AT_WORK = ("running", "collapsing")
 
 
@@ -75,7 +75,7 @@ class Progress:
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        """Leaves the table as it stands at the end; in a log it is printed now."""
+        """Leave the table as it stands at the end; in a log, print it now."""
         self._over = True
         if self._live:
             self._live.__exit__(*exception)
@@ -132,11 +132,11 @@ class Progress:
         self._console.print(text + (f"  {note}" if note else ""), highlight=False, soft_wrap=True)
 
     def table(self) -> Table:
-        """All trials as they stand."""
+        """Return a table of all trials as they stand."""
         return self._table(self._lines.values(), "")
 
     def _view(self) -> Table:
-        """What a terminal shows: everything if there is room, or once it is over."""
+        """Return what a terminal shows: everything if there is room, or once it is over."""
         room = min(max(1, self._console.height - MARGIN), MOST_LINES)
         with self._changing:
             if self._over or len(self._lines) <= room:
@@ -167,7 +167,7 @@ class Progress:
 
 
 def short(set_name: str) -> str:
-    """What a narrow column calls a set: "URMP/validation" -> "URMP"."""
+    """Return what a narrow column calls a set: "URMP" for "URMP/validation"."""
     return set_name.split("/")[0]
 
 

@@ -2,21 +2,26 @@
 
 import errno
 import os
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from ray import tune
 from rich.console import Console
 
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.experiments.options import RESULTS, Options
 from ssmpe.experiments.search import Search
-from ssmpe.experiments.sweep import Sweep
+from ssmpe.experiments.sweep import Sweep, Trial
 from ssmpe.runner import messages, tuner
-from ssmpe.runner.budget import Budget, spending
 from ssmpe.runner.cluster import nodes, scaling
-from ssmpe.runner.cluster.resources import Share
-from ssmpe.runner.drive import Report, drive
+from ssmpe.runner.cluster.cluster import cluster, watched
+from ssmpe.runner.cluster.excluded import Excluded
+from ssmpe.runner.cluster.resources import Share, memory
+from ssmpe.runner.ending import Account, Budget, Ending
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import parents
 from ssmpe.runner.planning.make import (
@@ -25,23 +30,44 @@ from ssmpe.runner.planning.make import (
     make_plan,
     plan_trials,
     search_plan,
+    sweep_params,
     trials_of,
     with_data_root,
     world_size,
 )
 from ssmpe.runner.planning.presentation import Presentation
-from ssmpe.runner.planning.provision import embedded_root, located, open_all_sets
+from ssmpe.runner.planning.provision import Prepared, embedded_root, located, open_all_sets
+from ssmpe.runner.progress import Progress
+from ssmpe.runner.queue.queue import Queue
+from ssmpe.runner.queue.retries import Retries
 from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.queue.table import Table
+from ssmpe.runner.session import Session
 from ssmpe.runner.trial import gpu_share
-from ssmpe.runner.trial.checkpoints import check_storage
+from ssmpe.runner.trial.checkpoints import Checkpoints, check_storage
+from ssmpe.runner.trial.trainable import TrialTrainable
+from ssmpe.tracking import schema
 from ssmpe.tracking.spool import require_free
-from ssmpe.tracking.tracker import check_server, connect_ahead, local_uri
+from ssmpe.tracking.tracker import Tracker, check_server, connect_ahead, local_uri
+
+FLUSH_SECONDS = 120.0
+"""Patience at the end with a tracking server that is slow or away."""
+
+_STATUS = {"finished": "FINISHED", "interrupted": "KILLED"}
+"""Status of MLflow's for the states of a sweep; of others: FAILED."""
+
+_FINAL = (schema.EndReason.COMPLETED, schema.EndReason.COLLAPSED, schema.EndReason.PRUNED)
+"""Ends that a resume accepts; failed and interrupted trials go on."""
+
+Report = Callable[[str, str, Path], Sequence[str]]
+"""Function from tracking URI, name of the sweep and a folder to lines for the user; it draws and
+logs the figures that answer the sweep's question."""
 
 
 def run_sweep(
     sweep: Sweep | Search, options: Options, report: Report | None, console: Console
 ) -> int:
-    """Run or resume a sweep or a search; the exit code.
+    """Run or resume a sweep or a search; return the exit code.
 
     0; 1 if trials failed; 124 if the budget is spent; 130 if interrupted.
 
@@ -50,14 +76,7 @@ def run_sweep(
     """
     results = RESULTS.absolute()
     if options.dry_run:
-        trials, data_label = plan_trials(sweep, options), describe_data(options)
-        if isinstance(sweep, Search):
-            planned = search_plan(sweep, options)
-            messages.dry_run_search(console, sweep, trials, planned, data_label, options)
-            return 0
-        store = options.tracking_uri or local_uri(results)
-        found = parents.origins(trials, store, data_label)
-        messages.dry_run(console, sweep, trials, base_of(options), data_label, found, options)
+        _dry_run(sweep, options, results, console)
         return 0
     _require_writable(results)
     if options.resume:
@@ -82,7 +101,7 @@ def run_sweep(
     where = located(root, folders, trials, cache, console)
     data = open_all_sets(trials, where, cache, console, show=own)
     connect_ahead(tracking_uri)  # Ray takes seconds, most of which it waits
-    with tuner.cluster(options.address):
+    with cluster(options.address):
         if options.address:
             gpus = 1.0 if options.gpus_per_trial == "auto" else float(options.gpus_per_trial or 0)
             asked = Share(plan.threads, plan.gpus_per_trial) if plan else Share(1, gpus)
@@ -103,10 +122,109 @@ def run_sweep(
             plan.save(results)
         else:
             nodes.require_fit(plan, options.address)
-        suggestions = Suggestions(sweep, plan, results) if isinstance(sweep, Search) else None
         shown = Presentation(plan, tuple(trials), data.facts)
-        with spending(Budget(options.hours, options.gpu_hours)):
-            return drive(plan, suggestions, shown, results, data, report, console)
+        budget = Budget(options.hours, options.gpu_hours)
+        return drive(sweep, plan, shown, results, data, report, console, budget)
+
+
+def drive(
+    sweep: Sweep | Search,
+    plan: Plan,
+    shown: Presentation,
+    results: Path,
+    data: Prepared,
+    report: Report | None,
+    console: Console,
+    budget: Budget | None = None,
+    trainable: type[tune.Trainable] = TrialTrainable,
+) -> int:
+    """Run what is left of a plan, with its records and its report; return the exit code.
+
+    Args:
+        trainable: what runs a trial.
+
+    Raises:
+        UserError, OutOfSpaceError
+    """
+    account, excluded, ending = Account(budget or Budget()), Excluded(), Ending()
+    queue = _queue(sweep, plan, results, _retries(plan, excluded, console))
+    tracker = Tracker(plan.tracking_uri, plan.spool(results))
+    state, started = "failed", False
+    try:
+        tags = {**shown.sweep_tags, schema.STATE: "running", **queue.tags}
+        tracker.start_sweep(plan.script, plan.name, tags, sweep_params(plan), shown.view)
+        started = True
+        console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
+        checkpoints = Checkpoints(plan.storage, plan.name)
+        mark = checkpoints.begin()
+        ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
+        queue.begin(parents.provide(plan, ended, tracker, shown, console))
+        lost = partial(_end_without_head, plan, tracker, console)
+        shown_as = _states(plan, queue)
+        with watched(lost), Progress(console, list(queue.trials), shown_as) as progress:
+            session = Session(
+                tracker=tracker,
+                progress=progress,
+                shown=shown,
+                own_tags=parents.tags(plan),
+                checkpoints=checkpoints,
+                queue=queue,
+                account=account,
+                excluded=excluded,
+                ending=ending,
+            )
+            worker = tuner.worker_of(plan, data, plan.gpus_per_trial, mark)
+            tuner.run(session, plan, worker, plan.scratch(results), trainable)
+            session.interrupt()
+        state = "interrupted" if not queue.is_over else "failed" if queue.failed else "finished"
+    finally:
+        if started:
+            status = _STATUS.get(state, "FAILED")
+            tracker.end_sweep(status, {schema.STATE: state, **queue.tags})
+        arrived = tracker.close(FLUSH_SECONDS if started else 0.0)
+    complete = arrived
+    if report and arrived and state != "interrupted":
+        complete = _draw(report, plan, results, console)
+    why = ending.why if state == "interrupted" else ""
+    messages.farewell(console, plan, why, queue.failed, arrived, tracker.url)
+    code = {"finished": 0, "interrupted": ending.code}.get(state, 1)
+    return code if complete else code or 1
+
+
+def _states(plan: Plan, queue: Queue) -> dict[str, str]:
+    """Return what the display shows at first of the trials that have ended, by identity."""
+    return {k: "from store" if k in plan.taken else end for k, end in queue.ended.items()}
+
+
+def _dry_run(sweep: Sweep | Search, options: Options, results: Path, console: Console) -> None:
+    """Print what would run."""
+    trials, data = plan_trials(sweep, options), describe_data(options)
+    store = options.tracking_uri or local_uri(results)
+    found = parents.origins(trials, store, data)
+    plan = search_plan(sweep, options)
+    overview = sweep.overview(trials, base_of(options), plan)
+    messages.dry_run(console, sweep, overview, plan, trials, data, found, options)
+
+
+def _retries(plan: Plan, excluded: Excluded, console: Console) -> Retries:
+    """Return the rules of retries on the cluster that has been joined."""
+    usual = Share(plan.threads, plan.gpus_per_trial)
+
+    def say(trial: Trial, larger: Share) -> None:
+        text = f"out of memory: {trial.name}: once more, with {larger}"
+        console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+    def larger() -> Share | None:
+        return usual.larger(*memory(usual, plan.concurrent))
+
+    return Retries(usual, larger, excluded.has_room, say)
+
+
+def _queue(sweep: Sweep | Search, plan: Plan, results: Path, retries: Retries) -> Queue:
+    """Return the queue of a plan: a table's, or a search's, whose study is opened for it."""
+    if plan.search and sweep.search:
+        return Suggestions(sweep.search, plan, results, retries)
+    return Table(plan, retries, partial(parents.has_checkpoint, plan))
 
 
 def _require_writable(results: Path) -> None:
@@ -121,3 +239,29 @@ def _require_writable(results: Path) -> None:
         raise UserError(
             f"{results}: cannot be written to ({error.strerror}); run from another folder"
         ) from None
+
+
+def _end_without_head(plan: Plan, tracker: Tracker, console: Console, address: str) -> None:
+    """End this process: what it asks of Ray is not answered any more, not even to stop trials.
+
+    To a resume this is a driver that was killed.
+    """
+    arrived = tracker.flush(FLUSH_SECONDS)
+    messages.without_head(console, plan, address, arrived)
+    sys.stdout.flush()
+    os._exit(1)
+
+
+def _draw(report: Report, plan: Plan, results: Path, console: Console) -> bool:
+    """Draw the figures; tell whether that worked. What has been computed is safe either way."""
+    drawn = True
+    try:
+        lines = report(plan.tracking_uri, plan.name, results / "figures" / plan.name)
+    except OSError as error:
+        drawn, lines = False, [f"no figure: {error}"]
+    except Exception as error:  # a defect of a figure must not hide how the trials ended
+        again = f"python -m analysis.report --sweep {plan.name}"
+        drawn, lines = False, [f"no figure: {error!r}; all runs are stored: {again} tries anew"]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+    return drawn

@@ -1,4 +1,4 @@
-"""ASHA for searches: the trials that are behind at a rung are stopped."""
+"""ASHA for sweeps, where it stops what collapses, and for searches, where it compares trials."""
 
 import math
 import warnings
@@ -8,16 +8,47 @@ from typing import Any
 
 from ray.tune.schedulers import AsyncHyperBandScheduler, TrialScheduler
 
-from ssmpe.experiments.search import Objective
-from ssmpe.runner.callback import trial_of
-from ssmpe.runner.queue.suggestions import Point
+from ssmpe.experiments.search import Objective, Point
 from ssmpe.runner.trial import reports
+from ssmpe.runner.trial.reports import trial_of
 
 GRACE_SHARE = 0.4
-"""of a trial's batches: the first rung. Trials come alive after a fifth to seven tenths of the
-preset tiny's batches, and their scores say little before"""
+"""Share of a trial's batches at which the first rung is. Trials come alive after a fifth to seven
+tenths of the preset tiny's batches, and their scores say little before."""
 REDUCTION = 1.5
-"""from rung to rung; a trial goes on if it is among the best 1 / 1.5 of those that were there"""
+"""Ratio of one rung to the next; a trial goes on if it is among the best 1 / 1.5 of those there."""
+
+
+class CollapseASHA(AsyncHyperBandScheduler):
+    """Stops a trial only if its own curve says that it is collapsing.
+
+    Plain ASHA ruins an ablation: it compares rows that are meant to differ, and what it keeps
+    depends on the order of arrival. Here every report from the first rung on is a rung, and the
+    decision rests on that report alone: it is the same in every run of a sweep, and after a
+    resume.
+
+    Args:
+        n_batches: length of a trial.
+        grace_batches: first rung.
+    """
+
+    def __init__(self, n_batches: int, grace_batches: int) -> None:
+        super().__init__(
+            time_attr=reports.BATCH,
+            metric=reports.OBJECTIVE,
+            mode="max",
+            max_t=n_batches,
+            grace_period=grace_batches,
+        )
+        self._grace_batches = grace_batches
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """STOP from the first rung on if the trial is collapsing, else CONTINUE."""
+        # the parent's verdict is discarded, its book-keeping is not
+        super().on_trial_result(tune_controller, trial, result)
+        if result[reports.BATCH] >= self._grace_batches and result[reports.COLLAPSING]:
+            return str(TrialScheduler.STOP)
+        return str(TrialScheduler.CONTINUE)
 
 
 class SearchASHA(AsyncHyperBandScheduler):
@@ -62,7 +93,7 @@ class SearchASHA(AsyncHyperBandScheduler):
                 self._replay(identity, n_batches + 1)
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
-        """Trials are known by identity, which they keep from attempt to attempt."""
+        """Add a trial by its identity, which it keeps from attempt to attempt."""
         super().on_trial_add(tune_controller, _by_identity(trial))
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:

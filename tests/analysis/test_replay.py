@@ -22,7 +22,7 @@ from analysis.replaying.replayed import Replay
 from ssmpe.config import DataConfig
 from ssmpe.errors import UserError
 from ssmpe.evaluation import collapse
-from ssmpe.runner.scheduler import CollapseASHA
+from ssmpe.runner.schedulers import CollapseASHA
 from ssmpe.runner.trial import reports
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason

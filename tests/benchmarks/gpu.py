@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from ssmpe.config import TrialConfig
 from ssmpe.config.presets import paper, preset
-from ssmpe.runner.trial.device import keep_freed_memory
-from ssmpe.runner.trial.repeatable import make_repeatable
+from ssmpe.runner.trial.device import keep_freed_memory, make_repeatable
 from tests.benchmarks.starting import trainer_of
 from tests.benchmarks.timing import NotMeasurableError, alternately, median_seconds
 from tests.benchmarks.training import FastStep, given

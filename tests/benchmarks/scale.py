@@ -14,8 +14,8 @@ from pathlib import Path
 
 from analysis import report
 from analysis.reading.store import read_sweep
-from ssmpe.runner import tuner
-from ssmpe.runner.cluster import loopback
+from ssmpe.runner.cluster.cluster import cluster as joined
+from ssmpe.runner.cluster.cluster import only_loopback
 from tests.support.invented import N_METRICS, N_REPORTS, InventedTrainable, planned, run
 from tests.support.raylets import Cluster
 
@@ -31,7 +31,7 @@ def measure(n_trials: int) -> Iterator[tuple[str, float]]:
         for _ in range(RAYLETS):
             cluster.add(CPUS_OF_A_RAYLET)
         plan = planned(n_trials, folder)
-        with loopback.only_loopback(), tuner.cluster(cluster.address):
+        with only_loopback(), joined(cluster.address):
             yield "driver, peak before (bytes)", _peak()
             started = time.monotonic()
             code, output = run(plan, folder, InventedTrainable)

@@ -45,7 +45,7 @@ def batches(config: TrialConfig, sets: Sets, n: int = 6) -> list[Batch]:
 
 
 def drawn(config: TrialConfig, source: LoadedSet, count: int, index: int):
-    """A set's excerpts of a batch, without what makes batches."""
+    """Return a set's excerpts of a batch, without what makes batches."""
     identity = ("excerpts", config.training.seed, source.name, "")
     labelled = source.name == config.data.labelled
     sampler = ExcerptSampler(
@@ -55,7 +55,7 @@ def drawn(config: TrialConfig, source: LoadedSet, count: int, index: int):
 
 
 def all_drawn(config: TrialConfig, sets: Sets, index: int):
-    """Of the labelled set, then of the added ones by name."""
+    """Return those of the labelled set, then of the added ones by name."""
     excerpts = drawn(config, sets.labelled, config.data.labelled_excerpts, index)
     for source in sets.added:
         excerpts += drawn(config, source, config.data.added[source.name], index)

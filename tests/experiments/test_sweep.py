@@ -88,6 +88,8 @@ def test_patterns_are_those_of_a_shell():
 
 
 class TestOptions:
+    """The options of every sweep."""
+
     def test_defaults(self):
         given = parse()
         assert given.preset == "tiny"
@@ -167,6 +169,8 @@ class TestOptions:
 
 
 class TestPlan:
+    """Plans, written and read."""
+
     def plan(self, **changes) -> Plan:
         trials = tuple(SWEEP.trials(tiny(), [0]))
         values = {

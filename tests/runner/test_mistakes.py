@@ -19,7 +19,7 @@ ROWS = ("--rows", "Ref.,+MN-1")
 
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
-    """Runs the sweep with arguments, and returns the one line it is refused with."""
+    """Run the sweep with arguments; return the one line it is refused with."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> str:
@@ -36,7 +36,7 @@ def refused(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def damaged(world, tmp_path):
-    """A data root of which one dataset may be changed, the others being the world's."""
+    """Make a data root of which one dataset may be changed, the others being the world's."""
 
     def make(dataset: str) -> Path:
         root = tmp_path / "data"

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
-from ssmpe.runner import tuner
 from ssmpe.runner.cluster import nodes, release, scaling
+from ssmpe.runner.cluster.cluster import cluster as joined
 from ssmpe.runner.cluster.nodes import Node
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.plan import Plan
@@ -58,7 +58,7 @@ def loopback(monkeypatch):
 
 
 def other_code(folder: Path) -> Path:
-    """A copy of the package with one character more."""
+    """Make a copy of the package with one character more."""
     shutil.copytree(raylets.ROOT / "ssmpe", folder)
     with (folder / "units.py").open("a") as file:
         file.write("\n")
@@ -67,7 +67,7 @@ def other_code(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory) -> Iterator[tuple[raylets.Cluster, Path]]:
-    """A cluster whose hosts are named after what is wrong with them; and a folder one misses."""
+    """Yield a cluster of hosts named after what is wrong with them, and a folder one misses."""
     base = tmp_path_factory.mktemp("faulty")
     for name in ("bare", "nothing", "apart/data"):
         (base / name).mkdir(parents=True)
@@ -84,7 +84,7 @@ def faulty(tmp_path_factory) -> Iterator[tuple[raylets.Cluster, Path]]:
 @hosts
 def test_every_node_that_cannot_take_part_is_named_with_the_reason(faulty, tmp_path):
     cluster, apart = faulty
-    with tuner.cluster(cluster.address):
+    with joined(cluster.address):
         found = {node.host: why for node, why in nodes.problems(plan(apart / "ray")).items()}
         assert found.keys() == {"old", "bare", "apart", "full"}
         assert "other code" in found["old"]
@@ -103,7 +103,7 @@ def test_every_node_that_cannot_take_part_is_named_with_the_reason(faulty, tmp_p
 @hosts
 def test_a_node_that_does_not_answer_is_an_error_and_no_hang(faulty, tmp_path):
     cluster, _ = faulty
-    with tuner.cluster(cluster.address):
+    with joined(cluster.address):
         own = ray.get_runtime_context().get_node_id()
         _, *apart = cluster.nodes
         by_host = dict(zip(("old", "bare", "apart", "full"), apart, strict=True))
@@ -117,7 +117,7 @@ def test_a_node_that_does_not_answer_is_an_error_and_no_hang(faulty, tmp_path):
 
 
 def met(storage: str, mark: str) -> str:
-    """Runs on a node: what becomes of asking it for the storage."""
+    """Return, from a node, what becomes of asking it for the storage."""
     try:
         Checkpoints(storage, "demo").meet(mark, patience=0.0)
     except OSError as error:
@@ -132,7 +132,7 @@ def test_a_node_that_does_not_share_the_storage_is_told_by_its_mark(faulty, tmp_
     mark = checkpoints.begin()
     (apart.with_name("nothing") / "demo").mkdir()
     (apart.with_name("nothing") / "demo" / BEGUN).write_text("of another day")
-    with tuner.cluster(cluster.address):
+    with joined(cluster.address):
         found = {
             node.host: ray.get(
                 ray.remote(num_cpus=0)(met)
@@ -169,7 +169,7 @@ def test_another_version_is_named():
 def test_a_cluster_without_worker_and_autoscaler_is_told_at_once(monkeypatch):
     monkeypatch.setattr(scaling, "SIGN_SECONDS", 3.0)
     console = Console(file=io.StringIO())
-    with raylets.Cluster(n_cpus=0) as cluster, tuner.cluster(cluster.address):
+    with raylets.Cluster(n_cpus=0) as cluster, joined(cluster.address):
         assert not scaling.await_worker(Share(1), console)
     assert console.file.getvalue() == ""  # type: ignore[attr-defined]
 
@@ -177,7 +177,7 @@ def test_a_cluster_without_worker_and_autoscaler_is_told_at_once(monkeypatch):
 def test_a_cluster_that_scales_from_zero_is_asked_for_a_worker():
     console = Console(file=io.StringIO(), width=200)
     scaled = raylets.Cluster(n_cpus=0, environment=raylets.SCALING)
-    with scaled as cluster, tuner.cluster(cluster.address):
+    with scaled as cluster, joined(cluster.address):
         assert not any(node.n_cpus for node in nodes.alive())
         assert scaling.await_worker(Share(1), console, patience=120)
         n_nodes = len(nodes.alive())
@@ -200,7 +200,7 @@ FEW = (
 
 
 def sweep(folder: Path, *options: str) -> dict:
-    """What a sweep in a new folder has stored of its trials, except for where their data lay."""
+    """Run a sweep in a new folder; return what it stored of its trials but their data's place."""
     folder.mkdir(exist_ok=True)
     code, output = sweeping.run(folder, "sample_count.py", *FEW, *options)
     assert code == 0, output

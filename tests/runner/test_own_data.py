@@ -11,7 +11,7 @@ from tests.support import sweeping
 
 @pytest.fixture(scope="module")
 def own(world: Path, tmp_path_factory) -> dict[str, Path]:
-    """Folders of recordings, some annotated by ragged text, and of drums."""
+    """Make folders of recordings, some annotated by ragged text, and of drums."""
     root = tmp_path_factory.mktemp("own")
     songs, drums = root / "my songs", root / "drums"
     for i, path in enumerate(sorted((world / "MusicNet" / "train_data").iterdir())[:4]):

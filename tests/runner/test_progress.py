@@ -26,7 +26,7 @@ def terminal():
 
 
 def drawn(progress):
-    """Names of the trials in the table that the terminal shows, and all of its text."""
+    """Return names of the trials in the table that the terminal shows, and all of its text."""
     console = Console(file=io.StringIO(), width=120)
     console.print(progress._view())
     text = console.file.getvalue()  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """Trials that run out of memory, or whose processes die: real Ray, invented curves."""
 
 import os
+import pickle
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,8 @@ import ray
 import torch
 from optuna.trial import FrozenTrial, TrialState
 
-from ssmpe.runner import tuner
-from ssmpe.runner.cluster import loopback
+from ssmpe.runner.cluster import resources
+from ssmpe.runner.cluster.cluster import LOOPBACK, only_loopback
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.trial import reports, trainable
 from ssmpe.runner.trial.trainable import Report
@@ -45,9 +46,9 @@ class Mortal(InventedTrainable):
 
 @pytest.fixture(scope="module", autouse=True)
 def two_cores_and_a_card():
-    """Ray takes the user's word for it that there is a GPU."""
+    """Start Ray, which takes the user's word for it that there is a GPU."""
     # with tokens, Ray would make one for all of the user's clusters
-    with pytest.MonkeyPatch.context() as patch, loopback.only_loopback():
+    with pytest.MonkeyPatch.context() as patch, only_loopback():
         patch.setenv("RAY_AUTH_MODE", "disabled")
         ray.init(
             address="local",
@@ -55,7 +56,7 @@ def two_cores_and_a_card():
             num_gpus=1,
             include_dashboard=False,
             log_to_driver=False,
-            _node_ip_address=loopback.ADDRESS,
+            _node_ip_address=LOOPBACK,
         )
         yield
         ray.shutdown()
@@ -91,8 +92,10 @@ def reasons(folder: Path) -> list[str]:
 def test_what_runs_out_of_memory_is_run_once_more_with_a_larger_share(tmp_path):
     code, output = run(planned(2, tmp_path, gpus=0.25), tmp_path, Greedy)
     assert code == 0, output
-    again = "out of memory: Ref. seed 0, Ref. seed 1: once more, with 0.5 of a GPU"
-    assert output.count("once more") == output.count(again) == 1
+    for seed in (0, 1):
+        again = f"out of memory: Ref. seed {seed}: once more, with 0.5 of a GPU"
+        assert output.count(again) == 1
+    assert output.count("once more") == 2
     assert reasons(tmp_path) == ["completed", "completed"]
 
 
@@ -123,6 +126,20 @@ def test_a_trial_of_a_search_that_runs_out_of_memory_again_fails(tmp_path):
     assert output.count("once more, with 0.2 of a GPU") == 3
     assert output.split("failed trial")[1].count("more than its share") == 3
     assert reasons(tmp_path) == ["failed"] * 3
+
+
+def test_what_is_live_outlasts_tune_s_pickling(tmp_path):
+    """Tune writes searcher and callback to its snapshots; what they hold stays as it is."""
+    (tmp_path / "deaths").write_text("5")  # more than Tune restarts a trial
+    plan = planned(2, tmp_path)
+    code, output = run(plan, tmp_path, Mortal)
+    assert code == 0, output
+    assert (tmp_path / "deaths").read_text() == "0"
+    assert reasons(tmp_path) == ["completed", "completed"]
+    snapshots = list(plan.scratch(tmp_path).glob("*/tuner.pkl"))
+    assert len(snapshots) == 1, "one Tuner for a command"
+    callback = pickle.loads(snapshots[0].read_bytes())["_run_config"].callbacks[0]
+    assert vars(callback._session) == {}
 
 
 @pytest.mark.long  # in brief: that of a search, below
@@ -256,6 +273,6 @@ def test_larger_shares_keep_the_threads(share, larger):
 
 
 def test_the_largest_node_is_asked_for_its_memory():
-    room, at_once = tuner.memory(planned(4, Path("unused")), Share(1))
+    room, at_once = resources.memory(Share(1), None)
     assert room > 2**28
     assert at_once == 2

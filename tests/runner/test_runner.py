@@ -186,7 +186,7 @@ def test_a_trial_that_diverges_fails_alone(world, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder on a disk of 3 MiB."""
+    """Make a folder on a disk of 3 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]

@@ -63,7 +63,7 @@ def script_in(folder: Path) -> Path:
 
 
 def study_in(folder: Path) -> optuna.Study:
-    """As Optuna's dashboard opens it."""
+    """Open the study as Optuna's dashboard does."""
     return optuna.load_study(
         study_name=sweeping.runs(folder, "sweep")[0].data.tags[schema.SWEEP],
         storage=f"sqlite:///{folder / 'results' / 'optuna.db'}",

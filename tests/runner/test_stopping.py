@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from ssmpe.config.presets import tiny
-from ssmpe.runner.scheduler import CollapseASHA
+from ssmpe.runner.schedulers import CollapseASHA
 from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.trial import reports
 from ssmpe.tracking.schema import EndReason

@@ -230,7 +230,7 @@ def test_monophonic_has_pesto_beside_and_instead_of_the_paper_s_objectives():
 
 
 def run_rows(folder: Path, *patterns: str) -> str:
-    """Output of a real sweep of such rows of all sweeps together."""
+    """Return the output of a real sweep of such rows of all sweeps together."""
     script = folder / "everything.py"
     script.write_text(EVERYTHING)
     code, output = sweeping.run(folder, script, *BRIEF, "--rows", ",".join(patterns))

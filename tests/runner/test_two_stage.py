@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,22 @@ from rich.console import Console
 from ssmpe.config.presets import tiny
 from ssmpe.errors import UserError
 from ssmpe.experiments.sweep import Delta, Sweep, row
+from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import make, parents
 from ssmpe.runner.planning.presentation import Presentation
+from ssmpe.runner.queue.retries import Outcome, Retries
+from ssmpe.runner.queue.table import Table
 from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.tracking import schema
+from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
 from sweeps.deltas import REFERENCE, fine_tuning
 from sweeps.two_stage import SWEEP
 from tests.support import sweeping
+from tests.support.invented import planned
 
+RETRIES = Retries(Share(1))
 ROWS = ("--rows", "Ref.-FT")
 BRIEF = (
     *("--set", "data.labelled_excerpts=1"),
@@ -34,21 +41,21 @@ BRIEF = (
 # a parent whose weights run away, one that it is compared with, and what continues the first
 ORPHAN = '''
 """Does a row fail alone whose parent has failed?"""
-from ssmpe.cli import main
+from ssmpe.experiments.sweep import Delta, row
+from sweeps import sweep
 from sweeps.deltas import REFERENCE, fine_tuning
-from ssmpe.experiments.sweep import Delta, Sweep, row
 
 def rows(base):
     runaway = row(Delta("runaway", {"training.weight_decay": 1e30}))
     return [runaway, row(REFERENCE), row(Delta("child"), fine_tuning(base), continues=runaway)]
 
-SWEEP = Sweep("orphan", __doc__.strip(), rows)
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP))
+SWEEP = sweep(rows)
 '''
 
 
 class TestTrials:
+    """The trials of rows that continue others."""
+
     def test_a_row_s_parents_come_along(self):
         trials = SWEEP.trials(tiny(), [0, 1], ["+MN-8-FT"])
         assert [t.name for t in trials] == [
@@ -79,10 +86,15 @@ class TestTrials:
         sweep = Sweep("x", "Why?", lambda base: [third, second, first])
         waiting = sweep.trials(tiny(), [0], ["third"])
         assert [t.row for t in waiting] == ["Ref.", "-FT", "third"]
+        queue = Table(replace(planned(1, Path("unused")), trials=tuple(waiting)), RETRIES, bool)
         for expected in ("Ref.", "-FT", "third"):
-            (now,), waiting = parents.first_generation(waiting)
-            assert now.row == expected
-        assert waiting == []
+            now = queue.next()
+            assert now
+            assert now.trial.row == expected
+            assert queue.next() is None
+            queue.end(now.trial, Outcome(EndReason.COMPLETED))
+        assert queue.next() is None
+        assert queue.is_over
 
     @pytest.mark.parametrize("path", ["model.complexity", "geometry.hop_length"])
     def test_weights_must_fit(self, path):
@@ -100,13 +112,13 @@ class TestTrials:
 
 
 def of_sweep(folder: Path, name: str) -> dict:
-    """Runs of a sweep's trials by row."""
+    """Return runs of a sweep's trials by row."""
     found = [r for r in sweeping.runs(folder, "trial") if r.data.tags[schema.SWEEP] == name]
     return {run.data.tags[schema.ROW]: run for run in found}
 
 
 def curves(folder: Path, run) -> dict:
-    """Everything that a run's metrics say, times aside."""
+    """Return everything that a run's metrics say, times aside."""
     store = sweeping.client(folder)
     return {
         metric: [(p.step, p.value) for p in store.get_metric_history(run.info.run_id, metric)]
@@ -122,7 +134,7 @@ def artifacts(folder: Path, run) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def trained(world, tmp_path_factory):
-    """A folder with a sweep that trained a parent and its child, and the sweep's name."""
+    """Return a folder with a sweep that trained a parent and its child, and its name."""
     folder = tmp_path_factory.mktemp("trained")
     code, output = sweeping.run(folder, "two_stage.py", *ROWS, *BRIEF)
     assert code == 0, output
@@ -207,7 +219,7 @@ def test_other_data_are_another_parent(trained):
 
 
 def provided(folder: Path, plan: Plan, ended: dict[str, str]) -> tuple[dict[str, str], str]:
-    """What ``provide`` does for a plan in a store of its own: what has ended, what it says."""
+    """Return what ``provide`` leaves to do for a plan in a store of its own, and what it says."""
     tracker = Tracker(plan.tracking_uri, folder / "spool")
     tracker.start_sweep(plan.script, plan.name, {}, {})
     console = Console(file=(folder / "said").open("w"), width=200)
@@ -242,11 +254,17 @@ def test_checkpoints_that_are_gone_from_the_storage_come_from_the_store(trained,
     plan = replace(Plan.load(folder / "results", name, "two_stage"), storage=str(tmp_path))
     parent, child = plan.trials
     Checkpoints(plan.storage, plan.name).begin()
-    lacking = parents.orphans(plan, [child], {parent.identity})
-    assert lacking == {child.identity: "no checkpoint of Ref. seed 0, which it continues, is left"}
     ended = {parent.identity: "completed"}
+    queue = Table(plan, RETRIES, partial(parents.has_checkpoint, plan))
+    queue.begin(ended)
+    assert queue.next() is None
+    why = "no checkpoint of Ref. seed 0, which it continues, is left"
+    assert queue.refused == [(child, why)]
     assert provided(tmp_path, plan, ended) == (ended, "")
-    assert parents.orphans(plan, [child], {parent.identity}) == {}
+    queue.begin(ended)
+    now = queue.next()
+    assert now
+    assert now.trial == child
 
 
 @pytest.mark.long

@@ -13,9 +13,12 @@ import pytest
 from ssmpe.cli import main
 from ssmpe.config.presets import tiny
 from ssmpe.errors import UserError
+from ssmpe.experiments.search import SearchPlan
 from ssmpe.experiments.sweep import Trial
-from ssmpe.runner.plan import FOLDER, Plan, SearchPlan
+from ssmpe.runner.cluster.resources import Share
+from ssmpe.runner.plan import FOLDER, Plan
 from ssmpe.runner.queue import study, suggestions
+from ssmpe.runner.queue.retries import Retries
 from sweeps import hyperparameters
 from sweeps.sample_count import SWEEP
 
@@ -181,10 +184,10 @@ def test_a_forged_study_is_one_line(tmp_path: Path, plan: Plan, name: str) -> No
     searched = replace(plan, search=SearchPlan(base, 3, "pareto"), trials=())
     path = tmp_path / study.FILE
     if "database" not in name and "SQLite" not in name:
-        suggestions.Suggestions(hyperparameters.SWEEP, searched, tmp_path).next()
+        suggestions.Suggestions(hyperparameters.SWEEP, searched, tmp_path, Retries(Share(1))).next()
     STUDIES[name](path)
     with pytest.raises(UserError) as error:
-        suggestions.Suggestions(hyperparameters.SWEEP, searched, tmp_path)
+        suggestions.Suggestions(hyperparameters.SWEEP, searched, tmp_path, Retries(Share(1)))
     message = str(error.value)
     assert message.startswith(f"{path}: not a usable study of searches (")
     assert "\n" not in message

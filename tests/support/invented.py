@@ -11,14 +11,13 @@ from rich.console import Console
 
 from ssmpe.config import TrialConfig
 from ssmpe.config.presets import tiny
-from ssmpe.experiments.search import Search, maximise, minimise
-from ssmpe.experiments.sweep import Delta, Trial
-from ssmpe.runner.drive import drive
-from ssmpe.runner.plan import FOLDER, Plan, SearchPlan
+from ssmpe.experiments.search import Search, SearchPlan, maximise, minimise
+from ssmpe.experiments.sweep import Delta, Sweep, Trial, row
+from ssmpe.runner.plan import FOLDER, Plan
 from ssmpe.runner.planning.make import trials_of
 from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.planning.provision import Prepared
-from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.run import drive
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.trainable import Report, TrialTrainable
 from ssmpe.tracking.tracker import local_uri
@@ -37,7 +36,7 @@ class InventedTrainable(TrialTrainable):
 
 
 def invented(config: TrialConfig) -> Iterator[Report]:
-    """Reports of a trial, evenly over its batches."""
+    """Yield reports of a trial, evenly over its batches."""
     digest = hashlib.sha256(config.identity.encode()).digest()
     for number in range(1, N_REPORTS + 1):
         values = [byte / 255 * number / N_REPORTS for byte in digest[:N_METRICS]]
@@ -53,7 +52,7 @@ def invented(config: TrialConfig) -> Iterator[Report]:
 
 
 def planned(n_trials: int, folder: Path, gpus: float = 0.0) -> Plan:
-    """A sweep of one row with so many seeds, to be kept in a folder."""
+    """Return a sweep of one row with so many seeds, to be kept in a folder."""
     base = tiny().replace({"data.evaluation": ()})
     trials = [Trial("Ref.", base.replace({"training.seed": seed})) for seed in range(n_trials)]
     return Plan(
@@ -74,6 +73,7 @@ def planned(n_trials: int, folder: Path, gpus: float = 0.0) -> Plan:
     )
 
 
+SWEEP = Sweep("invented", "What do many trials cost?", lambda base: [row(Delta("Ref."))])
 SEARCH = Search(
     name="invented",
     question="What do lost trials do to a search?",
@@ -88,7 +88,7 @@ SEARCH = Search(
 
 
 def planned_search(folder: Path) -> Plan:
-    """``SEARCH``, one trial at a time, to be kept in a folder."""
+    """Return ``SEARCH``, one trial at a time, to be kept in a folder."""
     plan = planned(1, folder)
     searched = SearchPlan(plan.trials[0].config, SEARCH.n_trials, "pareto")
     return replace(plan, trials=(), search=searched, concurrent=1)
@@ -103,9 +103,7 @@ def run(plan: Plan, folder: Path, trainable: type[TrialTrainable]) -> tuple[int,
     if not (folder / FOLDER).exists():
         plan.save(folder)
     data, console = Prepared(folder, {}, {}), Console(file=io.StringIO(), width=200)
-    sweep = SEARCH if plan.search else None
-    trials = trials_of(sweep, plan) if sweep else plan.trials
-    shown = Presentation(plan, tuple(trials), data.facts)
-    suggestions = Suggestions(sweep, plan, folder) if sweep else None
-    code = drive(plan, suggestions, shown, folder, data, None, console, trainable)
+    sweep = SEARCH if plan.search else SWEEP
+    shown = Presentation(plan, tuple(trials_of(sweep, plan)), data.facts)
+    code = drive(sweep, plan, shown, folder, data, None, console, trainable=trainable)
     return code, console.file.getvalue()  # type: ignore[attr-defined]

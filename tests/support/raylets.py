@@ -96,7 +96,7 @@ class Cluster:
 
 
 def several_hosts() -> bool:
-    """Whether a node may have a host name of its own here."""
+    """Tell whether a node may have a host name of its own here."""
     try:
         return subprocess.run([*APART, "true"], capture_output=True).returncode == 0
     except FileNotFoundError:
@@ -113,7 +113,7 @@ SCALING = {
 
 
 def scaling_config(folder: str) -> tuple[str, int]:
-    """A file for Ray's autoscaler, and the port of the head that it names."""
+    """Write a file for Ray's autoscaler; return it, and the port of the head that it names."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     provider = {
@@ -144,7 +144,7 @@ def scaling_config(folder: str) -> tuple[str, int]:
 
 
 def _serve(folder: str, n_cpus: int, address: str) -> None:
-    """A node's processes, until the standard input ends."""
+    """Run a node's processes until the standard input ends."""
     from ray._private.node import Node
     from ray._private.parameter import RayParams
 

@@ -39,7 +39,7 @@ def command(script: Path | str, *arguments: str) -> list[str]:
 
 
 def start(folder: Path, script: Path | str, *arguments: str) -> subprocess.Popen[str]:
-    """The script, started in a folder of its own; output and errors in one pipe."""
+    """Start the script in a folder of its own; output and errors go to one pipe."""
     return subprocess.Popen(
         command(script, *arguments),
         cwd=folder,
@@ -51,14 +51,14 @@ def start(folder: Path, script: Path | str, *arguments: str) -> subprocess.Popen
 
 
 def run(folder: Path, script: Path | str, *arguments: str) -> tuple[int, str]:
-    """Exit code and output of a whole run."""
+    """Return exit code and output of a whole run."""
     process = start(folder, script, *arguments)
     output, _ = process.communicate(timeout=600)
     return process.returncode, output
 
 
 def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """What a process has said up to the first line with this text."""
+    """Return what a process has said up to the first line with this text."""
     output = ""
     assert process.stdout
     for line in process.stdout:
@@ -79,7 +79,7 @@ def client(folder: Path) -> MlflowClient:
 
 
 def runs(folder: Path, kind: str) -> list:
-    """Runs of a kind ("sweep" or "trial"), by row and seed."""
+    """Return runs of a kind ("sweep" or "trial"), by row and seed."""
     store = client(folder)
     experiments = [e.experiment_id for e in store.search_experiments()]
     found = store.search_runs(experiments, f"tags.`{schema.KIND}` = '{kind}'")
@@ -89,7 +89,7 @@ def runs(folder: Path, kind: str) -> list:
 
 
 def content(folder: Path) -> dict:
-    """Everything that a sweep stored of its trials, times aside."""
+    """Return everything that a sweep stored of its trials, times aside."""
     store, stored = client(folder), {}
     for run_ in runs(folder, "trial"):
         curves = {

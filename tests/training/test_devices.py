@@ -8,7 +8,7 @@ import soundfile
 import torch
 
 from ssmpe.objectives import REGISTRY
-from ssmpe.runner.trial.repeatable import make_repeatable
+from ssmpe.runner.trial.device import make_repeatable
 from ssmpe.training.trainer import Trainer
 from ssmpe.transcription.streaming import Recording
 from tests.support import elsewhere

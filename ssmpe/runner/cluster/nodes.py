@@ -1,24 +1,28 @@
 """The nodes of a cluster, and whether each of them can run trials of this driver."""
 
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import ray
+from pyarrow import fs
 from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ssmpe.data.store.cache import cache_dir, node_cache, writable
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.runner.cluster.release import release, require_same
-from ssmpe.runner.cluster.sharing import Shared, shared
 from ssmpe.runner.plan import Plan
-from ssmpe.storage import is_uri
+from ssmpe.storage import is_uri, opened
 from ssmpe.tracking.connection import sqlite_path
 
+_DRIVER = "driver"
+"""Name of the driver's file among those of the nodes."""
 ANSWER_SECONDS = 120.0
-"""within which every node has to answer; a first worker may load its packages from a slow disk"""
+"""Time for every node to answer; a first worker may load its packages from a slow disk."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,49 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Shared:
+    """A folder in the storage, for the time of a test.
+
+    Attributes:
+        storage: as the user gave it.
+        place: path or URI of the folder.
+    """
+
+    storage: str
+    place: str
+
+    def meet(self, node: str) -> None:
+        """See what the driver has written, and write for it to see.
+
+        Raises:
+            UserError: one of them does not work; the line goes on after the name of the node.
+        """
+        try:
+            if seen := self.has(_DRIVER):
+                self.write(node)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"storage {self.storage} cannot be used from there ({_first_line(error)})"
+            ) from None
+        if not seen:
+            raise UserError(
+                f"storage {self.storage}: what the driver writes there is not seen; give --storage "
+                "that all nodes share, as s3://BUCKET/ssmpe or a folder on a network disk"
+            )
+
+    def has(self, name: str) -> bool:
+        """Tell whether a file is there."""
+        filesystem, root = opened(self.place)
+        return bool(filesystem.get_file_info(f"{root}/{name}").type is fs.FileType.File)
+
+    def write(self, name: str) -> None:
+        """Write a small file."""
+        filesystem, root = opened(self.place)
+        with filesystem.open_output_stream(f"{root}/{name}") as stream:
+            stream.write(b"written to see who sees it")
+
+
+@dataclass(frozen=True)
 class Question:
     """What every node is asked.
 
@@ -55,7 +102,7 @@ class Question:
 
 
 def alive() -> tuple[Node, ...]:
-    """The nodes of the cluster that this process has joined, by host and id."""
+    """Return the nodes of the cluster that this process has joined, by host and id."""
     found = [
         Node(
             id=node["NodeID"],
@@ -90,7 +137,7 @@ def require_fit(plan: Plan, address: str | None, timeout: float = ANSWER_SECONDS
 
 
 def problems(plan: Plan, timeout: float = ANSWER_SECONDS) -> dict[Node, str]:
-    """Nodes that cannot run trials of a plan, and why: each is asked in a task of its own.
+    """Ask every node in a task of its own; return those that cannot run trials, and why.
 
     Raises:
         UserError: the storage cannot be written to from here.
@@ -119,7 +166,7 @@ def require_server(tracking_uri: str, nodes: Sequence[Node]) -> None:
 
 
 def _asked(nodes: Sequence[Node], question: Question, timeout: float) -> dict[Node, str]:
-    """What is wrong with nodes."""
+    """Ask the nodes; return what is wrong with those with which something is."""
     deadline = time.monotonic() + timeout
     asked = {
         node: ray.remote(num_cpus=0, max_retries=0)(_answer)
@@ -146,7 +193,7 @@ def _asked(nodes: Sequence[Node], question: Question, timeout: float) -> dict[No
 
 
 def _answer(question: Question, node: str) -> tuple[dict[str, str], str | None]:
-    """Runs on the node: what it has, and what is wrong with it."""
+    """Return, on the node that is asked, what it has and what is wrong with it."""
     try:
         question.shared.meet(node)
         writable(node_cache(Path(question.cache)))
@@ -161,8 +208,37 @@ def _answer(question: Question, node: str) -> tuple[dict[str, str], str | None]:
     return release(), None
 
 
+@contextmanager
+def shared(storage: str) -> Iterator[Shared]:
+    """Make a new folder in the storage with a file in it, for the time of the block.
+
+    Raises:
+        UserError: the storage cannot be written to, or nothing can be removed from it.
+    """
+    path, _, query = storage.partition("?")  # a URI may end in options, as ?region=eu-west-1
+    place = f"{path.rstrip('/')}/.nodes-{uuid.uuid4().hex}" + (f"?{query}" if query else "")
+    folder = Shared(storage, place)
+    try:
+        filesystem, root = opened(place)
+        filesystem.create_dir(root, recursive=True)
+        folder.write(_DRIVER)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"--storage {storage}: cannot be written to ({_first_line(error)})"
+        ) from None
+    try:
+        yield folder
+    finally:
+        try:
+            filesystem.delete_dir(root)
+        except OSError as error:
+            raise UserError(
+                f"--storage {storage}: nothing can be deleted there ({_first_line(error)})"
+            ) from None
+
+
 def _told(error: RayTaskError) -> str:
-    """Why a node could not even try: most of all, it has no such module."""
+    """Return why a node could not even try: most of all, it has no such module."""
     if "No module named" in str(error):
         module = str(error).split("No module named")[1].split("'")[1]
         return f"it has no module {module}; install ssmpe there as here, pip install -e ."
@@ -172,3 +248,7 @@ def _told(error: RayTaskError) -> str:
 def _short(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1 if isinstance(error, RayTaskError) else 0][:200]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -13,7 +13,7 @@ CODE = "ssmpe"
 
 
 def release() -> dict[str, str]:
-    """A digest of this package's code, and versions of Python and of ``PACKAGES``.
+    """Return a digest of this package's code, and the versions of ``PACKAGES`` and Python.
 
     Without what tells builds of a version apart: torch for CPUs on the head and for GPUs on the
     workers is meant to be.

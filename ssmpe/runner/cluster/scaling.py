@@ -8,13 +8,12 @@ import ray
 from ray.autoscaler.sdk import request_resources
 from rich.console import Console
 
-from ssmpe.runner.cluster import excluded
-from ssmpe.runner.cluster.resources import Share
+from ssmpe.runner.cluster.resources import Share, has_room
 
 PATIENCE = 900.0
-"""seconds that a worker may take from being asked for to joining: machine, image, installation"""
+"""Time for a worker from being asked for to joining: machine, image, installation."""
 SIGN_SECONDS = 30.0
-"""within which an autoscaler that can make a worker says that it does"""
+"""Time for an autoscaler that can make a worker to say that it does."""
 PAUSE = 1.0
 STATUS_KEY = b"__autoscaling_status"
 
@@ -25,12 +24,12 @@ def await_worker(share: Share, console: Console, patience: float = PATIENCE) -> 
     Returns:
         whether there is one; not if the cluster has no autoscaler, or none that could help.
     """
-    if excluded.has_room(share):
+    if has_room(share):
         return True
     started, told = time.monotonic(), False
     request_resources(bundles=[{name: n for name, n in share.request.items() if n}])
     try:
-        while not excluded.has_room(share):
+        while not has_room(share):
             waited = time.monotonic() - started
             coming = told or _is_coming()
             if coming and not told:
@@ -46,7 +45,7 @@ def await_worker(share: Share, console: Console, patience: float = PATIENCE) -> 
 
 
 def _is_coming() -> bool:
-    """Whether an autoscaler is launching a node."""
+    """Tell whether an autoscaler is launching a node."""
     from ray.autoscaler.v2.utils import is_autoscaler_v2
     from ray.experimental.internal_kv import _internal_kv_get
 

@@ -13,25 +13,25 @@ from ssmpe.data.datasets import registry
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.experiments.options import Options
-from ssmpe.experiments.search import Search
+from ssmpe.experiments.search import Search, SearchPlan
 from ssmpe.experiments.sweep import Sweep, Trial
-from ssmpe.runner.cluster import capacity, nodes
-from ssmpe.runner.plan import Plan, SearchPlan
+from ssmpe.runner.cluster import nodes, resources
+from ssmpe.runner.plan import Plan
 
 
 def world_size(options: Options) -> str:
-    """Size of the embedded world: a preset that trains longer has more to learn from."""
+    """Return the size of the embedded world: who trains longer has more to learn from."""
     return options.world or ("tiny" if options.preset == "tiny" else "full")
 
 
 def base_of(options: Options) -> TrialConfig:
-    """The configuration that the rows change."""
+    """Return the configuration that the rows change."""
     source = "folder" if options.data_root else f"embedded-{world_size(options)}"
     return preset(options.preset).replace({"data.source": source})
 
 
 def plan_trials(sweep: Sweep | Search, options: Options) -> list[Trial]:
-    """The trials that the options ask for; of a search, samples of them."""
+    """Return the trials that the options ask for; of a search, samples of them."""
     base = base_of(options)
     registry.check_folder_names(options.folders)
     trials = sweep.trials(base, options.seeds, options.rows, _overrides(options))
@@ -46,9 +46,9 @@ def plan_trials(sweep: Sweep | Search, options: Options) -> list[Trial]:
 
 
 def trials_of(sweep: Sweep | Search, plan: Plan) -> list[Trial]:
-    """The trials of a plan; of a search, samples of them."""
-    if isinstance(sweep, Search) and plan.search:
-        return [Trial("sample", sample.config) for sample in sweep.samples(plan.search.base)]
+    """Return the trials of a plan; of a search, samples of them."""
+    if plan.search and sweep.search:
+        return [Trial("sample", s.config) for s in sweep.search.samples(plan.search.base)]
     return list(plan.trials)
 
 
@@ -57,10 +57,10 @@ def _overrides(options: Options) -> dict[str, Any]:
     return {**options.overrides, **caps}
 
 
-def search_plan(search: Search, options: Options) -> SearchPlan:
-    """What a search's trials will follow from."""
-    base = search.base(base_of(options), options.seeds, _overrides(options))
-    return SearchPlan(base, options.trials or search.n_trials, options.objective)
+def search_plan(sweep: Sweep | Search, options: Options) -> SearchPlan | None:
+    """Return what a search's trials will follow from; None: it is a sweep that lists them."""
+    overrides = _overrides(options)
+    return sweep.plan(base_of(options), options.seeds, overrides, options.trials, options.objective)
 
 
 def _require_used(options: Options, used: set[str]) -> None:
@@ -110,10 +110,10 @@ def make_plan(
     gpus = options.gpus_per_trial
     if gpus is None or gpus == "auto":
         gpus = 1.0 if any(node.n_gpus for node in found) else 0.0
-    search = search_plan(sweep, options) if isinstance(sweep, Search) else None
+    search = search_plan(sweep, options)
     n_trials = search.n_trials if search else len(trials)
     at_once = min(options.concurrent or n_trials, n_trials)
-    at_once = max(1, min(at_once, capacity.fitting(found, 1, gpus)))
+    at_once = max(1, min(at_once, resources.fitting(found, 1, gpus)))
     return Plan(
         name=f"{sweep.name}-{options.preset}-{datetime.now():%Y%m%d-%H%M%S}",
         script=sweep.name,
@@ -125,7 +125,7 @@ def make_plan(
         storage=storage_of(options.storage, results),
         tracking_uri=tracking_uri,
         early_stop=options.early_stop,
-        threads=capacity.threads_for(found, at_once, gpus),
+        threads=resources.threads_for(found, at_once, gpus),
         gpus_per_trial=gpus,
         # a search without a limit would ask for a suggestion more than it has room for
         concurrent=at_once if search else options.concurrent,
@@ -155,7 +155,7 @@ def storage_of(given: str | None, results: Path) -> str:
 
 
 def with_data_root(plan: Plan, data_root: Path) -> Plan:
-    """The plan with the cache's own embedded world, which must be the one it was begun with."""
+    """Return the plan with the cache's own embedded world, which must be the same one."""
     if data_root.name != Path(plan.data_root).name:
         raise UserError(
             f"--resume {plan.name}: it was begun on the world {Path(plan.data_root).name}, and "
@@ -165,13 +165,13 @@ def with_data_root(plan: Plan, data_root: Path) -> Plan:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what results depend on, as parameters of a sweep's run."""
+    """Return versions of what results depend on, as parameters of a sweep's run."""
     packages = ("ssmpe", "torch", "ray", "mlflow", "nnAudio", "mir_eval")
     return {f"version.{name}": version(name) for name in packages}
 
 
 def sweep_params(plan: Plan) -> dict[str, str]:
-    """What is needed to run it again: versions and hardware; paths are no part of it."""
+    """Return what is needed to run it again: versions and hardware, but no paths."""
     if plan.search:
         names = {"trials": str(plan.n_trials), "objective": plan.search.objective}
         seeds = [plan.search.base.training.seed]

@@ -26,10 +26,10 @@ from ssmpe.tracking.tracker import Tracker
 from ssmpe.transcription.trained import load_trained
 
 DECISIVE = "version.ssmpe"
-"""of another one, the same configuration may mean another trial"""
+"""Version by which trials are told apart: with another, a configuration may mean another trial."""
 TOLD = ("version.torch", "version.nnAudio", "version.mir_eval")
-"""others of these change a result no more than another machine does: in its last digits, from which
-trials drift apart as from another seed"""
+"""Versions that are told where they differ. They change a result no more than another machine does:
+in its last digits, from which trials drift apart as from another seed."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +46,13 @@ class Origin:
 
 
 def parents(trials: Sequence[Trial]) -> list[Trial]:
-    """Those of the trials that others of them continue."""
+    """Return those of the trials that others of them continue."""
     continued = {trial.config.training.parent for trial in trials}
     return [trial for trial in trials if trial.identity in continued]
 
 
 def origins(trials: Sequence[Trial], uri: str, data: str) -> dict[str, Origin]:
-    """Where the parents among the trials come from, by identity.
+    """Return where the parents among the trials come from, by identity.
 
     Args:
         uri: the tracking store, which may not be there yet.
@@ -94,7 +94,7 @@ def _differences(there: Mapping[str, str], here: Mapping[str, str], keys: Sequen
 
 
 def tags(plan: Plan) -> dict[str, dict[str, str]]:
-    """Tags of the trials that continue another, by identity: which, and where it came from."""
+    """Return tags of the trials that continue another, by identity: which, and its origin."""
     named = {trial.identity: trial.name for trial in plan.trials}
     found = {}
     for trial in plan.trials:
@@ -138,33 +138,13 @@ def provide(
     return ended
 
 
-def first_generation(waiting: Sequence[Trial]) -> tuple[list[Trial], list[Trial]]:
-    """Trials that continue none of those that wait, and the rest."""
-    ahead = {trial.identity for trial in waiting}
-    first = [trial for trial in waiting if trial.config.training.parent not in ahead]
-    return first, [trial for trial in waiting if trial.config.training.parent in ahead]
-
-
-def orphans(plan: Plan, trials: Sequence[Trial], completed: Set[str]) -> dict[str, str]:
-    """Trials that lack what they continue, by identity, and why.
-
-    Args:
-        completed: identities of the trials that were trained to their end.
-    """
-    by_identity = {trial.identity: trial for trial in plan.trials}
-    kept = checkpointed(plan)
-    found = {}
-    for trial in trials:
-        parent = by_identity.get(trial.config.training.parent)
-        if parent and parent.identity not in completed:
-            found[trial.identity] = f"{parent.name}, which it continues, was not trained to its end"
-        elif parent and parent.identity not in kept:
-            found[trial.identity] = f"no checkpoint of {parent.name}, which it continues, is left"
-    return found
+def has_checkpoint(plan: Plan, identity: str) -> bool:
+    """Tell whether other trials find a checkpoint of a trial."""
+    return bool(Checkpoints(plan.storage, plan.name).stages(identity))
 
 
 def checkpointed(plan: Plan) -> Set[str]:
-    """Identities of the trials that have a checkpoint where other trials find it."""
+    """Return identities of the trials of which other trials find a checkpoint."""
     return set(Checkpoints(plan.storage, plan.name).trials())
 
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from ssmpe.config import TrialConfig
 from ssmpe.config.presets import preset
 from ssmpe.data.sets import roles_of
 from ssmpe.experiments.sweep import Trial, differences
 from ssmpe.runner.plan import Plan
-from ssmpe.runner.planning import notes
 from ssmpe.runner.planning.provision import SetFacts
 from ssmpe.tracking import schema
 from ssmpe.tracking.inputs import UsedSet
@@ -17,8 +17,15 @@ from ssmpe.tracking.tracker import Tracker
 from ssmpe.tracking.view import View, varied
 
 MAX_DRAWN = 4
-"""sets whose curves are drawn in front of all others"""
+"""Number of sets whose curves are drawn in front of all others."""
 _MEASURES = ("f1", "blank_rate")
+
+_READING = """\
+Every trial is a run of its own below this one, named after its row{seeds}. `SET/f1` is the mean F1
+over the tracks of a set, `SET/blank_rate` the share of its sounding frames without any estimated
+pitch: 1 is a blank output. `ssmpe.end_reason` says whether a trial was `completed`, or stopped as
+`collapsed`. Artifacts: `figures` of this run answer the question, `salience` of a trial shows the
+output at every validation, right of the truth."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +44,7 @@ class Presentation:
     @property
     def sweep_tags(self) -> dict[str, str]:
         """Tags of the sweep's own run."""
-        note = notes.of_sweep(self.plan)
+        note = _sweep_note(self.plan)
         return {**self._shared_tags, schema.QUESTION: self.plan.question, schema.NOTE: note}
 
     def start(
@@ -54,11 +61,11 @@ class Presentation:
         tracker.log_sets(trial.identity, self.sets(trial))
 
     def name(self, trial: Trial) -> str:
-        """Name of a trial's run: its row, and its seed where the sweep has several."""
+        """Return the name of a trial's run: its row, and its seed where there are several."""
         return trial.name if self._has_seeds else trial.row
 
     def tags(self, trial: Trial) -> dict[str, str]:
-        """Tags by which a trial's run is found and told from others, and its description."""
+        """Return tags by which a trial's run is found and told from others, and its description."""
         data, name = trial.config.data, self.plan.preset
         unlabelled = data.unlabelled
         base = preset(name).replace({"data.source": data.source, "training.seed": trial.seed})
@@ -68,15 +75,15 @@ class Presentation:
             schema.SEED: str(trial.seed),
             schema.ADDED_SET: ",".join(unlabelled),
             schema.ADDED_EXCERPTS: str(sum(unlabelled.values())),
-            schema.NOTE: notes.of_trial(trial, name, differences(trial.config, base), base),
+            schema.NOTE: _trial_note(trial, name, differences(trial.config, base), base),
         }
 
     def params(self, trial: Trial) -> dict[str, Any]:
-        """Configuration of a trial; what it lacks of the counts and weights of others is 0."""
+        """Return a trial's configuration; counts and weights that only others have are 0."""
         return {**self._zeros, **trial.config.flat()}
 
     def sets(self, trial: Trial) -> list[UsedSet]:
-        """The sets that a trial uses, each once."""
+        """Return the sets that a trial uses, each once."""
         data = trial.config.data
         found: dict[tuple[str, str], UsedSet] = {}
         for use, roles in roles_of(data, trial.config.geometry.sample_rate).items():
@@ -131,3 +138,30 @@ class Presentation:
 
 def _metrics(names: list[str]) -> tuple[str, ...]:
     return tuple(schema.set_metric(name, measure) for name in names for measure in _MEASURES)
+
+
+def _sweep_note(plan: Plan) -> str:
+    """Describe a sweep: what was asked, of what, and how the answer is read."""
+    seeds = dict.fromkeys(trial.seed for trial in plan.trials)
+    several = " and its seed" if len(seeds) > 1 else ""
+    facts = f"{plan.n_trials} trials, preset {plan.preset}, {plan.data}"
+    return "\n\n".join([f"**{plan.question}**", facts, _READING.format(seeds=several)])
+
+
+def _trial_note(trial: Trial, preset: str, changes: Mapping[str, Any], base: TrialConfig) -> str:
+    """Describe a trial: row and seed, and what differs from the preset.
+
+    Args:
+        changes: dotted path -> value; None where the trial lacks what the preset has.
+        base: the preset.
+    """
+    usual = base.flat()
+    lines = [f"- `{path}`: {_said(v)} ({_said(usual.get(path))})" for path, v in changes.items()]
+    heading = f"Row **{trial.row}**, seed {trial.seed}: "
+    if not lines:
+        return f"{heading}the preset {preset} as it is."
+    return "\n".join([f"{heading}differs from the preset {preset} (in brackets) in", "", *lines])
+
+
+def _said(value: Any) -> str:
+    return "none" if value is None else str(value)

@@ -38,7 +38,7 @@ class Prepared:
 
 
 def embedded_root(cache: Path, size: str, console: Console) -> Path:
-    """Data root of the embedded world, rendered into the cache on first use."""
+    """Return the data root of the embedded world, which is rendered on first use."""
     root = cache / "world" / world_key(size)
     with TaskBar(console) as bar:
         build_world(
@@ -50,7 +50,7 @@ def embedded_root(cache: Path, size: str, console: Console) -> Path:
 def located(
     root: str, folders: Mapping[str, str], trials: Sequence[Trial], cache: Path, console: Console
 ) -> Locations:
-    """Where the data lies on this machine; of a data root elsewhere, what trials use is copied.
+    """Return where the data lies on this machine, and copy what of it lies elsewhere.
 
     Args:
         root: path or URI of the folder of the datasets.
@@ -145,7 +145,7 @@ def _checked(
 def _loaded(
     use: Use, report: SetReport, where: Locations, cache: Path, bar: TaskBar
 ) -> tuple[SetReport, LoadedSet | None]:
-    """The set, and the report with what only decoding it has shown."""
+    """Load a set; return it, and the report with what only decoding it has shown."""
 
     def show(name: str, done: int, total: int) -> None:
         bar.show(f"decoding {name}", done, total)
@@ -164,7 +164,7 @@ def _loaded(
 
 
 def _refused(use: Use, report: SetReport) -> bool:
-    """A set that is learnt from or scored on must be whole; one without labels must have tracks."""
+    """Tell whether a set cannot be used: labels must be whole, and unlabelled tracks exist."""
     return not (report.whole if use.annotated else report.usable)
 
 

@@ -27,7 +27,7 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 
 FILE = "optuna.db"
-"""below the results, with a study for every search"""
+"""File below the results, with a study for every search."""
 _DAMAGES = (
     SQLAlchemyError,
     OptunaError,
@@ -38,11 +38,11 @@ _DAMAGES = (
     RecursionError,
 )
 LOCK_SECONDS = 60
-"""patience with another process that writes to the file"""
+"""Patience with another process that writes to the file."""
 
 VALIDATIONS = "validations"
 _CONFIG, _REPEATS = "config", "repeats"
-"""of a trial in the study, besides tags of the tracking schema"""
+"""Attributes of a trial in the study besides the tags of the tracking schema."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,11 @@ class Study:
                 self._study.tell(trial.number, state=TrialState.FAIL)
 
     def all(self) -> list[FrozenTrial]:
-        """Every trial, also those that repeat one or were cut short."""
+        """Return every trial, also those that repeat one or were cut short."""
         return self._study.get_trials(deepcopy=False)
 
     def own(self) -> list[FrozenTrial]:
-        """Trials of the search."""
+        """Return the trials of the search."""
         return [t for t in self.all() if _CONFIG in t.user_attrs]
 
     def of(self, trial: Trial) -> FrozenTrial:
@@ -131,7 +131,7 @@ class Study:
         self._storage.set_trial_intermediate_value(self._id(trial), batch, value)
 
     def ask(self, sampler: optuna.samplers.BaseSampler) -> optuna.Trial:
-        """A new trial, which is no trial of the search until it is kept."""
+        """Begin a new trial, which is no trial of the search until it is kept."""
         self._study.sampler = sampler
         return self._study.ask()
 
@@ -162,7 +162,7 @@ class Study:
 
 
 def has_failed(trial: FrozenTrial) -> bool:
-    """Whether it failed by no fault of its own, and is to be run again by a resume."""
+    """Tell whether it failed by no fault of its own: a resume runs it again."""
     reason = trial.user_attrs.get(schema.END_REASON)
     return trial.state is TrialState.RUNNING and reason == str(EndReason.FAILED)
 

@@ -1,55 +1,33 @@
-"""The trials of a search: which is run next, and what its study is told when one has ended."""
+"""A search as a queue: trials are suggested by its study, which is told how they ended."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping
+from dataclasses import astuple
 from pathlib import Path
 
 import optuna
 from optuna.trial import TrialState
+from ray.tune.schedulers import TrialScheduler
 
-from ssmpe.config import TrialConfig
-from ssmpe.evaluation import collapse
-from ssmpe.experiments.search import Direction, Objective, Search, score
+from ssmpe.experiments.search import Direction, Point, Search, score
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.plan import Plan
+from ssmpe.runner.queue.queue import Assignment
+from ssmpe.runner.queue.retries import Outcome, Retries
 from ssmpe.runner.queue.study import FILE, VALIDATIONS, Study, Suggestion, has_failed
+from ssmpe.runner.schedulers import SearchASHA
 from ssmpe.seeding import seed_of
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 
 STARTUP_SHARE = 0.3
-"""of the trials, drawn at random before TPE has enough to learn from (at most Optuna's 10)"""
+"""Share of the trials drawn at random, before TPE can learn from them (at most Optuna's 10)."""
 MAX_REPEATS = 100
-"""suggestions in a row that are known already: the space is exhausted"""
-
-
-@dataclass(frozen=True)
-class Point:
-    """A validation: the score, and whether the labelled set has come alive."""
-
-    batch: int
-    score: float
-    started: bool
-
-    @classmethod
-    def of(
-        cls,
-        config: TrialConfig,
-        objectives: Sequence[Objective],
-        batch: int,
-        metrics: Mapping[str, float],
-    ) -> "Point | None":
-        """From the metrics of a report; None if an objective is not among them."""
-        found = score(objectives, metrics)
-        blank = metrics.get(schema.set_metric(config.data.validation, "blank_rate"))
-        if found is None or blank is None:
-            return None
-        return cls(batch, found, blank <= collapse.DEFAULT.alive)
+"""Suggestions in a row that are all known already: then the space is exhausted."""
 
 
 class Suggestions:
-    """A search's trials: taken from its study, and told to it when they have ended.
+    """The queue of a search (see ``Queue``): trials are taken from its study, and told to it.
 
     Every suggestion is drawn by a sampler of its own, seeded with the search's seed and the
     number of trials before: it depends on these trials and nothing else. Which ones have ended by
@@ -60,39 +38,41 @@ class Suggestions:
         results: folder of the study's file.
 
     Attributes:
-        objectives: of the search.
         exhausted: the space has no further configuration.
-        at_work: identities of trials that were handed out and have not ended.
     """
 
-    def __init__(self, search: Search, plan: Plan, results: Path) -> None:
+    pending = "auto"  # a trial is suggested when there is room for it
+
+    def __init__(self, search: Search, plan: Plan, results: Path, retries: Retries) -> None:
         assert plan.search
-        self._search, self._plan = search, plan.search
+        self._search, self._plan, self._retries = search, plan.search, retries
+        self._prunes = plan.early_stop
         self.exhausted = False
         self.at_work: set[str] = set()
-        self.objectives = tuple(search.objectives(plan.search.base))
+        self.refused: list[tuple[Trial, str]] = []
+        self._objectives = tuple(search.objectives(plan.search.base))
         self._single = plan.search.objective == "score"
         goals: list[Direction] = (
-            ["maximize"] if self._single else [o.direction for o in self.objectives]
+            ["maximize"] if self._single else [o.direction for o in self._objectives]
         )
         self._study = Study(results / FILE, plan.name, goals, plan.question, search.start)
         self._left = list(self._study.left)
 
     @property
     def tags(self) -> dict[str, str]:
-        """Tags of the search's run: what its trials' numbers mean."""
+        """Tags of the search's run: what its trials' numbers mean, and how many there will be."""
         space: dict[str, str] = {}
         for sample in self._search.samples(self._plan.base):
             space |= sample.distributions
-        objectives = [[o.metric, o.direction] for o in self.objectives]
+        objectives = [[o.metric, o.direction] for o in self._objectives]
         return {
             schema.OBJECTIVES: json.dumps(objectives),
             schema.SPACE: json.dumps(space),
-            schema.PLANNED: str(self.n_trials),
+            schema.PLANNED: str(self._n_trials),
         }
 
     @property
-    def n_trials(self) -> int:
+    def _n_trials(self) -> int:
         """Number of trials there will be."""
         return len(self._study.own()) if self.exhausted else self._plan.n_trials
 
@@ -102,19 +82,20 @@ class Suggestions:
         return [Suggestion.of(t).trial for t in self._study.own()]
 
     @property
-    def n_left(self) -> int:
-        """Trials that have yet to run, or to run to their end."""
-        return len(self._left) + max(self._plan.n_trials - len(self._study.own()), 0)
+    def is_over(self) -> bool:
+        """Whether every trial has ended that there was to be."""
+        n_left = len(self._left) + max(self._plan.n_trials - len(self._study.own()), 0)
+        return not self.unfinished and (not n_left or self.exhausted)
 
     @property
-    def running(self) -> list[Trial]:
-        """Trials that have not ended."""
+    def unfinished(self) -> list[Trial]:
+        """The trials that have not ended."""
         own = [t for t in self._study.own() if t.state is TrialState.RUNNING and not has_failed(t)]
         return [Suggestion.of(t).trial for t in own]
 
     @property
     def ended(self) -> dict[str, str]:
-        """Identity of every trial that has ended -> why."""
+        """The reason why each trial has ended that has, by identity."""
         return {
             Suggestion.of(t).trial.identity: t.user_attrs[schema.END_REASON]
             for t in self._study.own()
@@ -123,12 +104,20 @@ class Suggestions:
 
     @property
     def failed(self) -> dict[str, str]:
-        """Name of every failed trial -> why."""
+        """The reason why each trial failed that did, before a resume too, by the trial's name."""
         failed = [t for t in self._study.own() if t.state is TrialState.FAIL or has_failed(t)]
         return {Suggestion.of(t).trial.name: t.user_attrs[schema.FAILURE] for t in failed}
 
-    def past(self) -> dict[str, list[Point]]:
-        """Identity of every trial so far -> its validations."""
+    def scheduler(self) -> TrialScheduler | None:
+        """Return what prunes trials, if the plan wants it."""
+        if not self._prunes:
+            return None
+        running = [trial.identity for trial in self.unfinished]
+        n_batches = self._plan.base.training.n_batches
+        return SearchASHA(n_batches, self._objectives, self._past(), running)
+
+    def _past(self) -> dict[str, list[Point]]:
+        """Return the validations of every trial so far, by identity."""
         return {
             Suggestion.of(t).trial.identity: [
                 Point(*values) for values in t.user_attrs.get(VALIDATIONS, [])
@@ -136,17 +125,18 @@ class Suggestions:
             for t in self._study.own()
         }
 
-    def next(self) -> Suggestion | None:
-        """The next trial to run; None if there is no more."""
-        suggestion = self._left.pop(0) if self._left else self._asked()
-        if suggestion:
-            self.at_work.add(suggestion.trial.identity)
-        return suggestion
+    def begin(self, ended: Mapping[str, str]) -> None:
+        """Do nothing: the study knows what has ended."""
 
-    def again(self, trial: Trial) -> None:
-        """Have a trial that was handed out run once more, before all others."""
-        self.at_work.discard(trial.identity)
-        self._left.insert(0, Suggestion.of(self._study.of(trial)))
+    def next(self) -> Assignment | None:
+        """Return the next trial to run; None: there is none now, or, with none at work, no more."""
+        suggestion = self._left.pop(0) if self._left else self._asked()
+        if suggestion is None:
+            return None
+        trial = suggestion.trial
+        self.at_work.add(trial.identity)
+        share = self._retries.share_of(trial)
+        return Assignment(trial, share, suggestion.number, suggestion.suggested)
 
     def _asked(self) -> Suggestion | None:
         if len(self._study.own()) < self._plan.n_trials and not self.exhausted:
@@ -157,8 +147,8 @@ class Suggestions:
         return None
 
     def record(self, trial: Trial, batch: int, metrics: Mapping[str, float]) -> None:
-        """Keep a validation, which pruning goes by."""
-        point = Point.of(trial.config, self.objectives, batch, metrics)
+        """Keep a validation in the study, which pruning goes by."""
+        point = Point.of(trial.config, self._objectives, batch, metrics)
         if point is None:
             return
         before = self._study.of(trial).user_attrs.get(VALIDATIONS, [])
@@ -168,28 +158,21 @@ class Suggestions:
         if self._single:  # the dashboard draws these, and TPE ranks pruned trials by them
             self._study.set_intermediate(trial, batch, point.score)
 
-    def end(
-        self,
-        trial: Trial,
-        reason: EndReason,
-        metrics: Mapping[str, float],
-        why: str,
-        own_fault: bool = False,
-    ) -> None:
-        """Tell the study how a trial ended.
+    def end(self, trial: Trial, outcome: Outcome) -> None:
+        """Run a trial again, before all others, or tell the study how it ended.
 
         One that collapsed is a result like one that ran to its end. A pruned one is known to be
         worse than others: by its last score if that is the objective, else without a value.
-
-        Args:
-            why: it failed, if it did.
-            own_fault: it would fail again.
         """
-        values = self._values(metrics)
+        self.at_work.discard(trial.identity)
+        if self._retries.again(trial, outcome):
+            self._left.insert(0, Suggestion.of(self._study.of(trial)))
+            return
+        reason, why, own_fault = outcome.reason, outcome.why, outcome.own_fault
+        values = self._values(outcome.metrics)
         if values is None and reason is not EndReason.FAILED:
             reason, why = EndReason.FAILED, "a measure that the search needs is missing"
             own_fault = True
-        self.at_work.discard(trial.identity)
         self._study.set(trial, schema.END_REASON, str(reason))
         if reason is EndReason.FAILED:
             self._study.set(trial, schema.FAILURE, why)
@@ -201,7 +184,7 @@ class Suggestions:
             self._study.tell(trial, values)
 
     def _ask(self) -> Suggestion | None:
-        """A new suggestion, or None if its configuration is known: its result is told again."""
+        """Return a new suggestion; None, and its result is told again, if it is a known one."""
         number = sum(t.state is not TrialState.WAITING for t in self._study.all())
         sampler = optuna.samplers.TPESampler(
             n_startup_trials=min(10, round(STARTUP_SHARE * self._plan.n_trials)),
@@ -216,7 +199,7 @@ class Suggestions:
         return self._study.keep(asked, config)
 
     def _values(self, metrics: Mapping[str, float]) -> list[float] | None:
-        found = score(self.objectives, metrics)
+        found = score(self._objectives, metrics)
         if found is None:
             return None
-        return [found] if self._single else [metrics[o.metric] for o in self.objectives]
+        return [found] if self._single else [metrics[o.metric] for o in self._objectives]

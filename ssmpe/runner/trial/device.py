@@ -1,6 +1,7 @@
-"""Settings of allocators: the C library's, and that of a GPU's memory."""
+"""Settings of a trial's process: how it keeps memory, and how its GPU adds."""
 
 import ctypes
+import os
 import sys
 
 import torch
@@ -9,7 +10,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _KEEP_BYTES = 2**30
 
 CONTEXT_BYTES = 768 * 2**20
-"""of a process on a GPU, besides tensors: the driver's context, kernels, workspaces of libraries"""
+"""Memory of a process on a GPU besides tensors: driver, kernels, workspaces of libraries."""
 
 
 def keep_to_share(share: float) -> None:
@@ -19,7 +20,7 @@ def keep_to_share(share: float) -> None:
 
 
 def tensor_share(share: float, card: int) -> float:
-    """Part of a card of so many bytes that tensors may take of a share: the context needs some.
+    """Return the part of a card that tensors may take of a share: the context needs some.
 
     Of a share that is hardly more than a context, half.
     """
@@ -45,6 +46,24 @@ def return_freed_memory() -> None:
     libc = _libc()
     if libc is not None:
         libc.malloc_trim(0)
+
+
+def make_repeatable(on: bool = True) -> None:
+    """Have this process's GPU add in the same order on every run.
+
+    Its libraries otherwise choose kernels that add as threads happen to come, and a trial would not
+    be a function of its configuration. What has no such kernel only warns. Before the first product
+    of matrices there, whose library reads its setting once.
+
+    Args:
+        on: False takes it back.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = on
+    torch.use_deterministic_algorithms(on, warn_only=True)
+    # which would also write to all memory before it is used, for programs that read it unwritten
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def _libc() -> ctypes.CDLL | None:

@@ -16,21 +16,20 @@ from ssmpe.errors import UserError
 from ssmpe.experiments.estimate import batch_macs
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.cluster.nodes import alive
-from ssmpe.runner.trial.device import CONTEXT_BYTES
-from ssmpe.runner.trial.repeatable import make_repeatable
+from ssmpe.runner.trial.device import CONTEXT_BYTES, make_repeatable
 from ssmpe.runner.trial.worker import Worker
 from ssmpe.training.trainer import Trainer
 
 BATCHES = 2
-"""that are measured: the optimizer's moments are there from the first on"""
+"""Batches that are measured: the optimizer's moments are there from the first on."""
 PATIENCE_SECONDS = 1800.0
-"""for a card to become free, data to be made ready on its node, and the measurement"""
+"""Time for a card to become free, for the data to be made ready, and for the measurement."""
 _STEPS = 10_000
-"""of a resource, as Ray counts"""
+"""Parts into which Ray divides a resource."""
 
 
 def propose(trials: Sequence[Trial], worker: Worker, console: Console) -> float:
-    """The share of a GPU that holds the most demanding of the trials, and a line on how it came.
+    """Return the share of a GPU that holds any of the trials, and print how it came about.
 
     One that runs the largest batches is tried on a card; 0 without GPUs.
 
@@ -68,7 +67,7 @@ def propose(trials: Sequence[Trial], worker: Worker, console: Console) -> float:
 
 
 def share_of(needed: int, card: int) -> float:
-    """The smallest 1/k of a card of so many bytes that holds what is needed, else all of it.
+    """Return the smallest 1/k of a card of so many bytes that holds what is needed, or 1.
 
     Rounded down to what Ray counts in, as k shares must not make more than a card.
     """
@@ -76,7 +75,7 @@ def share_of(needed: int, card: int) -> float:
 
 
 def measure(config: dict[str, Any], worker: dict[str, Any]) -> int:
-    """Most bytes that the allocator held for two batches and a validation; 0 on a CPU.
+    """Return the most bytes that two batches and a validation take of a GPU; 0 on a CPU.
 
     Args:
         config: plain form of a trial's configuration.
@@ -93,7 +92,7 @@ def measure(config: dict[str, Any], worker: dict[str, Any]) -> int:
 
 
 def shortened(config: TrialConfig) -> TrialConfig:
-    """A trial that takes as much memory as this one, for a few batches and from their start."""
+    """Return a trial that takes as much memory as this one, for a few batches."""
     return config.replace(
         {
             "training.n_batches": BATCHES,
@@ -109,7 +108,7 @@ def _card_bytes() -> int:
 
 
 def _on_a_card(node: str, function: Any, *arguments: Any) -> int:
-    """What a function returns on a GPU of a node, in a process that ends with it."""
+    """Return what a function returns on a GPU of a node, in a process that ends with it."""
     place = NodeAffinitySchedulingStrategy(node, soft=False)
     task = ray.remote(num_cpus=0, num_gpus=1, max_calls=1, max_retries=0)(function)
     reference = task.options(scheduling_strategy=place).remote(*arguments)

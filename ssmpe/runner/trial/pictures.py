@@ -11,13 +11,13 @@ from ssmpe.signal.salience import blurred_target
 from ssmpe.training.trainer import Trainer
 
 SECONDS = 4.0
-"""shown of a set's first track"""
+"""Length that is shown of a set's first track."""
 _HEIGHT, _WIDTH = 400, 450
-"""pixels of a panel, about: bins and frames are drawn as whole pixels"""
+"""Pixels of a panel, about: bins and frames are drawn as whole pixels."""
 
 
 def save_pictures(trainer: Trainer, folder: Path) -> None:
-    """One PNG per evaluated set: the truth, if known, left of the salience; low pitches below.
+    """Write a PNG per evaluated set: the truth, if known, left of the salience, low pitches below.
 
     To be called after a validation, whose salience it shows.
     """

@@ -9,6 +9,7 @@ from typing import Any
 from ssmpe.config import DataConfig, TrialConfig
 from ssmpe.evaluation import collapse
 from ssmpe.evaluation.scores import MEASURES
+from ssmpe.experiments.sweep import Trial
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.training.diagnostics import Diagnosis
@@ -16,12 +17,18 @@ from ssmpe.training.trainer import Validation
 
 BATCH, METRICS, FAILURE = "batch", "metrics", "failure"
 OUT_OF_MEMORY, DIVERGED = "out_of_memory", "diverged"
-"""why a trial failed: for lack of memory; for its own settings, and so always"""
+"""Marks of a failed trial: memory was lacking; its own settings made it fail, and always will."""
 UNFIT = "unfit"
-"""Ray's id of the node that could not run a trial"""
+"""Mark of a trial that a node could not run: Ray's id of the node."""
 COLLAPSED_AT, COLLAPSING = "collapsed_at", "collapsing"
 OBJECTIVE = "objective"
-"""validation F1: always finite, which Tune's schedulers need"""
+"""Validation F1: always finite, which Tune's schedulers need."""
+
+
+def trial_of(trial: Any) -> Trial:
+    """Return the planned trial behind one of Tune's."""
+    planned = trial.config["trial"]
+    return Trial(planned["row"], TrialConfig.from_dict(planned["config"]))
 
 
 @dataclass
@@ -52,7 +59,7 @@ class Curve:
         }
 
     def collapsing(self, data: DataConfig) -> list[str]:
-        """Sets for which the trial may be stopped: collapsed for long, of a kind that it adds.
+        """Return the sets for which the trial may be stopped: collapsed for long, and its own.
 
         Rows that add nothing are never stopped, nor is one for a set it has nothing to do with.
         """
@@ -65,7 +72,7 @@ class Curve:
 
 
 def metrics_of(validation: Validation) -> dict[str, float]:
-    """A validation as metrics under the tracking schema; scores of unannotated sets left out."""
+    """Return the metrics of a validation, without scores of unannotated sets."""
     metrics = {schema.loss_metric(name): value for name, value in validation.losses.items()}
     for name, scores in validation.scores.items():
         for measure in MEASURES:
@@ -79,7 +86,7 @@ def metrics_of(validation: Validation) -> dict[str, float]:
 
 
 def diagnostic_metrics(diagnosis: Diagnosis) -> dict[str, float]:
-    """Everything of a diagnosis but its histograms as metrics under the tracking schema."""
+    """Return the metrics of a diagnosis: everything but its histograms."""
     return {
         **{schema.gradient_metric(*key): value for key, value in diagnosis.gradients.items()},
         **{schema.term_metric(*key): value for key, value in diagnosis.losses.items()},
@@ -115,7 +122,7 @@ def save_track_scores(validation: Validation, folder: Path) -> None:
 
 
 def end_reason(result: dict[str, Any], n_batches: int, errored: bool) -> EndReason:
-    """Why a trial whose last report is ``result`` ended: told by its own state alone."""
+    """Tell from its last report alone why a trial ended; ``errored``: not by itself."""
     if errored or result.get(FAILURE):
         return EndReason.FAILED
     if result.get(BATCH, 0) >= n_batches:

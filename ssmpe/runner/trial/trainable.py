@@ -14,28 +14,31 @@ from ray import tune
 from ray.tune.result import RESULT_DUPLICATE
 
 from ssmpe.config import TrialConfig
-from ssmpe.errors import UserError
+from ssmpe.errors import UserError, last_line
 from ssmpe.evaluation.scores import ScoringError
 from ssmpe.network.precision import PrecisionError
 from ssmpe.runner.cluster.excluded import UnfitNodeError, selectors
 from ssmpe.runner.patience import PATIENCE
-from ssmpe.runner.queue.outcomes import last_line
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
-from ssmpe.runner.trial.device import keep_freed_memory, keep_to_share, return_freed_memory
+from ssmpe.runner.trial.device import (
+    keep_freed_memory,
+    keep_to_share,
+    make_repeatable,
+    return_freed_memory,
+)
 from ssmpe.runner.trial.pictures import save_pictures
-from ssmpe.runner.trial.repeatable import make_repeatable
 from ssmpe.runner.trial.worker import Worker
 from ssmpe.training.trainer import DivergedError, InterruptedTrainingError, Trainer, Validation
 
 PICTURES = "pictures"
-"""folder of a checkpoint: <set with - for />/<batch>.png"""
+"""Folder of a checkpoint: <set with - for />/<batch>.png."""
 SCORES = "scores"
-"""folder of a checkpoint: every track's scores at its validation, a table per set"""
+"""Folder of a checkpoint: every track's scores at its validation, a table per set."""
 HISTOGRAMS = "histograms"
-"""folder of a checkpoint: the salience of training, if measured, in a table <batch>.csv"""
+"""Folder of a checkpoint: the salience of training, if measured, in a table <batch>.csv."""
 LAST_WORDS_SECONDS = 20.0
-"""for which a process that was asked to end tries to store a checkpoint"""
+"""Time for which a process that was asked to end tries to store a checkpoint."""
 
 Report = dict[str, Any]
 
@@ -48,7 +51,7 @@ class TrialTrainable(tune.Trainable):
 
     @classmethod
     def default_resource_request(cls, config: dict[str, Any]) -> tune.PlacementGroupFactory:
-        """What the configuration says."""
+        """Return the request that the configuration names."""
         return tune.PlacementGroupFactory([config["share"]], **selectors(config["without"]))
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -140,7 +143,7 @@ def _reports(
 
 
 def _clean_up(worker: Worker) -> None:
-    """A reused process keeps the state of the trial before it."""
+    """Remove what the trial before this one has left in a process that is used again."""
     torch.set_num_threads(worker.threads)
     keep_freed_memory()
     gc.collect()
@@ -152,7 +155,7 @@ def _clean_up(worker: Worker) -> None:
 
 
 def _begin(config: TrialConfig, worker: Worker, checkpoints: Checkpoints) -> Trainer:
-    """A trial at its beginning; UserError if what it needs cannot be used."""
+    """Return a trial at its beginning; UserError if what it needs cannot be used."""
     sets, parent = worker.sets(config), config.training.parent
     stages = checkpoints.stages(parent) if parent else []
     if not stages:
@@ -168,7 +171,7 @@ def _failure(batch: int, error: BaseException) -> Report:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether a device refuses memory; the CPU's refusal in torch has no class of its own."""
+    """Tell whether a device refuses memory; the CPU's refusal has no class of its own."""
     refusals = (torch.OutOfMemoryError, MemoryError)
     return isinstance(error, refusals) or "can't allocate memory" in str(error)
 

@@ -20,7 +20,7 @@ from ssmpe.storage import is_uri
 from ssmpe.world.build import build_world, world_key
 
 LATE_SECONDS = 60.0
-"""for which a node that joined late waits to see the storage"""
+"""Time that a node which joined late waits to see the storage."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Worker:
     mark: str = ""
 
     def sets(self, config: TrialConfig) -> Sets:
-        """The sets of a trial; what this node's cache does not hold of them is made first.
+        """Return the sets of a trial, and make those first that this node's cache lacks.
 
         Raises:
             UserError: data that cannot be used.
@@ -84,7 +84,7 @@ class Worker:
         return sets
 
     def _require_storage(self) -> None:
-        """A node that does not share it would begin trials anew, and nobody would see how far.
+        """Refuse to begin anew, unseen, what has checkpoints in a storage that is not here.
 
         One that was asked at the start does: if it is away there, it comes back.
         """
@@ -128,7 +128,7 @@ class Worker:
         return Locations(root, folders)
 
     def _require_equal(self, config: TrialConfig, sets: Sets) -> None:
-        """Sets made of other files than the driver's must have the same tracks."""
+        """Check that sets made of other files than the driver's have the same tracks."""
         for loaded in (sets.labelled, *sets.added, sets.percussion, *sets.evaluated):
             rate, annotated = config.geometry.sample_rate, bool(loaded.annotations)
             key = use_of(loaded.name, config.data, rate, annotated=annotated).key

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ssmpe.runner.cluster.capacity import fitting, threads_for
 from ssmpe.runner.cluster.nodes import Node
+from ssmpe.runner.cluster.resources import fitting, threads_for
 
 
 def nodes(*sizes: tuple[int, int]) -> list[Node]:

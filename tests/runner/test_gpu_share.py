@@ -12,9 +12,9 @@ from ssmpe.errors import UserError
 from ssmpe.experiments.estimate import batch_macs
 from ssmpe.experiments.options import parse
 from ssmpe.experiments.sweep import Trial
-from ssmpe.runner import tuner
-from ssmpe.runner.cluster.capacity import fitting
+from ssmpe.runner.cluster.cluster import cluster
 from ssmpe.runner.cluster.nodes import Node
+from ssmpe.runner.cluster.resources import fitting
 from ssmpe.runner.trial import gpu_share
 from ssmpe.runner.trial.device import CONTEXT_BYTES, tensor_share
 from ssmpe.runner.trial.worker import Worker
@@ -75,7 +75,7 @@ def test_views_and_excerpts_make_a_trial_demanding(brief):
 
 def test_without_a_gpu_auto_means_none(brief, worker):
     said = io.StringIO()
-    with tuner.cluster(None):
+    with cluster(None):
         assert gpu_share.propose([Trial("Ref.", brief)], worker, Console(file=said)) == 0.0
     assert said.getvalue() == ""
 

@@ -1,0 +1,247 @@
+"""What runs next, and what is run again: queues without Ray."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.tune.search import Searcher
+
+from ssmpe.config.presets import tiny
+from ssmpe.experiments.sweep import Delta, Sweep, Trial, row
+from ssmpe.runner.cluster.excluded import Excluded
+from ssmpe.runner.cluster.resources import Share
+from ssmpe.runner.ending import Account, Budget, Ending
+from ssmpe.runner.queue.queue import Queue
+from ssmpe.runner.queue.retries import Outcome, Retries
+from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.queue.table import Table
+from ssmpe.runner.session import Session
+from ssmpe.runner.tuner import SessionSearcher
+from ssmpe.tracking.schema import EndReason
+from tests.support.invented import SEARCH, planned, planned_search
+
+USUAL, LARGER = Share(1, 0.25), Share(1, 0.5)
+DONE = Outcome(EndReason.COMPLETED, batch=700)
+METRICS = {"URMP/validation/f1": 0.5, "URMP/validation/blank_rate": 0.5}
+
+
+def lost(batch: int) -> Outcome:
+    return Outcome(EndReason.FAILED, batch, why="its process died", lost=True)
+
+
+GREEDY = Outcome(EndReason.FAILED, why="no memory", out_of_memory=True)
+DECLINED = Outcome(EndReason.FAILED, why="no storage there", declined=True)
+DIVERGED = Outcome(EndReason.FAILED, why="the loss became nan", own_fault=True)
+
+
+@pytest.fixture
+def trial() -> Trial:
+    return Trial("Ref.", tiny())
+
+
+class TestRetries:
+    """The rules by which trials are run again."""
+
+    def test_a_lost_trial_is_run_three_times_in_all(self, trial):
+        retries = Retries(USUAL)
+        assert [retries.again(trial, lost(0)) for _ in range(4)] == [True, True, False, False]
+
+    def test_it_may_be_lost_any_number_of_times_if_it_gets_on(self, trial):
+        retries = Retries(USUAL)
+        assert all(retries.again(trial, lost(batch)) for batch in range(0, 700, 70))
+
+    def test_losses_count_where_it_has_got_no_further(self, trial):
+        retries = Retries(USUAL)
+        batches = [70, 70, 140, 70, 140, 210]
+        assert [retries.again(trial, lost(b)) for b in batches] == [*[True] * 4, False, True]
+
+    def test_losses_of_other_trials_are_theirs(self, trial):
+        retries, other = Retries(USUAL), Trial("Ref.", tiny().replace({"training.seed": 1}))
+        assert [retries.again(t, lost(0)) for t in (trial, other) * 2] == [True] * 4
+
+    def test_what_lacks_memory_is_run_once_more_with_a_larger_share(self, trial):
+        said = []
+        retries = Retries(USUAL, lambda: LARGER, say=lambda *told: said.append(told))
+        assert retries.share_of(trial) == USUAL
+        assert [retries.again(trial, GREEDY) for _ in range(2)] == [True, False]
+        assert retries.share_of(trial) == LARGER
+        assert said == [(trial, LARGER)]
+
+    def test_what_has_all_there_is_is_not(self, trial):
+        assert not Retries(USUAL).again(trial, GREEDY)
+
+    def test_what_a_node_declines_goes_elsewhere_if_there_is_room(self, trial):
+        asked = []
+
+        def has_room(share: Share) -> bool:
+            asked.append(share)
+            return len(asked) < 2
+
+        retries = Retries(USUAL, has_room=has_room)
+        assert [retries.again(trial, DECLINED) for _ in range(2)] == [True, False]
+        assert asked == [USUAL, USUAL]
+        assert not Retries(USUAL, has_room=lambda share: False).again(trial, DECLINED)
+
+    @pytest.mark.parametrize("outcome", [DONE, DIVERGED, Outcome(EndReason.COLLAPSED)])
+    def test_what_ends_by_itself_is_not_run_again(self, trial, outcome):
+        assert not Retries(USUAL, lambda: LARGER).again(trial, outcome)
+
+
+def table(*, seeds: int = 1, kept: bool = True, rows: str = "*") -> Table:
+    """Return a parent with two children and a grandchild, and a row of its own, last."""
+    parent = row(Delta("parent"))
+    one, two = (row(Delta(n, {"training.learning_rate": r}), continues=parent)
+                for n, r in (("one", 1e-4), ("two", 2e-4)))  # fmt: skip
+    third = row(Delta("third", {"training.learning_rate": 1e-5}), continues=one)
+    other = row(Delta("other", {"training.warmup_batches": 1}))
+    sweep = Sweep("x", "Why?", lambda base: [parent, one, two, third, other])
+    trials = sweep.trials(tiny(), range(seeds), [rows])
+    plan = replace(planned(1, Path("unused")), trials=tuple(trials))
+    return Table(plan, Retries(USUAL, lambda: LARGER), lambda identity: kept)
+
+
+def handed_out(queue: Queue) -> dict[str, Trial]:
+    """Return all that the queue hands out now, by row, in its order."""
+    found = {}
+    while assignment := queue.next():
+        found[assignment.trial.row] = assignment.trial
+    return found
+
+
+class TestTable:
+    """The queue of a sweep."""
+
+    def test_what_continues_a_trial_waits_for_it_alone_and_goes_first(self):
+        queue = table(seeds=2)
+        first = queue.next()
+        assert first
+        queue.end(first.trial, DONE)
+        assert list(handed_out(queue)) == ["one", "two", "other", "parent"]
+        assert not queue.is_over
+
+    def test_the_third_stage_starts_while_the_second_is_at_work(self):
+        queue = table()
+        queue.end(handed_out(queue)["parent"], DONE)
+        second = handed_out(queue)
+        queue.end(second["one"], DONE)
+        assert list(handed_out(queue)) == ["third"]
+        assert second["two"].identity in queue.at_work
+
+    @pytest.mark.parametrize("reason", [EndReason.FAILED, EndReason.COLLAPSED])
+    def test_an_orphan_fails_at_once_and_its_own_children_with_it(self, reason):
+        queue = table()
+        first = handed_out(queue)
+        queue.end(first["parent"], Outcome(reason, why="x", file="/error.txt"))
+        of_parent, of_one = (
+            f"{name} seed 0, which it continues, was not trained to its end"
+            for name in ("parent", "one")
+        )
+        told = [(trial.row, why) for trial, why in queue.refused]
+        assert told == [("one", of_parent), ("third", of_one), ("two", of_parent)]
+        assert queue.next() is None
+        assert [t.row for t in queue.unfinished] == ["other"]
+        failed = {f"{name} seed 0": why for name, why in told}
+        if reason is EndReason.FAILED:
+            failed["parent seed 0"] = "x (in full: /error.txt)"
+        assert queue.failed == failed
+
+    def test_without_its_parent_s_checkpoint_nothing_starts(self):
+        queue = table(kept=False, rows="two")
+        queue.begin({t.identity: "completed" for t in queue.trials if t.row == "parent"})
+        assert queue.next() is None
+        why = "no checkpoint of parent seed 0, which it continues, is left"
+        assert [w for _, w in queue.refused] == [why]
+        assert queue.is_over
+
+    def test_a_resume_begins_with_what_has_not_ended(self):
+        queue = table()
+        by_row = {t.row: t.identity for t in queue.trials}
+        queue.begin({by_row["parent"]: "completed", by_row["one"]: "collapsed", "gone": "pruned"})
+        assert list(handed_out(queue)) == ["two", "other"]
+        assert [t.row for t, _ in queue.refused] == ["third"]
+        assert queue.ended.keys() == {by_row["parent"], by_row["one"], by_row["third"]}
+
+    def test_a_lost_trial_goes_on_at_once_and_its_children_wait(self):
+        queue = table()
+        first = queue.next()
+        assert first
+        queue.end(first.trial, lost(70))
+        again = queue.next()
+        assert again == first
+        assert list(handed_out(queue)) == ["other"]
+        assert queue.failed == {}
+        assert [t.row for t in queue.unfinished] == ["parent", "one", "two", "third", "other"]
+
+    def test_a_trial_that_lacked_memory_comes_back_with_more(self):
+        queue = table()
+        first = queue.next()
+        assert first
+        assert first.share == USUAL
+        queue.end(first.trial, GREEDY)
+        again = queue.next()
+        assert again
+        assert (again.trial, again.share) == (first.trial, LARGER)
+        queue.end(again.trial, GREEDY)
+        assert queue.failed["parent seed 0"] == "no memory"
+
+
+def session_of(queue: Queue) -> Session:
+    """Return a session with no more than what decides about the next trial."""
+    nobody: Any = None
+    return Session(
+        tracker=nobody, progress=nobody, shown=nobody, own_tags={}, checkpoints=nobody,
+        queue=queue, account=Account(Budget()), excluded=Excluded(), ending=Ending(),
+    )  # fmt: skip
+
+
+def test_tune_waits_for_what_is_at_work_unless_the_sweep_is_to_end():
+    session = session_of(table())
+    first = session.next()
+    assert first
+    searcher = SessionSearcher(session, first)
+    asked = [searcher.suggest("") for _ in range(3)]
+    assert [s["trial"]["row"] for s in asked[:2] if isinstance(s, dict)] == ["parent", "other"]
+    assert asked[2] is None
+    with pytest.raises(KeyboardInterrupt):
+        session.ending.ask("the storage is away", 1)
+    assert searcher.suggest("") == Searcher.FINISHED
+    assert (session.ending.why, session.ending.code) == ("the storage is away", 1)
+
+
+class TestSearch:
+    """The queue of a search."""
+
+    @pytest.fixture
+    def queue(self, tmp_path):
+        return Suggestions(SEARCH, planned_search(tmp_path), tmp_path, Retries(USUAL))
+
+    def test_a_lost_trial_comes_before_further_suggestions(self, queue):
+        first, second = queue.next(), queue.next()
+        queue.end(first.trial, lost(0))
+        assert queue.next() == first
+        assert queue.at_work == {first.trial.identity, second.trial.identity}
+        assert first.number != second.number
+
+    def test_there_are_as_many_trials_as_planned_whatever_is_lost(self, queue):
+        ends = []
+        while assignment := queue.next():
+            again = assignment.trial.identity in ends
+            ends.append(assignment.trial.identity)
+            queue.end(assignment.trial, replace(DONE, metrics=METRICS) if again else lost(0))
+        assert len(set(ends)) == 3
+        assert len(ends) == 6
+        assert queue.is_over
+        assert queue.failed == {}
+        assert set(queue.ended.values()) == {"completed"}
+
+    def test_it_is_not_over_while_a_trial_is_at_work(self, queue):
+        handed = list(handed_out(queue).values())
+        assert len(handed) == 3
+        for trial in handed[1:]:
+            queue.end(trial, replace(DONE, metrics=METRICS))
+        assert not queue.is_over
+        assert queue.unfinished == handed[:1]
+        queue.end(handed[0], DIVERGED)
+        assert queue.is_over
+        assert queue.failed == {"#0 seed 0": "the loss became nan"}
