@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmpe.data.datasets.dataset import Track
+from ssmpe.data.datasets.listing import files_key
 from ssmpe.data.files.audio import AudioFile
-from ssmpe.data.store.filekey import files_key
 from ssmpe.errors import DataError
 from ssmpe.units import Floats
 

@@ -21,7 +21,7 @@ from ssmpe.world.music.casting import (
 from ssmpe.world.music.pieces import Deal
 from ssmpe.world.sizes import WorldSize
 from ssmpe.world.sound.studio import STANDARD, AudioFormat
-from ssmpe.world.task import Task
+from ssmpe.world.workers import Task
 from ssmpe.world.writers.bach10 import Bach10Piece
 from ssmpe.world.writers.guitarset import GuitarSetTrack
 from ssmpe.world.writers.maestro import MaestroTable, MaestroTrack, Split

@@ -3,7 +3,7 @@
 from ssmpe.world import labelled, unlabelled
 from ssmpe.world.music.pieces import Deal
 from ssmpe.world.sizes import WorldSize
-from ssmpe.world.task import Task
+from ssmpe.world.workers import Task
 
 
 def plan(size: WorldSize) -> list[Task]:

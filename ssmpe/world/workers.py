@@ -14,8 +14,18 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
-from ssmpe.world.task import Task
+
+class Task(Protocol):
+    """One or several files of the world, written independently of all others."""
+
+    @property
+    def label(self) -> str:
+        """What a progress display shows."""
+
+    def write(self, root: Path) -> None:
+        """Write the files below the data root."""
 
 
 class _Worker:

@@ -102,7 +102,7 @@ def test_track_that_needs_more_room_than_there_is_waits_for_its_turn_only(
 MEMORY_OF_BUILDING = """
 import sys, time
 from pathlib import Path
-from ssmpe.data import store_decode
+from ssmpe.data.store import decode
 from ssmpe.data.datasets.dataset import Track
 from ssmpe.data.store.audio_store import AudioStore
 folder, room = Path(sys.argv[1]), int(sys.argv[2])

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from ssmpe.data.datasets.dataset import Track
-from ssmpe.data.store import partial
+from ssmpe.data.store import build
 from ssmpe.data.store.audio_store import AudioStore
 from ssmpe.errors import DataError
 
@@ -41,11 +41,11 @@ def content(store: AudioStore) -> dict[str, bytes]:
 BUILD_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from ssmpe.data import store_partial
+from ssmpe.data.store import build
 from ssmpe.data.datasets.dataset import Track
 from ssmpe.data.store.audio_store import AudioStore
 cache, folder, at = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-partial._COMMIT_SECONDS = 0
+build._COMMIT_SECONDS = 0
 tracks = [Track("Music", str(i), folder / f"{i}.wav") for i in range(8)]
 tracks[2] = Track("Music", "2", tracks[2].audio, 0.01, 0.05)
 def progress(done, total, name):
@@ -182,6 +182,6 @@ def test_samples_reach_the_disk_before_the_journal_tells_of_them(
             assert told <= synced["audio.f32"]
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(partial, "_COMMIT_BYTES", 20_000)
+    monkeypatch.setattr(build, "_COMMIT_BYTES", 20_000)
     AudioStore.open(tracks, tmp_path / "music", tmp_path / "cache", RATE, skip_bad=True)
     assert synced["journal.jsonl"] > 0

@@ -11,7 +11,7 @@ from ssmpe.world.music.pieces import KEPT, Deal, Pool, corpus_paths
 from ssmpe.world.music.scores import corpus_root
 from ssmpe.world.plan import plan
 from ssmpe.world.sizes import SIZES, WorldSize
-from ssmpe.world.task import Task
+from ssmpe.world.workers import Task
 from ssmpe.world.writers.bach10 import PLAYERS as BACH10_PLAYERS
 from ssmpe.world.writers.egmd import DrumIndex
 from ssmpe.world.writers.fma import FmaTables

@@ -1,6 +1,7 @@
 """Audio files to mono samples at one sample rate."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,6 @@ from types import TracebackType
 import numpy as np
 import soundfile
 
-from ssmpe.data.files.audio_length import check_length, promised_frames
 from ssmpe.data.files.resampling import Samples, resampled
 from ssmpe.errors import DataError
 
@@ -23,6 +23,16 @@ MAX_SECONDS = 24 * 3600.0
 """A few bytes of FLAC can be hours of silence, which would fill the disk"""
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
 """Hz; outside, the header is damaged, and resampling by such a ratio would exhaust the memory"""
+_SLIP, _MPEG_SLIP = 0.01, 0.5
+"""Seconds that may be missing: writers count header bytes as audio, and encoders' delays"""
+
+_CHUNK = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
+"""What libsndfile's log says of a chunk of samples that is cut short: its size by the header, by
+the file. (It then goes by the file, and says nothing else.)"""
+_UNKNOWN_SIZES = (2**31 - 1, 2**32 - 1)
+"""Bytes, or a little less: what programs write that do not know how much will follow"""
+
+_MPEG_TAGS = (b"Xing", b"Info", b"VBRI")
 
 
 class AudioFile:
@@ -43,7 +53,7 @@ class AudioFile:
         with _told(path):
             self._file = _opened(path)
         self.sample_rate: int = self._file.samplerate
-        self.frames = promised_frames(self._file)
+        self.frames = _promised_frames(self._file)
         if self.seconds > MAX_SECONDS:
             self._file.close()
             raise DataError(
@@ -137,7 +147,7 @@ class AudioFile:
             mono /= np.float32(full_scale * block.shape[1])
             yield mono
         with _told(self.path):
-            check_length(self.path, self._file, n_read)
+            _check_length(self.path, self._file, n_read)
 
 
 def duration(path: Path) -> float:
@@ -180,6 +190,52 @@ def read_mono(path: Path, sample_rate: int) -> Samples:
 def peak_of(samples: Samples) -> np.float32:
     """Largest absolute value; 0 of nothing."""
     return max(samples.max(initial=0), -samples.min(initial=0))
+
+
+def _promised_frames(file: soundfile.SoundFile) -> int:
+    """Samples of each channel that the header of an open file promises."""
+    frames: int = file.frames
+    if cut := _CHUNK.search(file.extra_info):
+        by_header, by_file = int(cut[1]), int(cut[2])
+        unknown = any(0 <= size - by_header < 1 << 16 for size in _UNKNOWN_SIZES)
+        if by_file and not unknown:
+            return frames * by_header // by_file
+    return frames
+
+
+def _check_length(path: Path, file: soundfile.SoundFile, n_read: int) -> None:
+    """Check that a file that was read to its end held what its header promises.
+
+    Raises:
+        DataError: it is empty or truncated.
+        OSError: it cannot be read again.
+    """
+    if not n_read:
+        raise DataError(f"{path}: audio is empty (0 samples)")
+    promised = _promised_frames(file)
+    is_mpeg = file.format == "MP3"
+    if (promised - n_read) / file.samplerate <= (_MPEG_SLIP if is_mpeg else _SLIP):
+        return
+    if not is_mpeg or _tells_length(path):
+        raise DataError(
+            f"{path}: audio is truncated: {n_read / file.samplerate:.2f} of "
+            f"{promised / file.samplerate:.2f} s are there"
+        )
+
+
+def _tells_length(path: Path) -> bool:
+    """Whether a tag in the first frame of an MPEG file gives the number of frames.
+
+    Without one decoders guess it from the first frame's bit rate.
+    """
+    with path.open("rb") as file:
+        head = file.read(10)
+        if head[:3] == b"ID3":
+            # size of the ID3v2 tag: four bytes of seven bits
+            file.seek(10 + sum((byte & 0x7F) << 7 * (3 - i) for i, byte in enumerate(head[6:])))
+            head = b""
+        first_frame = head + file.read(2048)
+    return any(tag in first_frame for tag in _MPEG_TAGS)
 
 
 def _opened(path: Path) -> soundfile.SoundFile:

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmpe.data.datasets.dataset import Dataset, Track
+from ssmpe.data.datasets.listing import files_key
 from ssmpe.data.files.annotation import Annotation, FrameAnnotation, MultiPitch, NoteAnnotation
-from ssmpe.data.store.filekey import files_key
 
 FORMAT = 1
 """To be raised when the same files would be read otherwise"""

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ssmpe.data.datasets.dataset import Track
+from ssmpe.data.datasets.listing import files_key
 from ssmpe.data.files.resampling import Samples
 from ssmpe.data.store.build import Progress, build, locked
 from ssmpe.data.store.cache import writable
-from ssmpe.data.store.filekey import files_key
 from ssmpe.data.store.layout import FORMATS, INDEX, OFFSETS, SKIPPED, read_tracks
 from ssmpe.errors import DataError
 
