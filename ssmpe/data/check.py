@@ -1,4 +1,4 @@
-"""What is wrong with a set, all of it at once, before anything is computed with it."""
+"""Checks of sets: all that is wrong is found at once, before anything is computed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from ssmpe.data.store.annotations import Annotations
 from ssmpe.errors import DataError, UserError
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, tracks done and tracks in all"""
+"""Function that is called with what is being done, tracks done and tracks in all"""
 
 
 class State(StrEnum):
@@ -29,7 +29,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class SetReport:
-    """What a check has found.
+    """Findings of the check of a set.
 
     Attributes:
         name: of the set, or of a dataset with all of its sets.
@@ -56,17 +56,17 @@ class SetReport:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing of it is missing or damaged."""
+        """Tell whether nothing of it is missing or damaged."""
         return self.state is State.FOUND
 
     @property
     def usable(self) -> bool:
-        """Whether it has any track that can be used."""
+        """Tell whether it has any track that can be used."""
         return self.n_tracks > 0
 
 
 def missing(name: str, error: UserError) -> SetReport:
-    """The report of a set that could not even be listed."""
+    """Return the report of a set that could not even be listed."""
     state = State.INCOMPLETE if isinstance(error, DataError) else State.MISSING
     return SetReport(name, state, problems=(str(error),))
 
@@ -130,7 +130,7 @@ def check_tracks(
 
 
 def duplicates(reports: Sequence[SetReport]) -> list[str]:
-    """A line for every recording that is there more than once, within sets or between them."""
+    """Return a line for every recording that is there more than once, in one set or in several."""
     seen = [(r, r.inspection.fingerprints) for r in reports if r.inspection is not None]
     values, counts = np.unique(
         np.concatenate([np.empty(0, np.uint64), *(f for _, f in seen)]), return_counts=True
@@ -157,7 +157,7 @@ def _read_annotations(
     unreadable: set[int],
     progress: Progress | None,
 ) -> tuple[Annotations, dict[int, str]]:
-    """Annotations, and what is wrong with those that cannot be used."""
+    """Read all annotations; return them, and what is wrong with the unusable ones, by index."""
     annotations: list[Annotation | None] = []
     damaged: dict[int, str] = {}
     for i, track in enumerate(tracks):
@@ -174,7 +174,7 @@ def _read_annotations(
 
 
 def _beyond(annotations: Annotations, seen: Inspection, f0_range: tuple[float, float]) -> list[str]:
-    """Notes on F0s that no model of this range can give, and on annotations beyond their audio."""
+    """Return notes on F0s that no model of this range can give, and on ends that are late."""
     f0s = [_f0s(a) for a in annotations if a is not None]
     n_f0s = sum(map(len, f0s))
     low, high = f0_range

@@ -1,4 +1,4 @@
-"""What the audio files of a set are like, from their headers and a few blocks of each."""
+"""Inspection of the audio files of a set, by their headers and a few blocks of each."""
 
 import hashlib
 import os
@@ -18,19 +18,19 @@ from ssmpe.errors import DataError
 from ssmpe.units import Floats
 
 FORMAT = 1
-"""To be raised when inspections come out otherwise"""
+"""Version of what is kept in the cache; to be raised when inspections come out otherwise"""
 
 Progress = Callable[[int, int], None]
-"""Called with tracks inspected and tracks in all"""
+"""Function that is called with tracks inspected and tracks in all"""
 
 _BLOCK = 4096
-"""bytes"""
+"""Bytes of each of the blocks that a fingerprint is made of"""
 _N_THREADS = 8
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """The audio of some tracks.
+    """Findings about the audio of some tracks.
 
     Attributes:
         seconds: (N,) duration of each track; 0 where the file is unreadable.
@@ -47,14 +47,14 @@ class Inspection:
 
     @property
     def hours(self) -> float:
-        """Of all readable tracks."""
+        """Duration of all readable tracks."""
         return float(self.seconds.sum() / 3600)
 
 
 def inspect(
     tracks: Sequence[Track], folder: Path, cache: Path, progress: Progress | None = None
 ) -> Inspection:
-    """Look at the audio files of tracks; what has been seen of the same files is in the cache.
+    """Inspect the audio files of tracks, or recall what was seen when they were the same files.
 
     Args:
         folder: of the dataset.
@@ -70,10 +70,10 @@ def inspect(
 
 
 def same_files(fingerprints: Mapping[Path, int]) -> list[list[Path]]:
-    """Groups of different files of the same content, each and all sorted.
+    """Return groups of different files of the same content; groups and files are sorted.
 
     Args:
-        fingerprints: of the files; those of equal ones are read as a whole.
+        fingerprints: of the files; files of equal fingerprints are read as a whole.
     """
     candidates: dict[int, set[Path]] = {}
     for path, fingerprint in fingerprints.items():
@@ -106,7 +106,7 @@ def _inspect(tracks: Sequence[Track], progress: Progress | None) -> Inspection:
 
 
 def _look_at(track: Track) -> tuple[float, int, int] | str:
-    """Duration in s, sample rate and fingerprint of a track; or what is wrong with its file."""
+    """Return duration in s, sample rate and fingerprint of a track; or what is wrong with it."""
     try:
         with AudioFile(track.audio) as file:
             length, sample_rate = file.seconds - track.start, file.sample_rate

@@ -91,7 +91,7 @@ MAGNATUNE_EMPTY = "6/norine_braun-now_and_zen-08-gently-117-146"  # as in the da
 
 
 def nsynth(size: WorldSize) -> Iterator[Task]:
-    """NSynth's splits."""
+    """Plan the splits of NSynth."""
     first = 0
     taken: set[str] = set()  # no note is in two splits, although valid and test share instruments
     counts = {
@@ -128,7 +128,7 @@ def _nsynth_note(split: str, i: int, number: int, rng: np.random.Generator) -> N
 
 
 def egmd(size: WorldSize) -> Iterator[Task]:
-    """E-GMD's recordings and their table."""
+    """Plan the recordings of E-GMD, and their table."""
     styles, kits = list(PATTERNS), list(DRUM_KITS.items())
     splits = ["train"] * 6 + ["validation", "test"]
     loops = tuple(
@@ -149,7 +149,7 @@ def egmd(size: WorldSize) -> Iterator[Task]:
 
 
 def fma(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """FMA's clips, with one that is missing and one that is empty, and their tables."""
+    """Plan the clips of FMA, with one that is missing and one that is empty, and their tables."""
     if not size.fma:
         return
     clips = [
@@ -173,7 +173,7 @@ def fma(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def medleydb(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """MedleyDB's recordings, and one of Bach10, as it is handed round among them."""
+    """Plan the recordings of MedleyDB, and one of Bach10, as it is handed round among them."""
     if not size.medleydb:
         return
     kinds: dict[str, str | Ensemble] = {
@@ -189,7 +189,7 @@ def medleydb(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def swd(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """Two performances of each song of the Schubert Winterreise Dataset."""
+    """Plan two performances of each song of the Schubert Winterreise Dataset."""
     for i in range(size.swd):
         if i % 2 == 0:
             source = deal.draw_shared(LIEDER[0][0])
@@ -199,7 +199,7 @@ def swd(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def magnatagatune(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """MagnaTagATune's clips, one of them empty."""
+    """Plan the clips of MagnaTagATune, one of them empty."""
     if not size.magnatagatune:
         return
     seconds = size.magnatagatune_seconds
@@ -212,7 +212,7 @@ def magnatagatune(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def _music(kind: str | Ensemble, deal: Deal, rubato: float) -> Music:
-    """A song for a band, or a piece for an ensemble."""
+    """Choose a song for a band, or a piece for an ensemble."""
     if isinstance(kind, str):
         return SongMusic(kind)
     pool, players = kind

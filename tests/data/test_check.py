@@ -160,7 +160,7 @@ def test_a_trial_finds_a_set_without_looking_at_its_files(root: Path, name: str)
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, capsys):
-    """Runs ``python -m ssmpe`` with a cache of its own: exit code, output, error."""
+    """Run ``python -m ssmpe`` with a cache of its own; return exit code, output, error."""
     monkeypatch.setenv("SSMPE_CACHE", str(tmp_path / "cache"))
 
     def run(*arguments: object) -> tuple[int, str, str]:

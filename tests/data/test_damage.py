@@ -12,7 +12,7 @@ root = pytest.fixture(written_root)
 
 
 def resolve_whole(name: str, root: Path) -> None:
-    """As a use that needs every file does."""
+    """Resolve a set as a use does that needs every file."""
     found = resolve(name, Locations(root))
     found.dataset.require_files(found.tracks)
 

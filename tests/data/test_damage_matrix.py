@@ -47,7 +47,7 @@ TEXT = ("URMP/validation", "Su/all", "MusicNet/test", "GuitarSet/05", *INDEXED)
 
 
 def text_of(root: Path, name: str) -> Path:
-    """The index or annotation of a set that is text."""
+    """Return the index, or the annotation, of a set that is text."""
     index = INDEXES.get(name.split("/")[0])
     return root / index if index else annotation_of(root, name)
 

@@ -20,7 +20,7 @@ RATE = 22_050
 
 @pytest.fixture
 def tracks(tmp_path: Path) -> tuple[Track, ...]:
-    """Six tracks of different lengths, rates and channels; one of them silent, one very short."""
+    """Write six tracks of different lengths, rates and channels; one silent, one very short."""
     rng = np.random.default_rng(0)
     shapes = [(4800, 1, 48_000), (9000, 2, 44_100), (1, 1, 48_000), (800, 1, 16_000), (5, 2, 8_000)]
     (tmp_path / "music").mkdir()

@@ -21,7 +21,7 @@ BAD = 5
 
 @pytest.fixture
 def tracks(tmp_path: Path) -> tuple[Track, ...]:
-    """Tracks of different lengths and rates, one of a stretch, one of no audio."""
+    """Write tracks of different lengths and rates, one of a stretch, one of no audio."""
     (tmp_path / "music").mkdir()
     rng = np.random.default_rng(0)
     made = []
@@ -71,7 +71,7 @@ def build_and_die(tmp_path: Path, at: int) -> Path:
 
 
 def make_unreadable(path: Path) -> None:
-    """So that nobody notices who does not read it."""
+    """Spoil a file so that only who reads it notices."""
     before = path.stat()
     path.write_bytes(bytes(before.st_size))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))

@@ -41,6 +41,6 @@ def each_set(*names: str) -> pytest.MarkDecorator:
 
 
 def written_root(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """To be made the fixture ``root``: a data root with the dataset of the set asked for."""
+    """Write a data root with the dataset of the set asked for; to be made the fixture ``root``."""
     LAYOUTS[request.param].write(tmp_path)
     return tmp_path

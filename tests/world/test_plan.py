@@ -53,7 +53,7 @@ def test_only_unlabelled_sets_share_pieces():
 
 
 def pieces_of(task):
-    """Pieces of the corpus that a task performs, wherever among its fields they are named."""
+    """Find the pieces of the corpus that a task performs, wherever its fields name them."""
     values = [getattr(task, field.name) for field in dataclasses.fields(task)]
     named = {value for value in values if isinstance(value, str) and value in CORPUS}
     return named.union(*(pieces_of(v) for v in values if dataclasses.is_dataclass(v)))

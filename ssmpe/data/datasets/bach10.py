@@ -23,12 +23,12 @@ NUMBERS = tuple(f"{i:02d}" for i in range(1, 11))
 _PIECE = re.compile(r"\d\d-[^-]+")
 _N_PARTS = 4
 _MAX_BYTES = 1 << 24
-"""Of a file, unpacked; a chorale's have 200 kB"""
+"""Largest annotation that is read, unpacked; that of a chorale has 200 kB"""
 _COMPRESSED = 15
-"""type of a variable in a MAT-file"""
+"""Type of a compressed variable in a MAT-file"""
 _FIRST_TIME = 0.023
 _HOP = 0.010
-"""Seconds: the annotation file has no times, its frames are at 0.023 s + 0.010 s · n"""
+"""Seconds: the file has no times; its frames are at 0.023 s + 0.010 s · n"""
 
 
 class Bach10(Dataset):
@@ -54,11 +54,11 @@ class Bach10(Dataset):
         return [self._track(listing.readable(n), self.folder / n / f"{n}.wav") for n in names]
 
     def files(self, track: Track) -> list[Path]:
-        """Mixture and F0s."""
+        """Return the mixture and the F0s."""
         return [track.audio, self._f0_path(track)]
 
     def absent(self, tracks: Sequence[Track]) -> list[str]:
-        """Numbers of those of the ten chorales that are not there."""
+        """Return the numbers of those of the ten chorales that are not there."""
         there = {track.name[:2] for track in tracks}
         return [number for number in NUMBERS if number not in there]
 
@@ -72,7 +72,7 @@ class Bach10(Dataset):
 
 
 def read_part_pitches(path: Path) -> Floats:
-    """The matrix ``GTF0s``: (4, N) fractional MIDI note numbers, 0 where a part is silent.
+    """Read the matrix ``GTF0s``: (4, N) fractional MIDI note numbers, 0 where a part is silent.
 
     Raises:
         DataError: it is unreadable, missing, of another shape, or has values that are no pitches.

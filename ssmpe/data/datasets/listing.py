@@ -1,4 +1,4 @@
-"""Looking at a dataset's folder: sorted listings, and what is missing from it."""
+"""A look at a dataset's folder: sorted listings, what is missing, and whether files changed."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from ssmpe.errors import DataError, UserError
 
 
 def names_in(folder: Path) -> list[str]:
-    """Sorted names in a folder, hidden ones (such as macOS's ``._*`` copies) left out.
+    """Return the sorted names in a folder, without hidden ones such as macOS's copies ``._*``.
 
     Raises:
         UserError: there is no such folder, or it cannot be listed.
@@ -22,7 +22,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def readable(name: str) -> str:
-    """A file's name such that it can be printed and stored: bytes that are no UTF-8 spelt out."""
+    """Return a file's name as it can be printed and stored: bytes that are no UTF-8 spelt out."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
@@ -44,9 +44,10 @@ def require(path: Path, layout: str) -> None:
 
 
 def missing_files(paths: Iterable[Path]) -> list[Path]:
-    """Those of ``paths`` that do not exist, in the order given; links that lead nowhere do not.
+    """Return those of ``paths`` that do not exist, in the order given; nor do dangling links.
 
-    Lists every folder once instead of asking for every file: sets have up to 300,000 of them.
+    Every folder is listed once, which is faster than to ask for every file: sets have up to
+    300,000 of them.
 
     Raises:
         UserError: a folder cannot be listed.
@@ -80,7 +81,7 @@ def require_all(paths: Sequence[Path], layout: str) -> None:
     """Check that all files are there.
 
     Raises:
-        DataError: names the first that is not, and tells how many are missing.
+        DataError: files are missing; it names the first and tells how many there are.
     """
     missing = missing_files(paths)
     if missing:
@@ -91,10 +92,12 @@ def require_all(paths: Sequence[Path], layout: str) -> None:
 
 
 def files_key(parts: object, files: Iterable[Path], folder: Path) -> str:
-    """Hash of ``parts`` and of the names, sizes and modification times of files.
+    """Return a key of what is made of files: another one as soon as one of them changes.
+
+    It is a hash of ``parts`` and of the names, sizes and modification times of the files.
 
     Args:
-        parts: JSON-representable; whatever else the result depends on.
+        parts: whatever else the result depends on; JSON can represent it.
         folder: that the files lie in; it may move.
     """
     root = os.fspath(folder)

@@ -50,7 +50,7 @@ class MagnaTagATune(Dataset):
 
 
 def _is_empty(path: Path) -> bool:
-    """Whether a file has 0 bytes; one that is not there or not to be read is told of later."""
+    """Tell whether a file has 0 bytes; one that cannot be looked at is reported later."""
     try:
         return path.stat().st_size == 0
     except OSError:

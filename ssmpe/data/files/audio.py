@@ -1,4 +1,4 @@
-"""Audio files to mono samples at one sample rate."""
+"""Audio files, read as mono samples at one sample rate."""
 
 import os
 import re
@@ -14,23 +14,29 @@ from ssmpe.data.files.resampling import Samples, resampled
 from ssmpe.errors import DataError
 
 _BLOCK_FRAMES = 1 << 18
-"""Frames decoded at a time, fewer of many channels: one block lies in memory beside the result"""
+"""Frames decoded at a time; the block lies in memory beside the result"""
 _BLOCK_VALUES = 1 << 21
+"""Samples decoded at a time at most: of many channels, fewer frames are"""
 _EXACT_CHANNELS = 1 << 8
-"""of 16 bits, whose sum 24 bits hold"""
+"""Channels of 16 bits whose sum a float32, of 24 bits, holds exactly"""
 
 MAX_SECONDS = 24 * 3600.0
-"""A few bytes of FLAC can be hours of silence, which would fill the disk"""
+"""Longest audio that is read: a few bytes of FLAC can be hours of silence and fill the disk"""
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
-"""Hz; outside, the header is damaged, and resampling by such a ratio would exhaust the memory"""
+"""Hz; outside, the header is damaged, and to resample by such a ratio exhausts the memory"""
 _SLIP, _MPEG_SLIP = 0.01, 0.5
-"""Seconds that may be missing: writers count header bytes as audio, and encoders' delays"""
+"""Seconds that may be missing at the end, in general and of MPEG files
+
+Writers count header bytes, and the delay of their encoder, as audio.
+"""
 
 _CHUNK = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
-"""What libsndfile's log says of a chunk of samples that is cut short: its size by the header, by
-the file. (It then goes by the file, and says nothing else.)"""
+"""Line of libsndfile's log on a chunk of samples that is cut short: size by header, and by file
+
+(It then goes by the file, and says nothing else.)
+"""
 _UNKNOWN_SIZES = (2**31 - 1, 2**32 - 1)
-"""Bytes, or a little less: what programs write that do not know how much will follow"""
+"""Sizes in bytes (or a little less) that programs write when they do not know what will follow"""
 
 _MPEG_TAGS = (b"Xing", b"Info", b"VBRI")
 
@@ -74,15 +80,15 @@ class AudioFile:
 
     @property
     def seconds(self) -> float:
-        """Duration by the header."""
+        """Duration by the header, in seconds."""
         return self.frames / self.sample_rate
 
     def n_samples(self, sample_rate: int) -> int:
-        """Length at another sample rate by the header."""
+        """Return the length at another sample rate, by the header."""
         return -(-self.frames * sample_rate // self.sample_rate)
 
     def blocks(self, sample_rate: int) -> Iterator[Samples]:
-        """The whole file, mono, resampled, as loud as it was recorded; to be had once."""
+        """Read the whole file once: mono, resampled, as loud as it was recorded."""
         if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
             raise DataError(f"{self.path}: audio claims a sample rate of {self.sample_rate} Hz")
         n = min(_BLOCK_FRAMES, _BLOCK_VALUES // self._file.channels)
@@ -90,7 +96,7 @@ class AudioFile:
         return resampled(self._mono(n), self.sample_rate, sample_rate, single=single)
 
     def mono(self, sample_rate: int) -> Samples:
-        """All blocks in one."""
+        """Read the whole file as ``blocks`` does, in one piece."""
         samples = np.empty(0, np.float32)
         for block in self.blocks(sample_rate):
             n = len(samples)
@@ -100,7 +106,7 @@ class AudioFile:
         return samples
 
     def track(self, sample_rate: int, start: float = 0.0, seconds: float | None = None) -> Samples:
-        """As ``read_audio``."""
+        """Read a track as ``read_audio`` does."""
         samples = self.mono(sample_rate)
         peak = peak_of(samples)
         first, stop = self.stretch(len(samples), sample_rate, start, seconds)
@@ -113,7 +119,7 @@ class AudioFile:
     def stretch(
         self, n_samples: int, sample_rate: int, start: float, seconds: float | None
     ) -> tuple[int, int]:
-        """First sample of a stretch of the file's ``n_samples``, and the sample behind its last.
+        """Return first sample, and that behind the last, of a stretch of the file's ``n_samples``.
 
         Raises:
             DataError: the file ends before the stretch begins.
@@ -129,7 +135,7 @@ class AudioFile:
         return first, min(first + max(1, round(seconds * sample_rate)), n_samples)
 
     def _mono(self, n: int) -> Iterator[Samples]:
-        """Blocks of ``n`` frames at the file's own rate."""
+        """Read mono blocks of ``n`` frames at the file's own rate."""
         dtype, full_scale = _stored(self._file)
         n_read = 0
         while n_read < self._file.frames:
@@ -151,7 +157,7 @@ class AudioFile:
 
 
 def duration(path: Path) -> float:
-    """Duration of an audio file in seconds, from its header.
+    """Return the duration of an audio file in seconds, from its header.
 
     Raises:
         DataError: the file is unreadable.
@@ -163,7 +169,7 @@ def duration(path: Path) -> float:
 def read_audio(
     path: Path, sample_rate: int, start: float = 0.0, seconds: float | None = None
 ) -> Samples:
-    """A track: mean over channels, resampled, divided by its peak unless it is silent.
+    """Read a track: mean over channels, resampled, divided by its peak unless it is silent.
 
     Args:
         sample_rate: wanted, in Hz.
@@ -182,18 +188,18 @@ def read_audio(
 
 
 def read_mono(path: Path, sample_rate: int) -> Samples:
-    """The whole file as ``read_audio``, but as loud as it was recorded."""
+    """Read a whole file like ``read_audio``, but as loud as it was recorded."""
     with AudioFile(path) as file:
         return file.mono(sample_rate)
 
 
 def peak_of(samples: Samples) -> np.float32:
-    """Largest absolute value; 0 of nothing."""
+    """Return the largest absolute value; 0 of no samples."""
     return max(samples.max(initial=0), -samples.min(initial=0))
 
 
 def _promised_frames(file: soundfile.SoundFile) -> int:
-    """Samples of each channel that the header of an open file promises."""
+    """Return the number of samples of each channel that the header of an open file promises."""
     frames: int = file.frames
     if cut := _CHUNK.search(file.extra_info):
         by_header, by_file = int(cut[1]), int(cut[2])
@@ -224,9 +230,9 @@ def _check_length(path: Path, file: soundfile.SoundFile, n_read: int) -> None:
 
 
 def _tells_length(path: Path) -> bool:
-    """Whether a tag in the first frame of an MPEG file gives the number of frames.
+    """Tell whether a tag in the first frame of an MPEG file gives the number of frames.
 
-    Without one decoders guess it from the first frame's bit rate.
+    Without such a tag, decoders guess it from the first frame's bit rate.
     """
     with path.open("rb") as file:
         head = file.read(10)
@@ -248,10 +254,10 @@ def _opened(path: Path) -> soundfile.SoundFile:
 
 
 def _stored(file: soundfile.SoundFile) -> tuple[str, int]:
-    """What to read an open file as, and the number that is full scale then.
+    """Return the type to read an open file as, and the number that is full scale then.
 
-    Whole numbers of 16 bits, and sums of a few, are floating-point numbers as well, so it makes no
-    difference when they are scaled; and the library takes several times as long to do it.
+    Whole numbers of 16 bits, and sums of a few of them, are floating-point numbers, too. So they
+    can be scaled afterwards; the library would take several times as long to do it.
     """
     exact = file.subtype == "PCM_16" and file.channels <= _EXACT_CHANNELS
     return ("int16", 1 << 15) if exact else ("float32", 1)
@@ -259,7 +265,7 @@ def _stored(file: soundfile.SoundFile) -> tuple[str, int]:
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Errors of the library as errors that say which file and why."""
+    """Turn errors of the library into errors that say which file it is, and why."""
     try:
         yield
     except (soundfile.SoundFileError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Numbers out of annotation files, with errors that name the file and the line."""
+"""Reading of numbers from annotation files, with errors that name the file and the line."""
 
 import csv
 import io
@@ -18,18 +18,18 @@ MAX_F0 = 20_000.0
 
 
 class Row(NamedTuple):
-    """The fields of one line of a text file; knows where it stands."""
+    """Fields of one line of a text file, which know where they stand."""
 
     path: Path
     line: int
     fields: list[str]
 
     def error(self, what: str) -> DataError:
-        """An error about this line."""
+        """Return an error about this line."""
         return DataError(f"{self.path}, line {self.line}: {what}")
 
     def number(self, column: int, name: str) -> float:
-        """The finite number in a column, which messages call ``name``."""
+        """Return the finite number in a column, which messages call ``name``."""
         text = self.fields[column]
         try:
             value = float(text)
@@ -40,21 +40,21 @@ class Row(NamedTuple):
         return value
 
     def relative_path(self, column: int) -> str:
-        """The path in a column, which leads to somewhere below the folder it is given for."""
+        """Return the path in a column; it leads to below the folder that it is relative to."""
         text = self.fields[column]
         if not text or not text.isprintable() or text[0] == "/" or ".." in text.split("/"):
             raise self.error(f"{_shown(text)} is no path of a file in the dataset's folder")
         return text
 
     def time_after(self, last: float | None) -> float:
-        """The time in s of the first column, which comes after the ``last`` one."""
+        """Return the time in s of the first column, which comes after the ``last`` one."""
         time = self.number(0, "time")
         if last is not None and time <= last:
             raise self.error(f"time {time:g} s does not come after {last:g} s")
         return time
 
     def frequency(self, column: int) -> float:
-        """The F0 in Hz of a column, from 0 to ``MAX_F0``."""
+        """Return the F0 in Hz of a column, from 0 to ``MAX_F0``."""
         hz = self.number(column, "frequency")
         if not 0 <= hz <= MAX_F0:
             raise self.error(f"frequency {hz:g} Hz, expected 0 to {MAX_F0:g} Hz")
@@ -62,7 +62,7 @@ class Row(NamedTuple):
 
 
 def read_bytes(path: Path, at_most: int | None = None) -> bytes:
-    """Content of a file.
+    """Read the content of a file.
 
     Raises:
         DataError: it is missing, unreadable, empty or larger than ``at_most`` bytes.
@@ -80,7 +80,7 @@ def read_bytes(path: Path, at_most: int | None = None) -> bytes:
 
 
 def read_text(path: Path, at_most: int | None = None) -> str:
-    """Text of a UTF-8 file, with or without byte-order mark; its lines end in LF alone.
+    """Read the text of a UTF-8 file, with or without byte-order mark; lines then end in LF.
 
     Raises:
         DataError: it is missing, unreadable, empty, larger than ``at_most`` bytes, or not text in
@@ -98,7 +98,7 @@ def read_text(path: Path, at_most: int | None = None) -> str:
 
 
 def read_json(path: Path, at_most: int | None = None) -> Any:
-    """Content of a JSON file.
+    """Read the content of a JSON file.
 
     Raises:
         DataError: it is unreadable, larger than ``at_most`` bytes, or not JSON.
@@ -112,7 +112,7 @@ def read_json(path: Path, at_most: int | None = None) -> Any:
 
 
 def read_columns(path: Path, n_columns: int | None = None) -> Iterator[Row]:
-    """Lines of a file of whitespace-separated columns; blank lines are skipped.
+    """Read the lines of a file of whitespace-separated columns; blank lines are skipped.
 
     Args:
         n_columns: expected; None for as many as the first line has.
@@ -131,7 +131,7 @@ def read_columns(path: Path, n_columns: int | None = None) -> Iterator[Row]:
 
 
 def read_csv(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
-    """Rows of a CSV file with a header, reduced to ``columns`` in that order.
+    """Read the rows of a CSV file with a header, reduced to ``columns`` in that order.
 
     Raises:
         DataError: the file is unreadable, a column is missing, or a row has too few or too many.
@@ -156,7 +156,7 @@ def read_csv(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
 
 
 def read_f0_track(path: Path) -> tuple[Floats, Floats]:
-    """A file of two columns, seconds and Hz (0 = unvoiced), as (times (N,), f0 (N,)).
+    """Read a file of two columns, seconds and Hz (0 = unvoiced), as (times (N,), f0 (N,)).
 
     Raises:
         DataError: a line does not parse, times do not increase, a frequency is no pitch, or
@@ -173,10 +173,10 @@ def read_f0_track(path: Path) -> tuple[Floats, Floats]:
 
 
 def _lines_normalised(text: str) -> str:
-    """CRLF and CR end lines as LF does."""
+    """Have LF end every line that CRLF or CR ended."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _shown(text: str) -> str:
-    """Text as messages quote it: on one line, and not for ever."""
+    """Return text as messages quote it: on one line, and not too long."""
     return repr(text if len(text) <= 40 else f"{text[:40]}…")

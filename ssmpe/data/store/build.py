@@ -1,4 +1,4 @@
-"""Building an audio store: one writer, parallel decoding, taken up again where it was left."""
+"""Building of an audio store: one writer, parallel decoding, continued after a kill at any time."""
 
 import errno
 import fcntl
@@ -19,12 +19,14 @@ from ssmpe.data.store.room import require_room
 from ssmpe.errors import DataError, OutOfSpaceError
 
 JOURNAL = "journal.jsonl"
+"""Name of the list of finished tracks in the folder of an unfinished store"""
 
 _COMMIT_SECONDS = 1.0
 _COMMIT_BYTES = 256 * 2**20
+"""Bytes of samples after which, if not after so many seconds, finished tracks are secured"""
 
 Progress = Callable[[int, int, str], None]
-"""Called with tracks done, tracks in all, name of the track just done"""
+"""Function that is called with tracks done, tracks in all, and the track just done"""
 
 
 @contextmanager
@@ -38,9 +40,9 @@ def locked(path: Path) -> Iterator[None]:
 class Partial:
     """Samples and journal of an unfinished store; to be used in a ``with`` statement.
 
-    The journal has one line per finished track. A line is written only when the disk has taken
-    the track's samples, once in a while for all that have been finished since; whatever a kill
-    leaves behind the last line is cut off by the next one to open the folder.
+    The journal has a line for every finished track. Lines are written once in a while, after the
+    disk has taken the samples that they tell of. Whatever else a kill leaves behind is cut off by
+    the next process that opens the folder.
 
     Attributes:
         entries: finished tracks, in order.
@@ -120,7 +122,7 @@ class Partial:
             self.commit()
 
     def _replay(self, journal: bytes) -> int:
-        """Take over finished tracks; returns the size of the lines that tell of them."""
+        """Take over finished tracks; return the size of the lines that tell of them."""
         n_audio, n_lines_bytes = os.fstat(self._audio).st_size, 0
         for line in journal.splitlines(keepends=True):
             try:
@@ -151,7 +153,7 @@ def build(
     skip_bad: bool,
     progress: Progress | None,
 ) -> None:
-    """Write the store ``store``; to be called by one process at a time.
+    """Decode tracks into the folder ``store``; to be called by one process at a time.
 
     Args:
         folder: the dataset's.
@@ -224,7 +226,7 @@ def _remove(folder: Path) -> None:
 
 
 def _write_all(file: int, content: memoryview) -> int:
-    """Unbuffered, so that nothing is half written when the disk turns out to be full."""
+    """Write everything, unbuffered: a full disk is noticed now, not at some later flush."""
     rest = content
     while rest:
         rest = rest[os.write(file, rest) :]

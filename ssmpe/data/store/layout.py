@@ -1,4 +1,4 @@
-"""What lies in the folder of an audio store."""
+"""Files in the folder of an audio store."""
 
 import io
 import json
@@ -15,18 +15,19 @@ from ssmpe.data.datasets.dataset import Track
 from ssmpe.data.files.resampling import Samples
 
 OFFSETS = "offsets.npy"
-"""Where tracks begin, in samples: (tracks + 1,); skipped ones are empty"""
+"""File of the samples at which tracks begin, (tracks + 1,); skipped tracks are empty"""
 TRACKS = "tracks.json"
-"""Name, path relative to the dataset's folder, start and seconds of every track given"""
+"""File of name, path below the dataset's folder, start and seconds of every track given"""
 INDEX, SKIPPED = "index.json", "skipped.json"
+"""Files of what concerns the store as a whole, and of the tracks that could not be used"""
 
 _FULL_SCALE = 32_767
 _BLOCK = 1 << 20
-"""Samples converted at a time"""
+"""Number of samples converted at a time"""
 
 
 class SampleFormat(NamedTuple):
-    """How samples are stored.
+    """Form in which samples are stored.
 
     Attributes:
         audio: name of the file with all samples, one track after the other.
@@ -37,7 +38,7 @@ class SampleFormat(NamedTuple):
     dtype: np.dtype[Any]
 
     def encoded(self, samples: Samples) -> NDArray[Any]:
-        """Samples in [-1, 1] as they are stored."""
+        """Return samples in [-1, 1] as they are stored."""
         if self.dtype.kind == "f":
             return samples.astype(self.dtype, copy=False)
         stored = np.empty(len(samples), self.dtype)
@@ -47,7 +48,7 @@ class SampleFormat(NamedTuple):
         return stored
 
     def decoded(self, stored: NDArray[Any]) -> Samples:
-        """The other way: float32, within half a step of 1/32767 if stored in 16 bit."""
+        """Return stored samples as float32; of 16 bits they are exact to half a step of 1/32767."""
         if self.dtype.kind == "f":
             return stored
         samples: Samples = np.multiply(stored, np.float32(1 / _FULL_SCALE), dtype=np.float32)
@@ -61,7 +62,7 @@ FORMATS = {
 
 
 class Entry(NamedTuple):
-    """What became of a track.
+    """Outcome of decoding a track.
 
     Attributes:
         n_samples: 0 if it was skipped.
@@ -75,7 +76,7 @@ class Entry(NamedTuple):
 
 
 def relative(tracks: Sequence[Track], folder: Path) -> list[str]:
-    """Audio paths relative to the dataset's folder; whole paths of files outside it."""
+    """Return audio paths below the dataset's folder; whole paths of files outside it."""
     prefix = f"{folder}{os.sep}"
     return [str(track.audio).removeprefix(prefix) for track in tracks]
 
@@ -116,13 +117,13 @@ def write_tables(
 
 
 def read_tracks(store: Path, dataset: str, folder: Path) -> list[Track]:
-    """All tracks given when the store was built, now that the dataset lies in ``folder``."""
+    """Read all tracks given when the store was built; the dataset lies in ``folder`` now."""
     table = json.loads((store / TRACKS).read_text())
     return [Track(dataset, name, folder / path, *clip) for name, path, *clip in table]
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file and have the disk take it: some file systems tell only then if it is full."""
+    """Write a file and have the disk take it; some file systems tell only then that it is full."""
     with open(path, "wb") as file:
         file.write(content)
         file.flush()
