@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -140,8 +139,8 @@ def _load(path: Path) -> Inspection | None:
         with np.load(path, allow_pickle=False) as saved:
             errors = dict(zip(saved["bad"].tolist(), saved["reasons"].tolist(), strict=True))
             return Inspection(saved["seconds"], saved["rates"], saved["fingerprints"], errors)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # not yet, or cut short
+    except Exception:  # not yet there, or damaged, in any number of ways
+        return None
 
 
 def _save(path: Path, found: Inspection) -> None:

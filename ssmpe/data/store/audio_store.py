@@ -17,7 +17,7 @@ from ssmpe.data.datasets.listing import files_key
 from ssmpe.data.files.resampling import Samples
 from ssmpe.data.store.build import Progress, build, locked
 from ssmpe.data.store.cache import writable
-from ssmpe.data.store.layout import FORMATS, INDEX, OFFSETS, SKIPPED, read_tracks
+from ssmpe.data.store.layout import FORMATS, INDEX, OFFSETS, SKIPPED, intact, read_tracks
 from ssmpe.errors import DataError
 
 FORMAT = 2
@@ -109,7 +109,7 @@ class AudioStore:
             path = _path(key, cache)
             writable(path.parent)
             with locked(path.with_name(f"{key}.lock")):
-                if not _intact(path):
+                if not intact(path):
                     build(
                         path,
                         tracks,
@@ -135,7 +135,7 @@ class AudioStore:
             folder: the dataset's own, for the paths of ``tracks``.
         """
         path = _path(key, cache)
-        return cls(path, folder) if _intact(path) else None
+        return cls(path, folder) if intact(path) else None
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
@@ -209,13 +209,3 @@ def _key(tracks: Sequence[Track], folder: Path, sample_rate: int, sample_format:
     parts = FORMAT, sample_rate, sample_format, [(t.name, t.start, t.seconds) for t in tracks]
     dataset = re.sub(r"[^\w.-]", "_", tracks[0].dataset)
     return f"{dataset}-{files_key(parts, (track.audio for track in tracks), folder)}"
-
-
-def _intact(path: Path) -> bool:
-    """Tell whether a whole store lies there: it is moved there whole, but may be damaged since."""
-    try:
-        index = json.loads((path / INDEX).read_text())
-        audio = path / FORMATS[index["sample_format"]].audio
-        return bool(audio.stat().st_size == index["bytes"])
-    except (OSError, ValueError, LookupError):
-        return False
