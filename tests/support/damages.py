@@ -34,6 +34,11 @@ def link_to(path: Path, target: str) -> None:
     path.symlink_to(target)
 
 
+def make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
 def make_folder(path: Path) -> None:
     path.unlink()
     path.mkdir()
@@ -63,6 +68,8 @@ REFUSED_FILES: dict[str, Damage] = {
     "dangling link": lambda path: link_to(path, "nowhere"),
     "link to itself": lambda path: link_to(path, path.name),
     "folder": make_folder,
+    "pipe": make_pipe,
+    "endless": lambda path: link_to(path, "/dev/zero"),
     "other content": lambda path: path.write_bytes(b"<!DOCTYPE html>\n<p>404</p>\n"),
     "no permission": forbid,
 }

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ssmpe.data.datasets import listing
 from ssmpe.data.datasets.dataset import Dataset, Source, Track
-from ssmpe.data.files.parsing import Row, read_csv
+from ssmpe.data.files.parsing import Row, read_csv, require_regular
 from ssmpe.errors import DataError
 
 ROOT_GENRES = (
@@ -138,6 +138,7 @@ def _records(path: Path) -> Iterator[Row]:
     """
     line = 1
     try:
+        require_regular(path)
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             for fields in reader:

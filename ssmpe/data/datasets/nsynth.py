@@ -20,6 +20,8 @@ _RMS_WINDOW = 0.1
 """Seconds over which the RMS is taken"""
 _MAX_SECONDS = 60.0
 """Seconds of the longest file that is read as a note; the published ones have 4"""
+_MAX_INDEX_BYTES = 1 << 30
+"""Largest index that is read; that of the 290,000 notes for training has 200 MB or so"""
 _ACTIVE = 0.1
 """Share of the largest RMS from which on a note counts as sounding"""
 
@@ -123,7 +125,7 @@ def sounding(samples: Samples, sample_rate: int, lowest: float) -> tuple[Floats,
 
 def _names(index: Path) -> list[str]:
     """Read the keys of the JSON file, in its order."""
-    examples = read_json(index)
+    examples = read_json(index, _MAX_INDEX_BYTES)
     if not isinstance(examples, dict):
         raise DataError(f"{index}: expected an object with one entry per note")
     return list(examples)

@@ -10,6 +10,7 @@ from types import TracebackType
 import numpy as np
 import soundfile
 
+from ssmpe.data.files.parsing import require_regular
 from ssmpe.data.files.resampling import Samples, resampled
 from ssmpe.errors import DataError
 
@@ -93,7 +94,13 @@ class AudioFile:
             raise DataError(f"{self.path}: audio claims a sample rate of {self.sample_rate} Hz")
         n = min(_BLOCK_FRAMES, _BLOCK_VALUES // self._file.channels)
         single = self._file.frames <= n
-        return resampled(self._mono(n), self.sample_rate, sample_rate, single=single)
+        for block in resampled(self._mono(n), self.sample_rate, sample_rate, single=single):
+            if not np.isfinite(block).all():
+                raise self._too_large()
+            yield block
+
+    def _too_large(self) -> DataError:
+        return DataError(f"{self.path}: audio has samples too large to be mixed or resampled")
 
     def mono(self, sample_rate: int) -> Samples:
         """Read the whole file as ``blocks`` does, in one piece."""
@@ -143,13 +150,17 @@ class AudioFile:
                 block = self._file.read(n, dtype=dtype, always_2d=True)
             if not len(block):
                 break
-            if dtype == "float32" and not np.isfinite(block).all():
-                raise DataError(f"{self.path}: audio has samples that are NaN or infinite")
             n_read += len(block)
             # channel by channel: NumPy's mean over so short an axis takes ten times as long
             mono = block[:, 0].astype(np.float32)
-            for channel in block.T[1:]:
-                mono += channel
+            with np.errstate(over="ignore", invalid="ignore"):
+                for channel in block.T[1:]:
+                    mono += channel
+            # of samples that are not finite no sum is
+            if dtype == "float32" and not np.isfinite(mono).all():
+                if np.isfinite(block).all():
+                    raise self._too_large()
+                raise DataError(f"{self.path}: audio has samples that are NaN or infinite")
             mono /= np.float32(full_scale * block.shape[1])
             yield mono
         with _told(self.path):
@@ -245,6 +256,7 @@ def _tells_length(path: Path) -> bool:
 
 
 def _opened(path: Path) -> soundfile.SoundFile:
+    require_regular(path)
     try:
         # as bytes: names need not be valid in any encoding
         return soundfile.SoundFile(os.fsencode(path))
@@ -274,6 +286,7 @@ def _told(path: Path) -> Iterator[None]:
 
 def _unreadable(path: Path, error: Exception) -> DataError:
     try:
+        require_regular(path)
         with path.open("rb"):
             size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

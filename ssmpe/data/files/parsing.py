@@ -1,10 +1,14 @@
 """Reading of numbers from annotation files, with errors that name the file and the line."""
 
 import csv
+import errno
 import io
 import json
 import math
+import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +19,8 @@ from ssmpe.units import Floats
 
 MAX_F0 = 20_000.0
 """Hz; a fundamental above it is no pitch but a mistake"""
+MAX_BYTES = 1 << 27
+"""Largest text that is read: some ten hours of frames of a quartet"""
 
 
 class Row(NamedTuple):
@@ -61,25 +67,41 @@ class Row(NamedTuple):
         return hz
 
 
-def read_bytes(path: Path, at_most: int | None = None) -> bytes:
+def require_regular(path: Path) -> None:
+    """Check that a path leads to a regular file, or nowhere, or to a folder.
+
+    The rest, as pipes and devices, could make who opens them wait, or read, for ever.
+
+    Raises:
+        OSError: it leads to something else, or cannot be looked at.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+
+
+def read_bytes(path: Path, at_most: int = MAX_BYTES) -> bytes:
     """Read the content of a file.
 
     Raises:
-        DataError: it is missing, unreadable, empty or larger than ``at_most`` bytes.
+        DataError: it is missing, no regular file, unreadable, empty, or larger than ``at_most``
+            bytes.
     """
     try:
+        require_regular(path)
         with open(path, "rb") as file:
-            content = file.read() if at_most is None else file.read(at_most + 1)
+            content = file.read(at_most + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     if not content:
         raise DataError(f"{path}: the file is empty (0 bytes)")
-    if at_most is not None and len(content) > at_most:
+    if len(content) > at_most:
         raise DataError(f"{path}: larger than {at_most} bytes, as no file of its kind is")
     return content
 
 
-def read_text(path: Path, at_most: int | None = None) -> str:
+def read_text(path: Path, at_most: int = MAX_BYTES) -> str:
     """Read the text of a UTF-8 file, with or without byte-order mark; lines then end in LF.
 
     Raises:
@@ -97,7 +119,7 @@ def read_text(path: Path, at_most: int | None = None) -> str:
         ) from None
 
 
-def read_json(path: Path, at_most: int | None = None) -> Any:
+def read_json(path: Path, at_most: int = MAX_BYTES) -> Any:
     """Read the content of a JSON file.
 
     Raises:
