@@ -9,7 +9,7 @@ import numpy as np
 
 from ssmpe.data.datasets import listing
 from ssmpe.data.datasets.dataset import Dataset, Track
-from ssmpe.data.files.annotation import Annotation, FrameAnnotation
+from ssmpe.data.files.annotation import Annotation, FrameAnnotation, check_scorable
 from ssmpe.data.inspection import Inspection, inspect, same_files
 from ssmpe.data.store.annotations import Annotations
 from ssmpe.errors import DataError, UserError
@@ -79,6 +79,7 @@ def check_tracks(
     f0_range: tuple[float, float],
     *,
     annotated: bool,
+    scored: bool = False,
     annotations: Annotations | None = None,
     progress: Progress | None = None,
 ) -> SetReport:
@@ -88,6 +89,7 @@ def check_tracks(
         name: what the report is to call the set.
         f0_range: lowest and highest F0 that a model can give, in Hz.
         annotated: whether tracks need annotations, as those that are learnt from do.
+        scored: whether estimates are compared with the annotations, which limits their pitches.
         annotations: if they have been read before.
         progress: called after every track.
     """
@@ -109,6 +111,10 @@ def check_tracks(
         problems += [t for i, t in damaged.items() if not gone & set(files[i])]
         bad |= set(damaged)
     if annotations is not None:
+        if scored:
+            unscorable = _unscorable(tracks, annotations)
+            problems += unscorable.values()
+            bad |= set(unscorable)
         notes += _beyond(annotations, seen, f0_range)
         silent = sum(a is None for i, a in enumerate(annotations) if i not in bad)
         if silent:
@@ -171,6 +177,18 @@ def _read_annotations(
         if progress:
             progress(f"reading annotations of {name}", i + 1, len(tracks))
     return tuple(annotations), damaged
+
+
+def _unscorable(tracks: Sequence[Track], annotations: Annotations) -> dict[int, str]:
+    """Return what is wrong with the annotations that scoring would refuse, by index."""
+    wrong = {}
+    for i, annotation in enumerate(annotations):
+        if annotation is not None:
+            try:
+                check_scorable(_f0s(annotation), annotation.span[1])
+            except ValueError as error:
+                wrong[i] = f"{tracks[i].audio}: its annotation cannot be scored: {error}"
+    return wrong
 
 
 def _beyond(annotations: Annotations, seen: Inspection, f0_range: tuple[float, float]) -> list[str]:

@@ -15,6 +15,8 @@ Sound annotations do reach beyond it: grids end up to two hops (12 ms) after the
 GuitarSet, and the two of its tracks that are annotated late (by up to 0.41 s) stay within half a
 second. An annotation of another recording, or in another unit, misses by more than a second.
 """
+LOWEST_SCORED, HIGHEST_SCORED, LATEST_SCORED = 20.0, 5_000.0, 30_000.0
+"""Lowest and highest F0 in Hz, and latest time in s, that can be scored: mir_eval's limits"""
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,25 @@ def check_fit(annotation: Annotation, duration: float, where: object) -> None:
         raise DataError(
             f"{where}: the annotation spans {start:.3f} to {end:.3f} s but the audio only "
             f"0 to {duration:.3f} s; do the two files belong together?"
+        )
+
+
+def check_scorable(f0s: Floats, end: float) -> None:
+    """Check that pitches can be scored.
+
+    Args:
+        f0s: all of them, in Hz.
+        end: last of their times, in seconds.
+
+    Raises:
+        ValueError: a pitch or a time is beyond mir_eval's limits.
+    """
+    if not end <= LATEST_SCORED:
+        raise ValueError(f"times up to {LATEST_SCORED:g} s can be scored, not {end:g} s")
+    if len(wrong := f0s[~((f0s >= LOWEST_SCORED) & (f0s <= HIGHEST_SCORED))]):
+        raise ValueError(
+            f"pitches of {LOWEST_SCORED:g} to {HIGHEST_SCORED:g} Hz can be scored, "
+            f"not {wrong[0]:g} Hz"
         )
 
 
