@@ -43,7 +43,7 @@ SETS = tuple({name.split("/")[0]: name for name in reversed(LAYOUTS)}.values())
 # annotated by its audio and its name
 ANNOTATED = [name for name in SETS if LAYOUTS[name].annotation and not name.startswith("NSynth")]
 INDEXED = ("NSynth/valid", "E-GMD/train", "MAESTRO/validation", "FMA/train")
-TEXT = ("URMP/validation", "Su/all", "MusicNet/test", "GuitarSet/05", *INDEXED)
+TEXT = ("URMP/validation", "Su/all", "MusicNet/test", "GuitarSet/05", "MAPS/ENSTDkCl", *INDEXED)
 
 
 def text_of(root: Path, name: str) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ssmpe.data.datasets import bach10, egmd, fma, maestro, musicnet, nsynth, su
+from ssmpe.data.datasets import bach10, egmd, fma, maestro, maps, musicnet, nsynth, su
 from ssmpe.data.files import audio, jams, midi, parsing, ragged
 from ssmpe.data.files.annotation import FrameAnnotation, NoteAnnotation
 from ssmpe.seeding import numpy_generator
@@ -55,6 +55,7 @@ def read(kind: str, path: str) -> object:
         "ragged": ragged.read_ragged,
         "musicnet": musicnet.read_labels,
         "su": su.read_note_table,
+        "maps": maps.read_note_table,
     }
     others: dict[str, Callable[[Path], object]] = {
         "f0": parsing.read_f0_track,
@@ -94,7 +95,7 @@ def seeds(folder: Path) -> Iterator[tuple[str, Path]]:
         yield "audio", path
     for name in ("URMP/validation", "Su/all", "MusicNet/test", "Bach10/all", "TRIOS/all"):
         LAYOUTS[name].write(folder)
-    for name in ("E-GMD/train", "MAESTRO/validation", "NSynth/valid", "FMA/train"):
+    for name in ("E-GMD/train", "MAESTRO/validation", "NSynth/valid", "FMA/train", "MAPS/ENSTDkCl"):
         LAYOUTS[name].write(folder)
     document = json.dumps(jams_document())
     (folder / "contours.jams").write_text(document)
@@ -117,6 +118,7 @@ def seeds(folder: Path) -> Iterator[tuple[str, Path]]:
         *(("musicnet", "MusicNet/test_labels/*.csv"), ("midi", "TRIOS/*/*.mid")),
         *(("midi", "MAESTRO/*/*.midi"), ("egmd", "E-GMD/*.csv"), ("maestro", "MAESTRO/*.csv")),
         *(("nsynth", "NSynth/nsynth-valid/*.json"), ("roots", "FMA/fma_metadata/genres.csv")),
+        *(("maps", "MAPS/ENSTDkCl/MUS/*.txt"),),
         ("tracks", "FMA/fma_metadata/tracks.csv"),
     ):
         yield kind, min(folder.glob(pattern))

@@ -11,6 +11,7 @@ from tests.layouts import (
     guitarset,
     maestro,
     magnatagatune,
+    maps,
     medleydb,
     musicnet,
     nsynth,
@@ -27,7 +28,7 @@ LAYOUTS: dict[str, Layout] = {
     name: layout
     for module in (
         *(urmp, bach10, su, trios, musicnet, guitarset, nsynth),
-        *(fma, egmd, maestro, medleydb, swd, magnatagatune),
+        *(fma, egmd, maestro, maps, medleydb, swd, magnatagatune),
     )
     for name, layout in module.SETS.items()
 }
