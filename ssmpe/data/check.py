@@ -93,17 +93,17 @@ def check_tracks(
         annotations: if they have been read before.
         progress: called after every track.
     """
-    files = {i: dataset.files(t) if annotated else [t.audio] for i, t in enumerate(tracks)}
+    files = {i: dataset.files(t) if annotated else [*t.sources] for i, t in enumerate(tracks)}
     absent = listing.missing_files([path for some in files.values() for path in some])
     problems = [f"{path} is missing" for path in absent]
     gone = set(absent)
     # what is missing has been told; what a link leads to is for the inspection
     shown = None if progress is None else lambda done, n: progress(f"inspecting {name}", done, n)
     seen = inspect(tracks, dataset.folder, cache, shown)
-    problems += [text for i, text in seen.errors.items() if tracks[i].audio not in gone]
+    problems += [text for i, text in seen.errors.items() if not gone & {*tracks[i].sources}]
     bad = set(seen.errors)
     notes: list[str] = []
-    if absent_pieces := dataset.absent(tracks):
+    if absent_pieces := dataset.absent(tracks, name.partition("/")[2] or "all"):
         # a choice of the user's, but scores on fewer pieces are other scores
         notes.append(f"without {', '.join(absent_pieces)}: scores are of the others alone")
     if annotated and annotations is None:

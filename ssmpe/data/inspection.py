@@ -35,7 +35,7 @@ class Inspection:
         seconds: (N,) duration of each track; 0 where the file is unreadable.
         sample_rates: (N,) of the files, in Hz.
         fingerprints: (N,) of the files' sizes and of samples of their content; equal for equal
-            files, and hardly ever for others.
+            files, and hardly ever for others; 0 where there is none to compare.
         errors: index of a track -> why its file is unreadable.
     """
 
@@ -59,7 +59,7 @@ def inspect(
         folder: of the dataset.
     """
     stretches = [(t.name, t.start, t.seconds) for t in tracks]
-    key = files_key((FORMAT, stretches), [t.audio for t in tracks], folder)
+    key = files_key((FORMAT, stretches), [path for t in tracks for path in t.sources], folder)
     path = cache / "inspections" / f"{key}.npz"
     found = _load(path)
     if found is None:
@@ -107,11 +107,12 @@ def _inspect(tracks: Sequence[Track], progress: Progress | None) -> Inspection:
 def _look_at(track: Track) -> tuple[float, int, int] | str:
     """Return duration in s, sample rate and fingerprint of a track; or what is wrong with it."""
     try:
-        with AudioFile(track.audio) as file:
+        with AudioFile(*track.sources) as file:
             length, sample_rate = file.seconds - track.start, file.sample_rate
         if track.seconds is not None:
             length = min(length, track.seconds)
-        return length, sample_rate, _fingerprint(track.audio)
+        # a mixture is no copy of any file
+        return length, sample_rate, 0 if track.others else _fingerprint(track.audio)
     except DataError as error:
         return str(error)
     except OSError as error:

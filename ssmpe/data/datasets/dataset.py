@@ -21,6 +21,7 @@ class Track:
         name: unique within a split.
         audio: path of the audio file.
         start, seconds: stretch of the file that the track is, in seconds; None: to its end.
+        others: further audio files, whose sound is added to that of the first.
     """
 
     dataset: str
@@ -28,6 +29,12 @@ class Track:
     audio: Path
     start: float = 0.0
     seconds: float | None = None
+    others: tuple[Path, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """All of its audio files."""
+        return self.audio, *self.others
 
 
 @dataclass(frozen=True)
@@ -102,9 +109,9 @@ class Dataset(ABC):
 
     def files(self, track: Track) -> list[Path]:
         """Return every file that belongs to a track, its audio first."""
-        return [track.audio]
+        return [*track.sources]
 
-    def absent(self, tracks: Sequence[Track]) -> list[str]:
+    def absent(self, tracks: Sequence[Track], split: str = "all") -> list[str]:
         """Return the published recordings that a split lacks, where these are known."""
         return []
 

@@ -48,7 +48,7 @@ class Su(Dataset):
         """Return the recording and the notes."""
         return [track.audio, self._notes_path(track)]
 
-    def absent(self, tracks: Sequence[Track]) -> list[str]:
+    def absent(self, tracks: Sequence[Track], split: str = "all") -> list[str]:
         """Return those of the ten pieces that are not there."""
         return [piece for piece in PIECES if not any(t.name.startswith(piece) for t in tracks)]
 

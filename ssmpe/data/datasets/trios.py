@@ -48,7 +48,7 @@ class TRIOS(Dataset):
         """Return the mixture, and the notes of the pitched instruments."""
         return [track.audio, *self._midi_paths(track)]
 
-    def absent(self, tracks: Sequence[Track]) -> list[str]:
+    def absent(self, tracks: Sequence[Track], split: str = "all") -> list[str]:
         """Return those of the five pieces that are not there."""
         there = {track.name for track in tracks}
         return [piece for piece in PARTS if piece not in there]

@@ -2,8 +2,9 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
 
@@ -43,26 +44,42 @@ _MPEG_TAGS = (b"Xing", b"Info", b"VBRI")
 
 
 class AudioFile:
-    """An open audio file; to be used in a ``with`` statement.
+    """Open audio file, or the sum of several; to be used in a ``with`` statement.
 
     Attributes:
-        path: of the file.
+        path: of the file, or of the first.
         sample_rate: of the file, in Hz.
-        frames: number of samples of each channel that the header promises.
+        frames: number of samples of each channel that the header promises; of the longest file.
 
     Raises:
-        DataError: from every method, if the file is unreadable, empty, truncated, has values that
-            are not finite, or lasts longer than ``MAX_SECONDS`` by its header.
+        DataError: from every method, if a file is unreadable, empty, truncated, has values that
+            are not finite, or lasts longer than ``MAX_SECONDS`` by its header; or if the sample
+            rates of several differ.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *others: Path) -> None:
         self.path = path
-        with _told(path):
-            self._file = _opened(path)
-        self.sample_rate: int = self._file.samplerate
-        self.frames = _promised_frames(self._file)
+        self._files: dict[Path, soundfile.SoundFile] = {}
+        try:
+            for source in (path, *others):
+                with _told(source):
+                    self._files[source] = _opened(source)
+            self._check_headers()
+        except DataError:
+            self._close()
+            raise
+
+    def _check_headers(self) -> None:
+        self.sample_rate: int = self._files[self.path].samplerate
+        self.frames = max(map(_promised_frames, self._files.values()))
+        for path, file in self._files.items():
+            if file.samplerate != self.sample_rate:
+                raise DataError(
+                    f"{path}: its sample rate, {file.samplerate} Hz, is not that of "
+                    f"{self.path.name}, {self.sample_rate} Hz; they cannot be mixed"
+                )
         if self.seconds > MAX_SECONDS:
-            self._file.close()
+            path = max(self._files, key=lambda path: _promised_frames(self._files[path]))
             raise DataError(
                 f"{path}: audio claims to last {self.seconds / 3600:.0f} hours, and no more than "
                 f"{MAX_SECONDS / 3600:.0f} are read"
@@ -77,7 +94,11 @@ class AudioFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._close()
+
+    def _close(self) -> None:
+        for file in self._files.values():
+            file.close()
 
     @property
     def seconds(self) -> float:
@@ -92,9 +113,11 @@ class AudioFile:
         """Read the whole file once: mono, resampled, as loud as it was recorded."""
         if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
             raise DataError(f"{self.path}: audio claims a sample rate of {self.sample_rate} Hz")
-        n = min(_BLOCK_FRAMES, _BLOCK_VALUES // self._file.channels)
-        single = self._file.frames <= n
-        for block in resampled(self._mono(n), self.sample_rate, sample_rate, single=single):
+        files = self._files.values()
+        n = min(_BLOCK_FRAMES, *(_BLOCK_VALUES // file.channels for file in files))
+        single = all(file.frames <= n for file in files)
+        blocks = _mixed([self._mono(path, n) for path in self._files])
+        for block in resampled(blocks, self.sample_rate, sample_rate, single=single):
             if not np.isfinite(block).all():
                 raise self._too_large()
             yield block
@@ -141,13 +164,14 @@ class AudioFile:
             return first, n_samples
         return first, min(first + max(1, round(seconds * sample_rate)), n_samples)
 
-    def _mono(self, n: int) -> Iterator[Samples]:
-        """Read mono blocks of ``n`` frames at the file's own rate."""
-        dtype, full_scale = _stored(self._file)
+    def _mono(self, path: Path, n: int) -> Iterator[Samples]:
+        """Read mono blocks of ``n`` frames of one file at its own rate."""
+        file = self._files[path]
+        dtype, full_scale = _stored(file)
         n_read = 0
-        while n_read < self._file.frames:
-            with _told(self.path):
-                block = self._file.read(n, dtype=dtype, always_2d=True)
+        while n_read < file.frames:
+            with _told(path):
+                block = file.read(n, dtype=dtype, always_2d=True)
             if not len(block):
                 break
             n_read += len(block)
@@ -160,11 +184,11 @@ class AudioFile:
             if dtype == "float32" and not np.isfinite(mono).all():
                 if np.isfinite(block).all():
                     raise self._too_large()
-                raise DataError(f"{self.path}: audio has samples that are NaN or infinite")
+                raise DataError(f"{path}: audio has samples that are NaN or infinite")
             mono /= np.float32(full_scale * block.shape[1])
             yield mono
-        with _told(self.path):
-            _check_length(self.path, self._file, n_read)
+        with _told(path):
+            _check_length(path, file, n_read)
 
 
 def duration(path: Path) -> float:
@@ -207,6 +231,19 @@ def read_mono(path: Path, sample_rate: int) -> Samples:
 def peak_of(samples: Samples) -> np.float32:
     """Return the largest absolute value; 0 of no samples."""
     return max(samples.max(initial=0), -samples.min(initial=0))
+
+
+def _mixed(streams: Sequence[Iterator[Samples]]) -> Iterator[Samples]:
+    """Add streams of equally long blocks; those that end early are silent from there on."""
+    if len(streams) == 1:
+        yield from streams[0]
+        return
+    for blocks in zip_longest(*streams, fillvalue=np.empty(0, np.float32)):
+        mixture = np.zeros(max(map(len, blocks)), np.float32)
+        with np.errstate(over="ignore"):
+            for block in blocks:
+                mixture[: len(block)] += block
+        yield mixture
 
 
 def _promised_frames(file: soundfile.SoundFile) -> int:

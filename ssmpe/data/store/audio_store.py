@@ -208,4 +208,5 @@ def _key(tracks: Sequence[Track], folder: Path, sample_rate: int, sample_format:
     """Return a hash of all that the stored samples depend on; the dataset's folder may move."""
     parts = FORMAT, sample_rate, sample_format, [(t.name, t.start, t.seconds) for t in tracks]
     dataset = re.sub(r"[^\w.-]", "_", tracks[0].dataset)
-    return f"{dataset}-{files_key(parts, (track.audio for track in tracks), folder)}"
+    files = (path for track in tracks for path in track.sources)
+    return f"{dataset}-{files_key(parts, files, folder)}"

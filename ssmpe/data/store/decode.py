@@ -112,7 +112,7 @@ def _next(
 def _decode(track: Track, sample_rate: int, turn: int, room: _Room) -> Decoded | DataError:
     n_bytes = 0
     try:
-        with AudioFile(track.audio) as file:
+        with AudioFile(*track.sources) as file:
             size = 4 * file.n_samples(sample_rate)
             if size >= LONG_BYTES:
                 return Decoded(streamed(file, track, sample_rate), file.sample_rate)
@@ -142,7 +142,7 @@ def streamed(file: AudioFile, track: Track, sample_rate: int) -> Iterator[Sample
 
     def blocks() -> Iterator[Samples]:
         at = 0
-        with AudioFile(track.audio) as again:
+        with AudioFile(*track.sources) as again:
             for block in again.blocks(sample_rate):
                 piece = block[max(first - at, 0) : max(stop - at, 0)]
                 at += len(block)

@@ -18,7 +18,10 @@ from ssmpe.data.files.resampling import Samples
 OFFSETS = "offsets.npy"
 """File of the samples at which tracks begin, (tracks + 1,); skipped tracks are empty"""
 TRACKS = "tracks.json"
-"""File of name, path below the dataset's folder, start and seconds of every track given"""
+"""File of name, path below the dataset's folder, start, seconds of every track given
+
+What follows are the paths of a track's ``others``.
+"""
 INDEX, SKIPPED = "index.json", "skipped.json"
 """Files of what concerns the store as a whole, and of the tracks that could not be used"""
 
@@ -76,10 +79,9 @@ class Entry(NamedTuple):
     skipped: str = ""
 
 
-def relative(tracks: Sequence[Track], folder: Path) -> list[str]:
-    """Return audio paths below the dataset's folder; whole paths of files outside it."""
-    prefix = f"{folder}{os.sep}"
-    return [str(track.audio).removeprefix(prefix) for track in tracks]
+def relative(path: Path, folder: Path) -> str:
+    """Return a path below the dataset's folder; the whole path of a file outside it."""
+    return str(path).removeprefix(f"{folder}{os.sep}")
 
 
 def write_tables(
@@ -91,7 +93,7 @@ def write_tables(
     sample_format: str,
 ) -> None:
     """Write everything of a store but its samples."""
-    paths = relative(tracks, folder)
+    paths = [relative(track.audio, folder) for track in tracks]
     offsets = np.cumsum([0, *(entry.n_samples for entry in entries)], dtype=np.int64)
     rates = Counter(entry.source_rate for entry in entries if not entry.skipped)
     index = {
@@ -108,7 +110,10 @@ def write_tables(
         if entry.skipped
     ]
     report = {"skipped": len(bad), "tracks": len(tracks), "folder": str(folder), "files": bad}
-    table = [(t.name, path, t.start, t.seconds) for t, path in zip(tracks, paths, strict=True)]
+    table = [
+        (t.name, path, t.start, t.seconds, *(relative(other, folder) for other in t.others))
+        for t, path in zip(tracks, paths, strict=True)
+    ]
     buffer = io.BytesIO()  # np.save to a file hides why it could not write
     np.save(buffer, offsets)
     tables = {
@@ -169,7 +174,12 @@ def _agree(index: Mapping[str, Any], tables: Mapping[str, bytes]) -> bool:
 def read_tracks(store: Path, dataset: str, folder: Path) -> list[Track]:
     """Read all tracks given when the store was built; the dataset lies in ``folder`` now."""
     table = json.loads((store / TRACKS).read_text())
-    return [Track(dataset, name, folder / path, *clip) for name, path, *clip in table]
+    return [
+        Track(
+            dataset, name, folder / path, start, seconds, tuple(folder / other for other in others)
+        )
+        for name, path, start, seconds, *others in table
+    ]
 
 
 def write_bytes(path: Path, content: bytes) -> None:
