@@ -41,7 +41,7 @@ def _policy(*statements: dict[str, Any]) -> str:
 
 
 def _role(iam: Any, name: str, rights: str) -> None:
-    """A role for machines, with those rights and no others."""
+    """Make a role for machines, with those rights and no others."""
     trust = _policy(
         {"Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"},
     )
@@ -54,7 +54,7 @@ def _role(iam: Any, name: str, rights: str) -> None:
 
 
 def _roles(iam: Any, bucket: str) -> None:
-    """Workers reach the bucket; the head reaches it, and starts and ends workers."""
+    """Make roles: workers reach the bucket; the head does, too, and starts and ends workers."""
     arns = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
     storage = {"Action": "s3:*", "Resource": arns}
     _role(iam, WORKER, _policy(storage))
@@ -69,7 +69,7 @@ def _roles(iam: Any, bucket: str) -> None:
 
 
 def _group(ec2: Any, door: str) -> str:
-    """Id of a security group that lets ssh in from ``door``, and its members reach each other."""
+    """Make a group that ssh enters from ``door``, and whose members reach each other; its id."""
     named = [{"Name": "group-name", "Values": [GROUP]}]
     found = ec2.describe_security_groups(Filters=named)["SecurityGroups"]
     group = found[0] if found else ec2.create_security_group(GroupName=GROUP, Description=GROUP)
@@ -83,7 +83,7 @@ def _group(ec2: Any, door: str) -> str:
 
 
 def _image(ec2: Any) -> str:
-    """Id of the newest image."""
+    """Return the id of the newest image."""
     named = [{"Name": "name", "Values": [IMAGE]}]
     found = ec2.describe_images(Owners=["amazon"], Filters=named)["Images"]
     if not found:
@@ -92,7 +92,7 @@ def _image(ec2: Any) -> str:
 
 
 def _bucket(s3: Any, name: str, region: str) -> None:
-    """A bucket that nobody else can read."""
+    """Make a bucket that nobody else can read."""
     place = {"CreateBucketConfiguration": {"LocationConstraint": region}}
     _unless_there(s3.create_bucket, Bucket=name, **({} if region == "us-east-1" else place))
     closed = dict.fromkeys(

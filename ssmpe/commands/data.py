@@ -103,7 +103,14 @@ def _report(name: str, where: Locations, cache: Path, bar: TaskBar) -> SetReport
     frequencies = GeometryConfig().bin_frequencies
     f0_range = float(frequencies[0]), float(frequencies[-1])
     report = check_tracks(
-        name, dataset, tracks, cache, f0_range, annotated=dataset.annotated, progress=bar.show
+        name,
+        dataset,
+        tracks,
+        cache,
+        f0_range,
+        annotated=dataset.annotated,
+        scored=dataset.annotated,
+        progress=bar.show,
     )
     # parts of a split lack what the split lacks
     damaged = dict.fromkeys(str(e) for e in errors.values() if isinstance(e, DataError))

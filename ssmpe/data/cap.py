@@ -8,14 +8,15 @@ from ssmpe.data.store.room import seconds_of
 from ssmpe.seeding import seed_of
 
 _AT_ONCE = 256
-"""Headers read before it is looked whether they are enough"""
+"""Number of headers that are read before it is checked whether they are enough"""
 
 
 def capped(tracks: Sequence[Track], hours: float) -> tuple[Track, ...]:
-    """Tracks drawn at random until they have ``hours``, sorted by name; all if they have less.
+    """Return tracks drawn at random until they last ``hours``, sorted by name.
 
-    Which ones depends on the names alone, and what a smaller cap draws a larger one draws, too.
-    Tracks without a readable header count as nothing, and are left for decoding to report.
+    All are returned if they last less. The draw depends on the names alone, and a larger cap has
+    every track that a smaller one has. A track without a readable header counts as 0 s; decoding
+    will report it.
     """
     shuffled = [tracks[i] for i in _drawn("cap", tracks)]
     drawn: list[Track] = []
@@ -32,25 +33,25 @@ def capped(tracks: Sequence[Track], hours: float) -> tuple[Track, ...]:
 
 
 def capped_in_number(tracks: Sequence[Track], count: int) -> tuple[Track, ...]:
-    """``count`` tracks drawn at random, sorted by name; all if there are fewer.
+    """Return ``count`` tracks drawn at random, sorted by name; all if there are fewer.
 
-    In the order in which ``capped`` draws, so that a set capped in both ways has the fewer of the
-    two.
+    The order of the draw is that of ``capped``: a set that is capped in both ways has the smaller
+    of the two parts.
     """
     drawn = _drawn("cap", tracks)[:count]
     return tuple(sorted((tracks[i] for i in drawn), key=lambda track: track.name))
 
 
 def labelled_part(tracks: Sequence[Track], share: float) -> frozenset[int]:
-    """Indices of a share (0 to 1] of the tracks, rounded, but one at least.
+    """Return the indices of a share (0 to 1] of the tracks: at least one.
 
-    They are drawn like a cap, but in another order than that: of a capped set, too, the share is
-    drawn out of all its tracks.
+    They are drawn like a cap, but in another order, so that the labelled tracks of a capped set
+    are not always those that the cap draws first.
     """
     return frozenset(_drawn("label", tracks)[: max(1, round(share * len(tracks)))])
 
 
 def _drawn(purpose: str, tracks: Sequence[Track]) -> list[int]:
-    """Indices of the tracks in the order in which they are drawn."""
+    """Return the indices of the tracks in the order in which they are drawn for a purpose."""
     keys = [(seed_of(purpose, t.dataset, t.name), t.name) for t in tracks]
     return sorted(range(len(tracks)), key=keys.__getitem__)

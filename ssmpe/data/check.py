@@ -1,4 +1,4 @@
-"""What is wrong with a set, all of it at once, before anything is computed with it."""
+"""Checks of sets: all that is wrong is found at once, before anything is computed."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,13 +9,13 @@ import numpy as np
 
 from ssmpe.data.datasets import listing
 from ssmpe.data.datasets.dataset import Dataset, Track
-from ssmpe.data.files.annotation import Annotation, FrameAnnotation
+from ssmpe.data.files.annotation import Annotation, FrameAnnotation, check_scorable
 from ssmpe.data.inspection import Inspection, inspect, same_files
 from ssmpe.data.store.annotations import Annotations
 from ssmpe.errors import DataError, UserError
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, tracks done and tracks in all"""
+"""Function that is called with what is being done, tracks done and tracks in all"""
 
 
 class State(StrEnum):
@@ -29,7 +29,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class SetReport:
-    """What a check has found.
+    """Findings of the check of a set.
 
     Attributes:
         name: of the set, or of a dataset with all of its sets.
@@ -56,17 +56,17 @@ class SetReport:
 
     @property
     def whole(self) -> bool:
-        """Whether nothing of it is missing or damaged."""
+        """Tell whether nothing of it is missing or damaged."""
         return self.state is State.FOUND
 
     @property
     def usable(self) -> bool:
-        """Whether it has any track that can be used."""
+        """Tell whether it has any track that can be used."""
         return self.n_tracks > 0
 
 
 def missing(name: str, error: UserError) -> SetReport:
-    """The report of a set that could not even be listed."""
+    """Return the report of a set that could not even be listed."""
     state = State.INCOMPLETE if isinstance(error, DataError) else State.MISSING
     return SetReport(name, state, problems=(str(error),))
 
@@ -79,6 +79,7 @@ def check_tracks(
     f0_range: tuple[float, float],
     *,
     annotated: bool,
+    scored: bool = False,
     annotations: Annotations | None = None,
     progress: Progress | None = None,
 ) -> SetReport:
@@ -88,20 +89,21 @@ def check_tracks(
         name: what the report is to call the set.
         f0_range: lowest and highest F0 that a model can give, in Hz.
         annotated: whether tracks need annotations, as those that are learnt from do.
+        scored: whether estimates are compared with the annotations, which limits their pitches.
         annotations: if they have been read before.
         progress: called after every track.
     """
-    files = {i: dataset.files(t) if annotated else [t.audio] for i, t in enumerate(tracks)}
+    files = {i: dataset.files(t) if annotated else [*t.sources] for i, t in enumerate(tracks)}
     absent = listing.missing_files([path for some in files.values() for path in some])
     problems = [f"{path} is missing" for path in absent]
     gone = set(absent)
     # what is missing has been told; what a link leads to is for the inspection
     shown = None if progress is None else lambda done, n: progress(f"inspecting {name}", done, n)
     seen = inspect(tracks, dataset.folder, cache, shown)
-    problems += [text for i, text in seen.errors.items() if tracks[i].audio not in gone]
+    problems += [text for i, text in seen.errors.items() if not gone & {*tracks[i].sources}]
     bad = set(seen.errors)
     notes: list[str] = []
-    if absent_pieces := dataset.absent(tracks):
+    if absent_pieces := dataset.absent(tracks, name.partition("/")[2] or "all"):
         # a choice of the user's, but scores on fewer pieces are other scores
         notes.append(f"without {', '.join(absent_pieces)}: scores are of the others alone")
     if annotated and annotations is None:
@@ -109,6 +111,10 @@ def check_tracks(
         problems += [t for i, t in damaged.items() if not gone & set(files[i])]
         bad |= set(damaged)
     if annotations is not None:
+        if scored:
+            unscorable = _unscorable(tracks, annotations)
+            problems += unscorable.values()
+            bad |= set(unscorable)
         notes += _beyond(annotations, seen, f0_range)
         silent = sum(a is None for i, a in enumerate(annotations) if i not in bad)
         if silent:
@@ -130,7 +136,7 @@ def check_tracks(
 
 
 def duplicates(reports: Sequence[SetReport]) -> list[str]:
-    """A line for every recording that is there more than once, within sets or between them."""
+    """Return a line for every recording that is there more than once, in one set or in several."""
     seen = [(r, r.inspection.fingerprints) for r in reports if r.inspection is not None]
     values, counts = np.unique(
         np.concatenate([np.empty(0, np.uint64), *(f for _, f in seen)]), return_counts=True
@@ -157,7 +163,7 @@ def _read_annotations(
     unreadable: set[int],
     progress: Progress | None,
 ) -> tuple[Annotations, dict[int, str]]:
-    """Annotations, and what is wrong with those that cannot be used."""
+    """Read all annotations; return them, and what is wrong with the unusable ones, by index."""
     annotations: list[Annotation | None] = []
     damaged: dict[int, str] = {}
     for i, track in enumerate(tracks):
@@ -173,8 +179,20 @@ def _read_annotations(
     return tuple(annotations), damaged
 
 
+def _unscorable(tracks: Sequence[Track], annotations: Annotations) -> dict[int, str]:
+    """Return what is wrong with the annotations that scoring would refuse, by index."""
+    wrong = {}
+    for i, annotation in enumerate(annotations):
+        if annotation is not None:
+            try:
+                check_scorable(_f0s(annotation), annotation.span[1])
+            except ValueError as error:
+                wrong[i] = f"{tracks[i].audio}: its annotation cannot be scored: {error}"
+    return wrong
+
+
 def _beyond(annotations: Annotations, seen: Inspection, f0_range: tuple[float, float]) -> list[str]:
-    """Notes on F0s that no model of this range can give, and on annotations beyond their audio."""
+    """Return notes on F0s that no model of this range can give, and on ends that are late."""
     f0s = [_f0s(a) for a in annotations if a is not None]
     n_f0s = sum(map(len, f0s))
     low, high = f0_range

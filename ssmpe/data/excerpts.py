@@ -28,9 +28,10 @@ class Excerpt:
 def draw_excerpt(
     read: Callable[[int, int], Samples], length: int, n_samples: int, rng: np.random.Generator
 ) -> Excerpt:
-    """An excerpt whose start is uniform over the track.
+    """Draw an excerpt whose start is uniform over the track.
 
-    A track shorter than that is whole in it, zeros being split at random between front and back.
+    A track that is shorter than the excerpt is in it as a whole; the zeros that it lacks are split
+    at random between front and back.
 
     Args:
         read: gives the track's samples from the first to before the second of its arguments.
@@ -49,8 +50,8 @@ def draw_excerpt(
 class ExcerptSampler:
     """Batches of excerpts: epoch after epoch, one excerpt of every track in random order.
 
-    Every batch is a function of the identity, its index and its size alone, so that a resumed run
-    or any worker draws what an undisturbed one would have drawn.
+    A batch depends on nothing but the identity, its index and its size. So a resumed run, or any
+    other worker, draws what an undisturbed one would have drawn.
     """
 
     def __init__(
@@ -61,12 +62,15 @@ class ExcerptSampler:
         *,
         drop_incomplete: bool,
     ) -> None:
-        """Args:
-        n_samples: length of an excerpt.
-        identity: what the draws are for, for example ("excerpts", seed, "URMP/train").
-        drop_incomplete: begin every epoch with a fresh batch and drop what does not fill its
-            last one (labelled sets, as published). Else, and where a batch is larger than the
-            set, batches run on into the next epoch (unlabelled sets).
+        """Prepare to draw; nothing is read yet.
+
+        Args:
+            store: tracks to draw from.
+            n_samples: length of an excerpt.
+            identity: what the draws are for, for example ("excerpts", seed, "URMP/train").
+            drop_incomplete: begin every epoch with a fresh batch and drop what does not fill its
+                last one (labelled sets, as published). Else, and where a batch is larger than
+                the set, batches run on into the next epoch (unlabelled sets).
         """
         self.store = store
         self.n_samples = n_samples
@@ -75,14 +79,14 @@ class ExcerptSampler:
         self._latest: tuple[int, NDArray[np.int64]] = (-1, np.empty(0, np.int64))
 
     def epoch_order(self, epoch: int) -> NDArray[np.int64]:
-        """Indices of the store's tracks in the order of an epoch: a permutation (tracks,)."""
+        """Return the order of an epoch: a permutation (tracks,) of the tracks' indices."""
         if self._latest[0] != epoch:  # of large sets it takes longer to draw than a batch does
             rng = numpy_generator(*self.identity, "order", epoch)
             self._latest = epoch, rng.permutation(len(self.store))
         return self._latest[1]
 
     def batch(self, batch_index: int, batch_size: int) -> list[tuple[int, Excerpt]]:
-        """Track indices and excerpts of a batch.
+        """Read a batch: index of the track, and excerpt, for each of its places.
 
         Args:
             batch_index: 0, 1, …

@@ -1,8 +1,7 @@
-"""What the audio files of a set are like, from their headers and a few blocks of each."""
+"""Inspection of the audio files of a set, by their headers and a few blocks of each."""
 
 import hashlib
 import os
-import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,31 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmpe.data.datasets.dataset import Track
+from ssmpe.data.datasets.listing import files_key
 from ssmpe.data.files.audio import AudioFile
-from ssmpe.data.store.filekey import files_key
 from ssmpe.errors import DataError
 from ssmpe.units import Floats
 
 FORMAT = 1
-"""To be raised when inspections come out otherwise"""
+"""Version of what is kept in the cache; to be raised when inspections come out otherwise"""
 
 Progress = Callable[[int, int], None]
-"""Called with tracks inspected and tracks in all"""
+"""Function that is called with tracks inspected and tracks in all"""
 
 _BLOCK = 4096
-"""bytes"""
+"""Bytes of each of the blocks that a fingerprint is made of"""
 _N_THREADS = 8
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """The audio of some tracks.
+    """Findings about the audio of some tracks.
 
     Attributes:
         seconds: (N,) duration of each track; 0 where the file is unreadable.
         sample_rates: (N,) of the files, in Hz.
         fingerprints: (N,) of the files' sizes and of samples of their content; equal for equal
-            files, and hardly ever for others.
+            files, and hardly ever for others; 0 where there is none to compare.
         errors: index of a track -> why its file is unreadable.
     """
 
@@ -47,20 +46,20 @@ class Inspection:
 
     @property
     def hours(self) -> float:
-        """Of all readable tracks."""
+        """Duration of all readable tracks."""
         return float(self.seconds.sum() / 3600)
 
 
 def inspect(
     tracks: Sequence[Track], folder: Path, cache: Path, progress: Progress | None = None
 ) -> Inspection:
-    """Look at the audio files of tracks; what has been seen of the same files is in the cache.
+    """Inspect the audio files of tracks, or recall what was seen when they were the same files.
 
     Args:
         folder: of the dataset.
     """
     stretches = [(t.name, t.start, t.seconds) for t in tracks]
-    key = files_key((FORMAT, stretches), [t.audio for t in tracks], folder)
+    key = files_key((FORMAT, stretches), [path for t in tracks for path in t.sources], folder)
     path = cache / "inspections" / f"{key}.npz"
     found = _load(path)
     if found is None:
@@ -70,10 +69,10 @@ def inspect(
 
 
 def same_files(fingerprints: Mapping[Path, int]) -> list[list[Path]]:
-    """Groups of different files of the same content, each and all sorted.
+    """Return groups of different files of the same content; groups and files are sorted.
 
     Args:
-        fingerprints: of the files; those of equal ones are read as a whole.
+        fingerprints: of the files; files of equal fingerprints are read as a whole.
     """
     candidates: dict[int, set[Path]] = {}
     for path, fingerprint in fingerprints.items():
@@ -106,13 +105,14 @@ def _inspect(tracks: Sequence[Track], progress: Progress | None) -> Inspection:
 
 
 def _look_at(track: Track) -> tuple[float, int, int] | str:
-    """Duration in s, sample rate and fingerprint of a track; or what is wrong with its file."""
+    """Return duration in s, sample rate and fingerprint of a track; or what is wrong with it."""
     try:
-        with AudioFile(track.audio) as file:
+        with AudioFile(*track.sources) as file:
             length, sample_rate = file.seconds - track.start, file.sample_rate
         if track.seconds is not None:
             length = min(length, track.seconds)
-        return length, sample_rate, _fingerprint(track.audio)
+        # a mixture is no copy of any file
+        return length, sample_rate, 0 if track.others else _fingerprint(track.audio)
     except DataError as error:
         return str(error)
     except OSError as error:
@@ -140,8 +140,8 @@ def _load(path: Path) -> Inspection | None:
         with np.load(path, allow_pickle=False) as saved:
             errors = dict(zip(saved["bad"].tolist(), saved["reasons"].tolist(), strict=True))
             return Inspection(saved["seconds"], saved["rates"], saved["fingerprints"], errors)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None  # not yet, or cut short
+    except Exception:  # not yet there, or damaged, in any number of ways
+        return None
 
 
 def _save(path: Path, found: Inspection) -> None:

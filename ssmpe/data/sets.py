@@ -18,12 +18,12 @@ from ssmpe.data.store.audio_store import AudioStore
 from ssmpe.errors import UserError
 
 Progress = Callable[[str, int, int], None]
-"""Called with the set's name, tracks decoded and tracks in all."""
+"""Function that is called with the set's name, tracks decoded and tracks in all"""
 
 
 @dataclass(frozen=True)
 class Use:
-    """A set as a trial uses it: everything that its tracks and their decoding depend on.
+    """A set as a trial uses it: all that its tracks, annotations and decoded samples depend on.
 
     Attributes:
         name: as in the registry, for example "URMP/train".
@@ -47,11 +47,11 @@ class Use:
 
     @property
     def key(self) -> str:
-        """Text that tells uses apart."""
+        """Text that differs between uses that differ."""
         return repr(self)
 
     def listed(self, where: Locations) -> tuple[Dataset, tuple[Track, ...]]:
-        """The dataset and the tracks that are used, sorted by name.
+        """Return the dataset, and the tracks that are used, sorted by name.
 
         Raises:
             UserError: as ``resolve`` does.
@@ -67,7 +67,7 @@ class Use:
 
 @dataclass(frozen=True)
 class Ready:
-    """Keys of what the cache holds of a use, so that nothing of it has to be listed again."""
+    """Keys of what the cache holds of a use; with them, nothing has to be listed again."""
 
     store: str
     annotations: str | None
@@ -75,7 +75,7 @@ class Ready:
 
 @dataclass(frozen=True)
 class LoadedSet:
-    """A set ready to be used.
+    """A set that is ready to be used.
 
     Attributes:
         name: as in the registry, for example "URMP/train".
@@ -90,7 +90,7 @@ class LoadedSet:
     ready: Ready
 
     def labelled_tracks(self, share: float) -> frozenset[int]:
-        """Indices of a share (0 to 1] of the tracks, those that are learnt from with labels.
+        """Return the indices of the share (0 to 1] of the tracks that is learnt from with labels.
 
         Raises:
             UserError: one of them has no annotation.
@@ -107,7 +107,7 @@ class LoadedSet:
 
 @dataclass(frozen=True)
 class Sets:
-    """All sets of a trial: the labelled and the added ones, drums, and those to be scored on."""
+    """All sets of a trial: the labelled one, those added, drums, and those it is scored on."""
 
     labelled: LoadedSet
     added: tuple[LoadedSet, ...]
@@ -116,7 +116,7 @@ class Sets:
 
 
 def use_of(name: str, config: DataConfig, sample_rate: int, *, annotated: bool) -> Use:
-    """How a trial uses one of its sets."""
+    """Return how a trial uses one of its sets."""
     own = tuple((k, v) for k, v in config.options.items() if k.startswith(f"{name.split('/')[0]}/"))
     form = "float32" if annotated else config.sample_format
     caps = config.max_hours.get(name), config.max_tracks.get(name)
@@ -124,12 +124,12 @@ def use_of(name: str, config: DataConfig, sample_rate: int, *, annotated: bool) 
 
 
 def uses_of(config: DataConfig, sample_rate: int) -> tuple[Use, ...]:
-    """All uses of a trial: labelled, added, percussion and evaluated sets, in this order."""
+    """Return all uses of a trial: labelled, added, percussion, evaluated sets, in this order."""
     return tuple(roles_of(config, sample_rate))
 
 
 def roles_of(config: DataConfig, sample_rate: int) -> dict[Use, tuple[str, ...]]:
-    """All uses of a trial, and what it uses each for: "labelled", "added", "percussion", ..."""
+    """Return all uses of a trial with their roles: "labelled", "added", "percussion" and so on."""
     named = [("labelled", config.labelled, True)]
     named += [("added", name, name in config.labelled_share) for name in config.added]
     named += [("percussion", config.percussion, False), ("validation", config.validation, True)]
@@ -217,7 +217,7 @@ def load_sets(
 
 
 def is_ready(use: Use, where: Locations, cache: Path, ready: Mapping[str, Ready]) -> bool:
-    """Whether the cache holds what it was found to hold of a use; no file of the set is read."""
+    """Tell whether the cache still holds what it held of a use; no file of the set is read."""
     return use.key in ready and _found(use, where, cache, ready[use.key]) is not None
 
 

@@ -1,4 +1,4 @@
-"""Building the embedded world on disk, once."""
+"""Building of the embedded world on disk, once."""
 
 import errno
 import fcntl
@@ -25,7 +25,7 @@ Progress = Callable[[int, int, str], None]
 
 
 def world_key(size: str | WorldSize) -> str:
-    """Short name of the world that would be built, for its folder: size and a hash of its origin.
+    """Return the short name of a world, for its folder: size and a hash of its origin.
 
     Worlds of one key are the same, byte for byte, on machines of one kind.
     """
@@ -80,7 +80,7 @@ def _origin(size: WorldSize) -> dict[str, object]:
 
 
 def _complete(root: Path, key: str) -> bool:
-    """Whether the world is there; raises UserError if something else is."""
+    """Tell whether the world is there; raise UserError if something else is."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     try:
@@ -123,7 +123,7 @@ def _locked(root: Path) -> Iterator[None]:
 
 @contextmanager
 def _in_words(root: Path) -> Iterator[None]:
-    """Errors of the file system as one line for the user."""
+    """Turn errors of the file system into one line for the user."""
     try:
         yield
     except OSError as error:

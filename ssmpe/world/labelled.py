@@ -21,7 +21,7 @@ from ssmpe.world.music.casting import (
 from ssmpe.world.music.pieces import Deal
 from ssmpe.world.sizes import WorldSize
 from ssmpe.world.sound.studio import STANDARD, AudioFormat
-from ssmpe.world.task import Task
+from ssmpe.world.workers import Task
 from ssmpe.world.writers.bach10 import Bach10Piece
 from ssmpe.world.writers.guitarset import GuitarSetTrack
 from ssmpe.world.writers.maestro import MaestroTable, MaestroTrack, Split
@@ -32,7 +32,7 @@ from ssmpe.world.writers.urmp import UrmpPiece
 
 
 def urmp(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """URMP's pieces."""
+    """Plan the pieces of URMP."""
     pools = cycle(URMP_POOLS)
     for number, (players, pool) in enumerate(zip(URMP_PLAYERS.split(), pools, strict=False), 1):
         if number > size.urmp:
@@ -51,7 +51,7 @@ def urmp(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def musicnet(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """MusicNet's recordings."""
+    """Plan the recordings of MusicNet."""
     train_ids = (i for i in range(MUSICNET_FIRST_ID, 9999, 9) if i not in MUSICNET_TEST_IDS)
     for number, i in zip(MUSICNET_TEST_IDS[: size.musicnet_test], range(10), strict=False):
         pool, players = MUSICNET_KINDS[i][0]
@@ -65,14 +65,14 @@ def musicnet(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def bach10(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """Bach10's chorales."""
+    """Plan the chorales of Bach10."""
     for number in range(1, size.bach10 + 1):
         source = deal.draw("chorale")
         yield Bach10Piece(number, source, size.bach10_seconds, size.stems, size.rubato)
 
 
 def guitarset(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """GuitarSet's recordings."""
+    """Plan the recordings of GuitarSet."""
     players = [("05", size.guitarset), ("00", size.guitarset_others), ("02", size.guitarset_others)]
     guitars = cycle(GUITARS)
     for player, count in players:
@@ -85,13 +85,13 @@ def guitarset(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def su(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """Su's pieces."""
+    """Plan the pieces of Su."""
     for name, (pool, players) in islice(SU_PIECES.items(), size.su):
         yield SuPiece(name, deal.draw(pool), players, size.su_seconds, size.rubato)
 
 
 def trios(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """The pieces of TRIOS."""
+    """Plan the pieces of TRIOS."""
     seconds, stems = size.trios_seconds, size.stems
     for name, (pool, players) in islice(TRIOS_PIECES.items(), size.trios):
         yield TriosPiece(name, deal.draw(pool), players, seconds, stems, size.rubato)
@@ -100,7 +100,7 @@ def trios(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def maestro(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """MAESTRO's recordings and their table."""
+    """Plan the recordings of MAESTRO, and their table."""
     splits: list[Split] = ["validation"] * size.maestro_validation
     splits += ["test"] * size.maestro_test
     splits += ["train"] * size.maestro_train

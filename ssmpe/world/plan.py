@@ -1,16 +1,16 @@
-"""What the embedded world consists of."""
+"""Contents of the embedded world."""
 
 from ssmpe.world import labelled, unlabelled
 from ssmpe.world.music.pieces import Deal
 from ssmpe.world.sizes import WorldSize
-from ssmpe.world.task import Task
+from ssmpe.world.workers import Task
 
 
 def plan(size: WorldSize) -> list[Task]:
-    """All tasks of a world of this size.
+    """Plan all tasks of a world of this size.
 
-    Pieces of the corpus are dealt out in this order; a set that joins them comes last, so that the
-    others keep theirs.
+    Pieces of the corpus are dealt out in this order. A set that joins them has to come last, so
+    that the others keep their pieces.
     """
     deal = Deal()
     return [

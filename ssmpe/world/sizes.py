@@ -1,4 +1,4 @@
-"""How large the embedded worlds are."""
+"""Sizes of the embedded worlds."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ STEMS = AudioFormat(rate=11025)
 
 @dataclass(frozen=True)
 class WorldSize:
-    """How much there is of everything; lengths in seconds.
+    """Amount of everything in a world; lengths are in seconds.
 
     Attributes:
         urmp: number of pieces, from piece 01 on.

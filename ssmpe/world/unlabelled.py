@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 
 from ssmpe.seeding import numpy_generator
-from ssmpe.world.genres import CLIPS, EMPTY, GENRES, MISSING
 from ssmpe.world.music.bands import BANDS
 from ssmpe.world.music.casting import (
     CHAMBER,
@@ -22,14 +21,65 @@ from ssmpe.world.playing.programme import Music, ScoredMusic, SongMusic
 from ssmpe.world.sizes import WorldSize
 from ssmpe.world.sound.drums import PATTERNS
 from ssmpe.world.sound.studio import AudioFormat
-from ssmpe.world.task import Task
+from ssmpe.world.workers import Task
 from ssmpe.world.writers.bach10 import PLAYERS as BACH10_PLAYERS
 from ssmpe.world.writers.egmd import DrumIndex, DrumLoop
-from ssmpe.world.writers.fma import FmaClip, FmaTables
+from ssmpe.world.writers.fma import FmaClip, FmaTables, Genre
 from ssmpe.world.writers.magnatagatune import MagnatuneClip
 from ssmpe.world.writers.medleydb import MedleyTrack
 from ssmpe.world.writers.nsynth import NSynthNote, NSynthSplit
 from ssmpe.world.writers.swd import SwdSong
+
+ROOTS = {
+    2: "International",
+    3: "Blues",
+    4: "Jazz",
+    5: "Classical",
+    8: "Old-Time / Historic",
+    9: "Country",
+    10: "Pop",
+    12: "Rock",
+    13: "Easy Listening",
+    14: "Soul-RnB",
+    15: "Electronic",
+    17: "Folk",
+    20: "Spoken",
+    21: "Hip-Hop",
+    38: "Experimental",
+    1235: "Instrumental",
+}
+BELOW = {25: ("Punk", 12), 42: ("Ambient Electronic", 15), 66: ("Indie-Rock", 12)}
+GENRES = (
+    *(Genre(number, 0, title, number) for number, title in ROOTS.items()),
+    *(Genre(number, root, title, root) for number, (title, root) in BELOW.items()),
+)
+
+# Genres of a clip, and the band of ``bands.BANDS`` or the ensemble that plays. Any stretch of it
+# is mixed; the second has two root genres.
+CLIPS: tuple[tuple[tuple[int, ...], str | Ensemble], ...] = (
+    ((12,), "Rock"),
+    ((21, 15), "Hip-Hop"),
+    ((5,), CHAMBER[0]),
+    ((42,), "Electronic"),
+    ((17,), "Folk"),
+    ((10,), "Pop"),
+    ((4,), "Jazz"),
+    ((5,), CHAMBER[1]),
+    ((25, 12), "Punk"),
+    ((14,), "Soul-RnB"),
+    ((2,), "International"),
+    ((15,), "Electronic"),
+    ((1235,), CHAMBER[5]),
+    ((66, 17), "Rock"),
+    ((21,), "Hip-Hop"),
+    ((5,), CHAMBER[2]),
+    ((42, 38), "Ambient"),
+    ((17,), CHAMBER[3]),
+    ((12, 10), "Pop"),
+    ((2,), CHAMBER[4]),
+)
+MISSING = 20  # number of a track that is in the table but has no clip
+EMPTY = 99134  # number of a clip without sound, as in the dataset
 
 # Of songs and chamber music in turn; the popular music that such collections have most of is most.
 MIXED: list[str | Ensemble] = list(BANDS)
@@ -41,7 +91,7 @@ MAGNATUNE_EMPTY = "6/norine_braun-now_and_zen-08-gently-117-146"  # as in the da
 
 
 def nsynth(size: WorldSize) -> Iterator[Task]:
-    """NSynth's splits."""
+    """Plan the splits of NSynth."""
     first = 0
     taken: set[str] = set()  # no note is in two splits, although valid and test share instruments
     counts = {
@@ -78,7 +128,7 @@ def _nsynth_note(split: str, i: int, number: int, rng: np.random.Generator) -> N
 
 
 def egmd(size: WorldSize) -> Iterator[Task]:
-    """E-GMD's recordings and their table."""
+    """Plan the recordings of E-GMD, and their table."""
     styles, kits = list(PATTERNS), list(DRUM_KITS.items())
     splits = ["train"] * 6 + ["validation", "test"]
     loops = tuple(
@@ -99,7 +149,7 @@ def egmd(size: WorldSize) -> Iterator[Task]:
 
 
 def fma(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """FMA's clips, with one that is missing and one that is empty, and their tables."""
+    """Plan the clips of FMA, with one that is missing and one that is empty, and their tables."""
     if not size.fma:
         return
     clips = [
@@ -123,7 +173,7 @@ def fma(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def medleydb(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """MedleyDB's recordings, and one of Bach10, as it is handed round among them."""
+    """Plan the recordings of MedleyDB, and one of Bach10, as it is handed round among them."""
     if not size.medleydb:
         return
     kinds: dict[str, str | Ensemble] = {
@@ -139,7 +189,7 @@ def medleydb(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def swd(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """Two performances of each song of the Schubert Winterreise Dataset."""
+    """Plan two performances of each song of the Schubert Winterreise Dataset."""
     for i in range(size.swd):
         if i % 2 == 0:
             source = deal.draw_shared(LIEDER[0][0])
@@ -149,7 +199,7 @@ def swd(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def magnatagatune(size: WorldSize, deal: Deal) -> Iterator[Task]:
-    """MagnaTagATune's clips, one of them empty."""
+    """Plan the clips of MagnaTagATune, one of them empty."""
     if not size.magnatagatune:
         return
     seconds = size.magnatagatune_seconds
@@ -162,7 +212,7 @@ def magnatagatune(size: WorldSize, deal: Deal) -> Iterator[Task]:
 
 
 def _music(kind: str | Ensemble, deal: Deal, rubato: float) -> Music:
-    """A song for a band, or a piece for an ensemble."""
+    """Choose a song for a band, or a piece for an ensemble."""
     if isinstance(kind, str):
         return SongMusic(kind)
     pool, players = kind

@@ -1,7 +1,7 @@
-"""Writing tasks in processes of their own.
+"""Parts of the world, written in processes of their own.
 
-Plain subprocesses rather than ``multiprocessing``: they neither inherit the caller's threads nor
-import its main module, which may hold half of Ray.
+They are plain subprocesses, not those of ``multiprocessing``: they neither inherit the caller's
+threads nor import its main module, which may hold half of Ray.
 """
 
 import gc
@@ -14,8 +14,18 @@ from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
-from ssmpe.world.task import Task
+
+class Task(Protocol):
+    """One or several files of the world, which are written independently of all others."""
+
+    @property
+    def label(self) -> str:
+        """Text that a progress display shows."""
+
+    def write(self, root: Path) -> None:
+        """Write the files below the data root."""
 
 
 class _Worker:

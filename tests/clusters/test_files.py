@@ -48,13 +48,13 @@ def test_the_validation_can_fail(name, break_it):
 
 
 def required(package: str) -> str:
-    """What the project asks for of a package."""
+    """Return what the project requires of a package."""
     (found,) = [d for d in PROJECT["dependencies"] if re.match(rf"{package}\b", d)]
     return found
 
 
 def ray_of(requirement: str) -> str:
-    """The one minor version of Ray that a requirement allows."""
+    """Return the one minor version of Ray that a requirement allows."""
     ((low, major, minor, high),) = re.findall(
         r"^ray\[\w+\]>=((\d+)\.(\d+)),<([\d.]+)$", requirement
     )
@@ -104,7 +104,7 @@ def test_costs_are_capped(name):
 
 
 def to_launch(name: str, n_trials: int, spot: float) -> dict[str, int]:
-    """What Ray's autoscaler starts for trials of a GPU each.
+    """Return what Ray's autoscaler starts for trials of a GPU each.
 
     Args:
         spot: availability of spot machines, 0 right after a launch has failed, 1 ten minutes later.

@@ -13,7 +13,7 @@ VALUES = {"PROJECT-EDIT": "my-project", "BUCKET-EDIT": "music"}
 
 @pytest.fixture(scope="module")
 def up(tmp_path_factory) -> Iterator[tuple[Nowhere, dict[str, dict[str, Any]], list[str]]]:
-    """A user who has called `ray up`, the machines, and what Google was asked."""
+    """Call `ray up` as a user does; return the machines, and what Google was asked."""
     with google(tmp_path_factory.mktemp("google")) as (environment, machines, asked):
         here = Nowhere(tmp_path_factory.mktemp("user"), environment)
         write_edited("gpu_gcp.yaml", here.folder, VALUES)

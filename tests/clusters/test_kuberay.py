@@ -12,7 +12,7 @@ from tests.support.clusters import CLUSTERS
 
 
 def closed(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
-    """An object with those fields and no others."""
+    """Return the schema of an object with those fields and no others."""
     return {
         "type": "object",
         "properties": properties,
@@ -147,7 +147,7 @@ def validate(document: dict[str, Any]) -> None:
 
 
 def pods() -> dict[str, dict[str, Any]]:
-    """Every kind of pod in the file."""
+    """Return every kind of pod in the file."""
     found = documents()
     cluster = found["RayCluster"]["spec"]
     return {

@@ -35,7 +35,7 @@ time.sleep(300)
 
 
 def free_job() -> int:
-    """A number for a job all of whose ports are free."""
+    """Return a number for a job all of whose ports are free."""
     for job in range(os.getpid() % 5000, 9999):
         with suppress(OSError):
             for port in (20000 + job, 30000 + job, 40000 + job):

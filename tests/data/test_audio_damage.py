@@ -20,6 +20,11 @@ def damaged(path: Path, damage: str) -> None:
         samples[500, 0] = np.nan if damage == "nan" else np.inf
         samples[500, 1] = -np.inf if damage == "opposite infinities" else 0
     soundfile.write(path, samples[: 0 if damage == "no samples" else 1000], 48_000, subtype="FLOAT")
+    if damage == "too loud":
+        soundfile.write(path, np.full((1000, 8), 3e38), 48_000, subtype="FLOAT")
+    if damage == "too loud to resample":
+        loud = np.finfo(np.float32).max * np.where(np.arange(1000) // 7 % 2, -1, 1)
+        soundfile.write(path, loud, 48_000, subtype="FLOAT")
     if damage == "text":
         path.write_text("not audio at all" * 10)
     if damage == "no bytes":
@@ -30,6 +35,9 @@ def damaged(path: Path, damage: str) -> None:
         soundfile.write(path, samples, 1)
     if damage == "missing":
         path.unlink()
+    if damage == "pipe":
+        path.unlink()
+        os.mkfifo(path)
     if damage == "folder":
         path.unlink()
         path.mkdir()
@@ -46,6 +54,9 @@ DAMAGES = {
     "rate": "claims a sample rate of 1 Hz",
     "missing": "no such audio file",
     "folder": "no such audio file",
+    "pipe": "cannot be read (not a regular file)",
+    "too loud": "too large to be mixed or resampled",
+    "too loud to resample": "too large to be mixed or resampled",
 }
 
 
@@ -62,7 +73,13 @@ def test_damaged_audio_is_one_line_that_names_the_file(tmp_path: Path, damage: s
     assert "\n" not in message
 
 
-@pytest.mark.parametrize("damage", ["no bytes", "text", "missing"])
+def test_the_loudest_samples_that_can_be_mixed_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, np.full((1000, 8), 4e37), RATE, subtype="FLOAT")
+    assert np.array_equal(read_audio(path, RATE), np.ones(1000, np.float32))
+
+
+@pytest.mark.parametrize("damage", ["no bytes", "text", "missing", "pipe"])
 def test_duration_of_damaged_audio_is_refused(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "a.wav"
     damaged(path, damage)

@@ -55,7 +55,7 @@ def test_data_size_of_a_writer_that_did_not_know_it_is_no_promise(
 
 
 def mp3(path: Path, *, seconds: float) -> bytes:
-    """An MP3 file, and its content; its first frame tells its length."""
+    """Write an MP3 file whose first frame tells its length; return path and content."""
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, round(seconds * 44_100))
     soundfile.write(path, noise, 44_100, bitrate_mode="CONSTANT", compression_level=0.5)
     return path.read_bytes()

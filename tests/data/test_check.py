@@ -9,11 +9,15 @@ import pytest
 import soundfile
 
 from ssmpe.__main__ import main
+from ssmpe.config.presets import tiny
 from ssmpe.data.check import SetReport, State, check_tracks, duplicates
 from ssmpe.data.datasets.registry import DATASETS, Locations, resolve
 from ssmpe.data.inspection import inspect
 from ssmpe.data.sets import Use, load_use
 from ssmpe.data.store.annotations import load_annotations
+from ssmpe.errors import UserError
+from ssmpe.evaluation.scoring import EvaluationSet
+from ssmpe.signal.hcqt import HCQT
 from tests.layouts import LAYOUTS, SECONDS, each_set, written_root
 
 root = pytest.fixture(written_root)
@@ -70,6 +74,83 @@ def test_pitches_that_no_model_can_give_are_noted(root: Path, name: str) -> None
     report = report_of(name, root)
     assert report.whole
     assert report.notes == ("50 % of annotated F0s lie outside 27.5 to 4400.0 Hz and are dropped",)
+
+
+@each_set("MusicNet/test")
+def test_pitches_that_cannot_be_scored_are_wrong_where_they_are_to_be(
+    root: Path, name: str, command
+) -> None:
+    path = root / "MusicNet" / "test_labels" / "2303.csv"
+    path.write_text(path.read_text().replace(",69,", ",120,"))
+    found = resolve(name, Locations(root))
+    loaded = load_use(
+        Use(name, annotated=True, sample_rate=22_050), Locations(root), root / "cache"
+    )
+    with pytest.raises(UserError) as refused:
+        EvaluationSet(loaded, HCQT(tiny().geometry), "cpu", 0)
+    report = check_tracks(
+        name, found.dataset, found.tracks, root / "cache", F0_RANGE, annotated=True, scored=True
+    )
+    (problem,) = report.problems
+    assert "pitches of 20 to 5000 Hz can be scored, not 8372.02 Hz" in problem
+    assert str(refused.value).endswith(problem.split("scored: ")[1])
+    assert problem.startswith(str(found.tracks[0].audio))
+    assert report.n_tracks == len(found.tracks) - 1
+    code, output, _ = command("data", "check", "--data-root", root, name)
+    assert code == 2
+    assert problem in output
+
+
+@each_set("URMP/validation", "MusicNet/test")
+def test_damaged_caches_of_what_was_read_are_made_anew(root: Path, name: str) -> None:
+    use = Use(name, annotated=True, sample_rate=22_050)
+    key = load_use(use, Locations(root), root / "cache").ready.annotations
+    report_of(name, root)
+    found = resolve(name, Locations(root))
+    told = [found.dataset.annotation(track) for track in found.tracks]
+
+    def content() -> str:
+        kept = load_annotations(root / "cache", str(key))
+        return str([vars(a) for a in kept or told if a])
+
+    def inspected() -> str:
+        return str(inspect(found.tracks, found.dataset.folder, root / "cache"))
+
+    whole, seen = content(), inspected()
+    for kept, reading in (("annotations", content), ("inspections", inspected)):
+        (path,) = (root / "cache" / kept).iterdir()
+        expected, intact = {"annotations": whole, "inspections": seen}[kept], path.read_bytes()
+        edge = [*range(600), *range(len(intact) - 1200, len(intact))]
+        for place in edge:  # headers, and the directory at the end
+            flipped = bytearray(intact)
+            flipped[place] ^= 1 << place % 8
+            path.write_bytes(flipped)
+            assert reading() == expected, place
+        np.savez(path, of_another_version=np.zeros(3))
+        assert reading() == expected
+
+
+def test_names_of_any_bytes_are_listed_checked_and_found_again(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for i, name in enumerate((b"\xff\xfe", b"a\nb", b"\x1b[31mred", b"caf\xe9", b"caf\xe8")):
+        path = Path(os.fsdecode(os.fsencode(folder) + b"/" + name + b".wav"))
+        soundfile.write(os.fsencode(path), np.full(4000, 0.1 + i / 100), 16_000, format="WAV")
+        path.with_suffix(".txt").write_text("0 220\n0.1 220\n")
+    path.write_bytes(b"no audio")
+    where, cache = Locations(tmp_path, {"mine": folder}), tmp_path / "cache"
+    use = Use("mine/all", annotated=False, sample_rate=22_050)
+    dataset, tracks = use.listed(where)
+    for _ in range(2):  # the second time from the cache
+        report = check_tracks("mine", dataset, tracks, cache, F0_RANGE, annotated=False)
+        (problem,) = report.problems
+        assert problem.startswith(f"{path}: ")
+    assert len({track.name for track in tracks}) == 5
+    loaded = load_use(use, where, cache)
+    again = load_use(use, where, cache, {use.key: loaded.ready})
+    assert again.store.tracks == loaded.store.tracks == tuple(t for t in tracks if t.audio != path)
+    assert [Path(s.path) for s in again.store.skipped] == [path]
+    assert again.store.digest == loaded.store.digest
 
 
 @pytest.mark.parametrize("name", ["Su/all", "TRIOS/all", "Bach10/all"])
@@ -160,7 +241,7 @@ def test_a_trial_finds_a_set_without_looking_at_its_files(root: Path, name: str)
 
 @pytest.fixture
 def command(tmp_path, monkeypatch, capsys):
-    """Runs ``python -m ssmpe`` with a cache of its own: exit code, output, error."""
+    """Run ``python -m ssmpe`` with a cache of its own; return exit code, output, error."""
     monkeypatch.setenv("SSMPE_CACHE", str(tmp_path / "cache"))
 
     def run(*arguments: object) -> tuple[int, str, str]:

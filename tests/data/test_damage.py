@@ -12,7 +12,7 @@ root = pytest.fixture(written_root)
 
 
 def resolve_whole(name: str, root: Path) -> None:
-    """As a use that needs every file does."""
+    """Resolve a set as a use does that needs every file."""
     found = resolve(name, Locations(root))
     found.dataset.require_files(found.tracks)
 
@@ -40,6 +40,8 @@ LAYOUT_DAMAGES = [
     ("MusicNet/test", "test_data"),
     ("GuitarSet/05", "annotation"),
     ("GuitarSet/05", "audio_mono-mic"),
+    ("MAPS/ENSTDkCl", "ENSTDkCl/MUS"),
+    ("MAPS/ENSTDkCl-only", "ENSTDkAm/MUS"),
     ("NSynth/valid", "nsynth-valid/examples.json"),
     ("E-GMD/train", "e-gmd-v1.0.0.csv"),
 ]
@@ -65,7 +67,9 @@ EMPTIED = {
 """Of sets with an index: the index of a dataset without tracks"""
 
 
-@each_set("Bach10/all", "Su/all", "TRIOS/all", "MusicNet/test", "GuitarSet/05", *EMPTIED)
+@each_set(
+    "Bach10/all", "Su/all", "TRIOS/all", "MusicNet/test", "GuitarSet/05", "MAPS/ENSTDkCl", *EMPTIED
+)
 def test_folder_without_tracks_is_refused(root: Path, name: str) -> None:
     folder = root / name.split("/")[0]
     if name in EMPTIED:
@@ -104,6 +108,8 @@ INCOMPLETE = [
     ("MusicNet/train", "train_labels/1728.csv"),
     ("GuitarSet/05", "annotation/05_Rock1-90-C#_solo.jams"),
     ("GuitarSet/05", "audio_mono-mic/05_Rock1-90-C#_solo_mic.wav"),
+    ("MAPS/ENSTDkCl", "ENSTDkCl/MUS/MAPS_MUS-mz_331_3_ENSTDkCl.wav"),
+    ("MAPS/ENSTDkAm", "ENSTDkAm/MUS/MAPS_MUS-mz_331_3_ENSTDkAm.txt"),
     ("NSynth/valid", "nsynth-valid/audio/x-021-127.wav"),
     ("E-GMD/train", "drummer1/session1/1_funk.wav"),
 ]

@@ -43,11 +43,11 @@ SETS = tuple({name.split("/")[0]: name for name in reversed(LAYOUTS)}.values())
 # annotated by its audio and its name
 ANNOTATED = [name for name in SETS if LAYOUTS[name].annotation and not name.startswith("NSynth")]
 INDEXED = ("NSynth/valid", "E-GMD/train", "MAESTRO/validation", "FMA/train")
-TEXT = ("URMP/validation", "Su/all", "MusicNet/test", "GuitarSet/05", *INDEXED)
+TEXT = ("URMP/validation", "Su/all", "MusicNet/test", "GuitarSet/05", "MAPS/ENSTDkCl", *INDEXED)
 
 
 def text_of(root: Path, name: str) -> Path:
-    """The index or annotation of a set that is text."""
+    """Return the index, or the annotation, of a set that is text."""
     index = INDEXES.get(name.split("/")[0])
     return root / index if index else annotation_of(root, name)
 

@@ -32,6 +32,7 @@ TABLES = {
     "URMP/validation": Table("\t", 0, 1, 2, "9.9"),
     "Su/all": Table("\t", 0, 2, 2, "0.5"),
     "MusicNet/test": Table(",", 0, 3, 3, "22050"),
+    "MAPS/ENSTDkCl": Table("\t", 0, 2, 3, "0.5"),
 }
 Fields = list[str]
 

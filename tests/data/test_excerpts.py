@@ -19,7 +19,7 @@ LENGTH = 400
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> AudioStore:
-    """Seven tracks, the first shorter than an excerpt."""
+    """Store seven tracks, the first shorter than an excerpt."""
     folder: Path = tmp_path_factory.mktemp("tracks")
     tracks = []
     for i in range(N_TRACKS):

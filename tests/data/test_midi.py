@@ -42,7 +42,7 @@ def tempo(microseconds: int) -> mido.MetaMessage:
 
 
 def track_of(events: list[tuple[int, Any]]) -> mido.MidiTrack:
-    """A track of messages at ticks, which ends with the last of them."""
+    """Make a track of messages at ticks, which ends with the last of them."""
     track, now = mido.MidiTrack(), 0
     for tick, message in events:
         track.append(message.copy(time=tick - now))
@@ -59,7 +59,7 @@ def saved(path: Path, *tracks: list[tuple[int, Any]], **header: int) -> Path:
 
 
 def quarters(notes: NoteAnnotation) -> list[tuple[float, float, int]]:
-    """Notes as onset and offset in quarters of the usual tempo, and pitch."""
+    """Read notes as onset and offset in quarters of the usual tempo, and pitch."""
     times = np.stack([notes.onsets, notes.offsets]) / QUARTER
     pitches = hz_to_midi(notes.f0s)
     return [
@@ -135,7 +135,7 @@ def test_file_of_one_track_and_another_resolution(tmp_path: Path) -> None:
 
 @st.composite
 def melodies(draw: st.DrawFn) -> list[tuple[int, int, int, int]]:
-    """Notes (onset, offset, pitch, channel) of which no two of a key overlap."""
+    """Draw notes (onset, offset, pitch, channel) of which no two of a key overlap."""
     notes = []
     keys = st.tuples(st.integers(0, 127), st.sampled_from([0, 1, 8, 10, 15]))
     for pitch, channel in draw(st.lists(keys, min_size=1, max_size=5, unique=True)):

@@ -34,7 +34,7 @@ contents = st.one_of(st.binary(max_size=200), tables.map(str.encode), st.text().
 
 
 def parsed(parse: Callable[[Path], Parsed], path: Path, content: bytes) -> Parsed | None:
-    """What a parser makes of a file, None if it rejects it in one line that names it."""
+    """Return what a parser makes of a file; None if it rejects it in one line that names it."""
     path.write_bytes(content)
     try:
         return parse(path)

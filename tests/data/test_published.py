@@ -9,6 +9,7 @@ import soundfile
 
 from ssmpe.data.datasets import urmp
 from ssmpe.data.datasets.guitarset import GuitarSet
+from ssmpe.data.datasets.listing import missing_files
 from ssmpe.data.datasets.nsynth import NSynth
 from ssmpe.data.datasets.registry import Locations, resolve
 from ssmpe.data.files.annotation import FrameAnnotation, NoteAnnotation
@@ -175,3 +176,31 @@ def test_nsynth_note_sounds_from_its_onset_to_its_end(tmp_path: Path, end: float
     # 0.1 s windows reach half of that further
     assert note.onsets[-1] == pytest.approx(0.5, abs=0.051)
     assert note.offsets[-1] == pytest.approx(end, abs=0.051 if end < 4 else 0)
+
+
+@each_set("MAPS/ENSTDkCl")
+def test_maps_has_no_composition_on_both_sides(root: Path, name: str) -> None:
+    def pieces(split: str) -> set[str]:
+        tracks = resolve(f"MAPS/{split}", Locations(root)).tracks
+        return {track.name.removeprefix("MAPS_MUS-").rpartition("_")[0] for track in tracks}
+
+    folder = root / "MAPS" / "ENSTDkAm" / "MUS"
+    for path in list(folder.iterdir()):
+        alone = path.with_name(path.name.replace("mz_331_3", "schumm-1"))
+        alone.write_bytes(path.read_bytes())
+    assert pieces("ENSTDkCl") == {"chpn-p19", "mz_331_3"}
+    assert pieces("ENSTDkAm") == {"schumm-1", "mz_331_3"}
+    assert pieces("ENSTDkCl-only") == {"chpn-p19"}
+    assert pieces("ENSTDkAm-only") == {"schumm-1"}
+
+
+@each_set("MAPS/ENSTDkCl")
+def test_maps_recording_without_a_table_and_table_without_one_are_missed(
+    root: Path, name: str
+) -> None:
+    folder = root / "MAPS" / "ENSTDkCl" / "MUS"
+    (folder / "MAPS_MUS-chpn-p19_ENSTDkCl.txt").unlink()
+    (folder / "MAPS_MUS-mz_331_3_ENSTDkCl.wav").unlink()
+    found = resolve(name, Locations(root))
+    gone = missing_files([path for t in found.tracks for path in found.dataset.files(t)])
+    assert [path.suffix for path in gone] == [".txt", ".wav"]

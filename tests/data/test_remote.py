@@ -31,7 +31,7 @@ mirror(sys.argv[1], ["Su"], Path(sys.argv[2]), progress)
 
 @pytest.fixture(scope="module")
 def remote(s3, world) -> str:  # noqa: F811
-    """URI of a folder with two datasets of the embedded world."""
+    """Return the URI of a folder with two datasets of the embedded world."""
     uri = bucket("data") + "/sets"
     for name in ("Su", "E-GMD"):
         upload(world / name, f"{uri}/{name}")

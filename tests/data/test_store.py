@@ -20,7 +20,7 @@ RATE = 22_050
 
 @pytest.fixture
 def tracks(tmp_path: Path) -> tuple[Track, ...]:
-    """Six tracks of different lengths, rates and channels; one of them silent, one very short."""
+    """Write six tracks of different lengths, rates and channels; one silent, one very short."""
     rng = np.random.default_rng(0)
     shapes = [(4800, 1, 48_000), (9000, 2, 44_100), (1, 1, 48_000), (800, 1, 16_000), (5, 2, 8_000)]
     (tmp_path / "music").mkdir()
@@ -132,6 +132,53 @@ def test_store_that_is_missing_unfinished_or_damaged_is_not_found(
     assert AudioStore.find(store.key, tmp_path / "music", cache) is None
     again = AudioStore.open(tracks, tmp_path / "music", cache, RATE, skip_bad=False)
     assert np.array_equal(again.audio(1), read_audio(tracks[1].audio, RATE))
+
+
+def view(store: AudioStore) -> tuple[object, ...]:
+    """Return all that a store tells."""
+    audio = [store.audio(i).tobytes() for i in range(len(store))]
+    return (
+        *(store.key, store.dataset, store.sample_rate, store.sample_rates, store.digest),
+        *(store.tracks, store.skipped, audio),
+    )
+
+
+@pytest.mark.parametrize("table", ["index.json", "offsets.npy", "tracks.json", "skipped.json"])
+def test_flipped_bit_in_a_table_is_noticed(
+    tmp_path: Path, tracks: tuple[Track, ...], table: str
+) -> None:
+    cache, music = tmp_path / "cache", tmp_path / "music"
+    damage(tracks)
+    store = AudioStore.open(tracks, music, cache, RATE, skip_bad=True)
+    expected, path = view(store), store.folder / table
+    intact = path.read_bytes()
+    for place in range(len(intact)):
+        flipped = bytearray(intact)
+        flipped[place] ^= 1 << place % 8
+        path.write_bytes(flipped)
+        found = AudioStore.find(store.key, music, cache)
+        assert found is None or view(found) == expected, place
+    path.write_bytes(intact[: len(intact) // 2])
+    assert AudioStore.find(store.key, music, cache) is None
+    assert view(AudioStore.open(tracks, music, cache, RATE, skip_bad=True)) == expected
+    assert path.read_bytes() == intact
+
+
+def test_store_of_a_version_without_checksums_is_read_if_its_tables_agree(
+    tmp_path: Path, tracks: tuple[Track, ...]
+) -> None:
+    damage(tracks)
+    music, cache = tmp_path / "music", tmp_path / "cache"
+    store = AudioStore.open(tracks, music, cache, RATE, skip_bad=True)
+    index = json.loads((store.folder / "index.json").read_text())
+    del index["digest"]
+    (store.folder / "index.json").write_text(json.dumps(index, indent=1))
+    found = AudioStore.find(store.key, music, cache)
+    assert found is not None
+    assert view(found) == view(store)
+    offsets = np.load(store.folder / "offsets.npy")
+    np.save(store.folder / "offsets.npy", offsets[:-1])
+    assert AudioStore.find(store.key, music, cache) is None
 
 
 def test_store_tells_hours_and_sample_rates(tmp_path: Path, tracks: tuple[Track, ...]) -> None:

@@ -23,7 +23,7 @@ N_TRACKS = 8
 
 @pytest.fixture
 def tracks(tmp_path: Path) -> tuple[Track, ...]:
-    """Tracks of different lengths and rates, one of a stretch, one of no audio."""
+    """Write tracks of different lengths and rates, one of a stretch, one of no audio."""
     (tmp_path / "music").mkdir()
     rng = np.random.default_rng(0)
     made = []
@@ -102,7 +102,7 @@ def test_track_that_needs_more_room_than_there_is_waits_for_its_turn_only(
 MEMORY_OF_BUILDING = """
 import sys, time
 from pathlib import Path
-from ssmpe.data import store_decode
+from ssmpe.data.store import decode
 from ssmpe.data.datasets.dataset import Track
 from ssmpe.data.store.audio_store import AudioStore
 folder, room = Path(sys.argv[1]), int(sys.argv[2])
@@ -141,7 +141,7 @@ def test_decoding_runs_ahead_only_as_far_as_there_is_room(tmp_path: Path) -> Non
 
 @pytest.fixture
 def small_disk(tmp_path: Path):
-    """A disk of one megabyte."""
+    """Mount a disk of one megabyte."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]

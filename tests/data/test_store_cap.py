@@ -19,7 +19,7 @@ ALL = sum(SECONDS) / 3600
 
 @pytest.fixture(scope="module")
 def tracks(tmp_path_factory: pytest.TempPathFactory) -> tuple[Track, ...]:
-    """Twenty tracks of known lengths, two of them stretches of longer files, and two of none."""
+    """Write twenty tracks of known lengths, two of them stretches of longer files, two of none."""
     folder: Path = tmp_path_factory.mktemp("set")
     made = []
     for i, seconds in enumerate(SECONDS):

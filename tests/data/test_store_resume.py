@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from ssmpe.data.datasets.dataset import Track
-from ssmpe.data.store import partial
+from ssmpe.data.store import build
 from ssmpe.data.store.audio_store import AudioStore
 from ssmpe.errors import DataError
 
@@ -21,7 +21,7 @@ BAD = 5
 
 @pytest.fixture
 def tracks(tmp_path: Path) -> tuple[Track, ...]:
-    """Tracks of different lengths and rates, one of a stretch, one of no audio."""
+    """Write tracks of different lengths and rates, one of a stretch, one of no audio."""
     (tmp_path / "music").mkdir()
     rng = np.random.default_rng(0)
     made = []
@@ -41,11 +41,11 @@ def content(store: AudioStore) -> dict[str, bytes]:
 BUILD_AND_DIE = """
 import os, signal, sys
 from pathlib import Path
-from ssmpe.data import store_partial
+from ssmpe.data.store import build
 from ssmpe.data.datasets.dataset import Track
 from ssmpe.data.store.audio_store import AudioStore
 cache, folder, at = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-partial._COMMIT_SECONDS = 0
+build._COMMIT_SECONDS = 0
 tracks = [Track("Music", str(i), folder / f"{i}.wav") for i in range(8)]
 tracks[2] = Track("Music", "2", tracks[2].audio, 0.01, 0.05)
 def progress(done, total, name):
@@ -71,7 +71,7 @@ def build_and_die(tmp_path: Path, at: int) -> Path:
 
 
 def make_unreadable(path: Path) -> None:
-    """So that nobody notices who does not read it."""
+    """Spoil a file so that only who reads it notices."""
     before = path.stat()
     path.write_bytes(bytes(before.st_size))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -182,6 +182,6 @@ def test_samples_reach_the_disk_before_the_journal_tells_of_them(
             assert told <= synced["audio.f32"]
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(partial, "_COMMIT_BYTES", 20_000)
+    monkeypatch.setattr(build, "_COMMIT_BYTES", 20_000)
     AudioStore.open(tracks, tmp_path / "music", tmp_path / "cache", RATE, skip_bad=True)
     assert synced["journal.jsonl"] > 0

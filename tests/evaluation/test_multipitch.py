@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmpe.config import GeometryConfig
+from ssmpe.data.files import annotation
 from ssmpe.data.files.annotation import MultiPitch
-from ssmpe.evaluation import multipitch
 from ssmpe.evaluation.multipitch import Counts, GridReference, count, nearest
 
 NONE = np.empty(0)
@@ -223,5 +223,6 @@ def test_a_pitch_s_number_does_not_depend_on_its_neighbours():
 
 def test_limits_are_those_of_mir_eval() -> None:
     theirs = mir_eval.multipitch
-    assert multipitch.MAX_TIME == theirs.MAX_TIME
-    assert (multipitch.MIN_FREQ, multipitch.MAX_FREQ) == (theirs.MIN_FREQ, theirs.MAX_FREQ)
+    assert annotation.LATEST_SCORED == theirs.MAX_TIME
+    assert annotation.LOWEST_SCORED == theirs.MIN_FREQ
+    assert annotation.HIGHEST_SCORED == theirs.MAX_FREQ

@@ -11,6 +11,7 @@ from tests.layouts import (
     guitarset,
     maestro,
     magnatagatune,
+    maps,
     medleydb,
     musicnet,
     nsynth,
@@ -27,7 +28,7 @@ LAYOUTS: dict[str, Layout] = {
     name: layout
     for module in (
         *(urmp, bach10, su, trios, musicnet, guitarset, nsynth),
-        *(fma, egmd, maestro, medleydb, swd, magnatagatune),
+        *(fma, egmd, maestro, maps, medleydb, swd, magnatagatune),
     )
     for name, layout in module.SETS.items()
 }
@@ -41,6 +42,6 @@ def each_set(*names: str) -> pytest.MarkDecorator:
 
 
 def written_root(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """To be made the fixture ``root``: a data root with the dataset of the set asked for."""
+    """Write a data root with the dataset of the set asked for; to be made the fixture ``root``."""
     LAYOUTS[request.param].write(tmp_path)
     return tmp_path

@@ -45,7 +45,7 @@ CLIPS = ("000/000002", "000/000003", "000/000005", "000/000010", "001/001039", "
 
 
 def tracks_csv(genres: Mapping[int, str]) -> str:
-    """The table ``tracks.csv``: three header lines, then the tracks, some over several lines."""
+    """Make ``tracks.csv``: three header lines, then the tracks, some over several lines."""
     header = [(group, name) for group, names in COLUMNS.items() for name in names.split() or [""]]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")

@@ -25,7 +25,7 @@ BARE = ("drums/loop.wav", "drums/one.shot.wav")
 
 
 def write_midi(path: Path) -> None:
-    """A rest of 0.1 s, then two notes of as long as a recording."""
+    """Return MIDI of a rest of 0.1 s, then two notes as long as a recording."""
     ticks = round(2 * 480 * SECONDS)  # at the default tempo
     messages = [
         *(mido.Message("note_on", note=note, time=0) for note in (57, 69)),
@@ -37,7 +37,7 @@ def write_midi(path: Path) -> None:
 
 
 def write_annotation(path: Path) -> None:
-    """An annotation in the form that the suffix tells."""
+    """Write an annotation in the form that the suffix tells."""
     match path.suffix.lower():
         case ".mid" | ".midi":
             write_midi(path)

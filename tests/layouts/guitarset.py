@@ -11,7 +11,7 @@ NAMES = ("00_BN1-129-Eb_comp", "04_BN3-154-E_comp", "05_Rock1-90-C#_solo")
 
 
 def jams(duration: float = SECONDS, columns: bool = True) -> dict[str, Any]:
-    """A document in the dataset's form (``columns``), or in the row-by-row form of the format."""
+    """Make a document in the dataset's form (``columns``), or in the row-by-row form."""
     times = [0.1 + 256 / 44_100 * n for n in range(40)]
     values = [{"voiced": n != 3, "index": 0, "frequency": 220.0} for n in range(40)]
     data: object = {

@@ -1,4 +1,4 @@
-"""What a small copy of a dataset is, and a tone to fill it with."""
+"""Small copies of datasets: what one is, and a tone to fill it with."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Layout:
-    """A set on disk, and what reading it must give.
+    """Set on disk, and what reading it must give.
 
     Attributes:
         write: writes the whole dataset, a folder of its name, into a root.
@@ -31,7 +31,7 @@ class Layout:
 
 
 def write_tone(path: Path, hz: float = 440.0, rate: int = 16_000, channels: int = 1) -> None:
-    """Half a second of a sine, in the format of the path's suffix."""
+    """Write half a second of a sine, in the format of the path's suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     tone = 0.5 * np.sin(2 * np.pi * hz * np.arange(round(SECONDS * rate)) / rate)
     soundfile.write(path, np.repeat(tone[:, None], channels, axis=1), rate)

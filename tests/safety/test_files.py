@@ -151,6 +151,8 @@ CRAFTED: dict[str, tuple[str, str | bytes | Callable[[Path], object], str]] = {
         smf(b"\0\xff\x51\x03\xff\xff\xff" + b"\xff\xff\xff\x7f\x90\x3c\x50"),
         "lasts more than 86400 s",
     ),
+    "text larger than any": ("f0", sparse, f"larger than {parsing.MAX_BYTES} bytes"),
+    "text without end": ("f0", lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
     "time of ages": ("f0", "0 220\n1e300 220\n", ""),
     "time beyond floats": ("f0", f"{'9' * 400} 220\n", "line 1: time is"),
     "line of a million columns": ("f0", "1 " * 10**6, "columns where 2 are expected"),

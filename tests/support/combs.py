@@ -1,4 +1,4 @@
-"""An estimator of fundamental frequency for the tests: combs laid over short-time spectra.
+"""Estimator of fundamental frequency for the tests: combs laid over short-time spectra.
 
 It shares nothing with how the embedded world tunes its samples, which is by autocorrelation.
 """
@@ -16,18 +16,18 @@ COARSE, FINE = np.arange(-REACH, REACH, 0.1), np.arange(-0.4, 0.4, 0.02)
 
 
 def tone(midi, rate, seconds=0.6, harmonics=6):
-    """A synthetic tone (N,) whose pitch is beyond doubt."""
+    """Make a synthetic tone (N,) whose pitch is beyond doubt."""
     phase = 2 * np.pi * float(midi_to_hz(midi)) * np.arange(round(seconds * rate)) / rate
     return sum(np.sin(h * phase) / h for h in range(1, harmonics + 1))
 
 
 def half_frame(midi):
-    """Seconds either side of a time that an estimate at this pitch draws upon."""
+    """Return how many seconds either side of a time an estimate at this pitch draws upon."""
     return max(SHORTEST, PERIODS / float(midi_to_hz(midi))) / 2
 
 
 def comb_track(audio, rate, times, expected):
-    """MIDI pitch (T,) of a single line at ``times`` (T,) in seconds.
+    """Estimate the MIDI pitch (T,) of a single line at ``times`` (T,) in seconds.
 
     Of all pitches within ``REACH`` of ``expected`` (MIDI, one number), the one is taken at whose
     harmonics the most lies, and midway between them the least; it is then refined by the strength
@@ -49,7 +49,7 @@ def comb_track(audio, rate, times, expected):
 
 
 def _contrast(spectra, bins, midi):
-    """How much more lies at the harmonics of each candidate than midway between them (T, C)."""
+    """Return how much more lies at the harmonics of each candidate than between them (T, C)."""
     hz, total = midi_to_hz(midi), 0.0
     for h in range(1, HARMONICS + 1):
         sides = _at(spectra, bins, (h - 0.5) * hz) + _at(spectra, bins, (h + 0.5) * hz)
@@ -58,12 +58,12 @@ def _contrast(spectra, bins, midi):
 
 
 def _gathered(spectra, bins, midi):
-    """What lies at the harmonics of each candidate (T, C)."""
+    """Return what lies at the harmonics of each candidate (T, C)."""
     return sum(_at(spectra, bins, h * midi_to_hz(midi)) for h in range(1, HARMONICS + 1))
 
 
 def _at(spectra, bins, hz):
-    """Values (T, C) of spectra (T, F), whose bins lie 1 / ``bins`` Hz apart, at frequencies."""
+    """Read spectra (T, F), whose bins are 1 / ``bins`` Hz apart, at frequencies (T, C)."""
     position = hz * bins
     index = np.minimum(position.astype(int), spectra.shape[1] - 2)
     below, above = (np.take_along_axis(spectra, index + k, axis=1) for k in (0, 1))
@@ -72,7 +72,7 @@ def _at(spectra, bins, hz):
 
 
 def _summit(candidates, height):
-    """Candidate (T,) of the greatest height, by a parabola through it and its neighbours."""
+    """Return the candidate (T,) of greatest height, by a parabola through its neighbours."""
     top = np.clip(np.argmax(height, axis=1), 1, height.shape[1] - 2)
     rows = np.arange(len(top))
     left, centre, right = (height[rows, top + k] for k in (-1, 0, 1))

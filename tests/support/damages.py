@@ -1,4 +1,4 @@
-"""Damages to files of small copies of datasets, and what is read of these."""
+"""Damages to files of small copies of datasets, and readings of what is left."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ INDEXES = {
     "MAESTRO": "MAESTRO/maestro-v3.0.0.csv",
     "FMA": "FMA/fma_metadata/tracks.csv",
 }
-"""Of each dataset that has one: a file that tells which tracks there are"""
+"""File that tells which tracks there are, of each dataset that has one"""
 
 
 def link(path: Path) -> None:
@@ -32,6 +32,11 @@ def link(path: Path) -> None:
 def link_to(path: Path, target: str) -> None:
     path.unlink()
     path.symlink_to(target)
+
+
+def make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
 
 
 def make_folder(path: Path) -> None:
@@ -63,6 +68,8 @@ REFUSED_FILES: dict[str, Damage] = {
     "dangling link": lambda path: link_to(path, "nowhere"),
     "link to itself": lambda path: link_to(path, path.name),
     "folder": make_folder,
+    "pipe": make_pipe,
+    "endless": lambda path: link_to(path, "/dev/zero"),
     "other content": lambda path: path.write_bytes(b"<!DOCTYPE html>\n<p>404</p>\n"),
     "no permission": forbid,
 }
@@ -89,7 +96,7 @@ def put_nan(path: Path) -> None:
 
 
 def reading(root: Path, name: str) -> tuple[Any, ...]:
-    """All that is read of a set's first track, such that it can be compared."""
+    """Read all of a set's first track, in a form that can be compared."""
     found = resolve(name, Locations(root))
     found.dataset.require_files(found.tracks)
     track = found.tracks[0]
@@ -104,7 +111,7 @@ def reading(root: Path, name: str) -> tuple[Any, ...]:
 
 
 def files_of(root: Path, name: str) -> list[Path]:
-    """Audio and annotations of the first track."""
+    """Return audio and annotations of the first track."""
     found = resolve(name, Locations(root))
     return found.dataset.files(found.tracks[0])
 

@@ -1,4 +1,4 @@
-"""The embedded world in the smallest form that has everything, rendered once for all its tests."""
+"""Smallest embedded world that has everything, rendered once for all tests of it."""
 
 from dataclasses import replace
 from functools import cache
@@ -72,7 +72,7 @@ MICRO = replace(
 
 @cache
 def micro_world(base: Path) -> Path:
-    """Data root of the world of size ``MICRO``, below the base folder of temporary files."""
+    """Render the world of size ``MICRO`` once, below the base folder of temporary files."""
     return build_world(base / "micro" / "world", MICRO, jobs=2)
 
 
@@ -81,7 +81,7 @@ def names(folder: Path) -> set[str]:
 
 
 def stems_of(world):
-    """Path of each stem with F0 labels, their times (T,) in s and MIDI pitches (T,), 0 for none."""
+    """Yield each stem with F0 labels: path, times (T,) in s, MIDI pitches (T,), 0 for none."""
     for path in sorted(world.glob("URMP/*/AuSep_*.wav")):
         f0s = np.loadtxt(path.with_name(path.name.replace("AuSep", "F0s")).with_suffix(".txt"))
         f0 = f0s[:, 1]

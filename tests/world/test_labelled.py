@@ -68,7 +68,7 @@ def test_drums_stay_in_the_mixture_of_trios(world):
 
 
 def events(path):
-    """Time in s and message of every event that a synthesiser would play."""
+    """Read time in s and message of every event that a synthesiser would play."""
     now, found = 0.0, []
     for message in mido.MidiFile(path):
         now += message.time

@@ -27,7 +27,7 @@ def test_stems_are_silent_where_nothing_is_annotated(world):
 
 
 def musicnet_notes(world):
-    """Audio file and the notes in it: onset and offset in s, MIDI number."""
+    """Yield each audio file and the notes in it: onset and offset in s, MIDI number."""
     for path in sorted(world.glob("MusicNet/*_labels/*.csv")):
         split = path.parent.name.removesuffix("_labels")
         rows = csv.DictReader(path.open())
@@ -45,7 +45,7 @@ def su_notes(world):
 
 
 def trios_notes(world):
-    """The stems: there are no labels of the mixture."""
+    """Yield the stems and their notes: there are no labels of the mixture."""
     for path in sorted(world.glob("TRIOS/*/*.mid")):
         yield path.with_suffix(".wav"), np.array([note[:3] for note in midi_notes(path)])
 
@@ -56,7 +56,7 @@ def maestro_notes(world):
 
 
 def midi_notes(path):
-    """Onset and end in s, MIDI number, and release of the key in s, of each note.
+    """Read onset and end in s, MIDI number, and release of the key in s, of each note.
 
     A note ends when its key is up and the pedal too, or when its key is struck again.
     """
@@ -86,7 +86,7 @@ def midi_notes(path):
 
 
 def strength(audio, rate, midi, harmonics=(1, 2, 3)):
-    """How much a stretch of audio (N,) has of the given pitches."""
+    """Measure how much a stretch of audio (N,) has of the given pitches."""
     n = 1 << 15
     spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), n)) / len(audio)
     bins = midi_to_hz(np.asarray(midi)) * n / rate
@@ -124,7 +124,7 @@ APART = 35.0  # Hz that such a window tells apart
 
 
 def around_ends(audio, rate, notes):
-    """Strength in dB of each note that stands alone, just before its end and just after.
+    """Measure in dB each note that stands alone, just before its end and just after.
 
     It stands alone if no partial of another note that sounds meanwhile is close to it. The third
     value is for how many seconds it has been held by the pedal.

@@ -19,7 +19,7 @@ def chorale():
 
 
 def longest_pause(arrangement, seconds):
-    """Longest time in seconds for which nobody plays, from the beginning to ``seconds``."""
+    """Return the longest time in s for which nobody plays, from the beginning to ``seconds``."""
     tempo = arrangement.tempo
     notes = sorted((n for voice in arrangement.voices for n in voice.notes), key=lambda n: n.onset)
     silences, sounding_until = [], 0.0

@@ -11,7 +11,7 @@ from ssmpe.world.music.pieces import KEPT, Deal, Pool, corpus_paths
 from ssmpe.world.music.scores import corpus_root
 from ssmpe.world.plan import plan
 from ssmpe.world.sizes import SIZES, WorldSize
-from ssmpe.world.task import Task
+from ssmpe.world.workers import Task
 from ssmpe.world.writers.bach10 import PLAYERS as BACH10_PLAYERS
 from ssmpe.world.writers.egmd import DrumIndex
 from ssmpe.world.writers.fma import FmaTables
@@ -53,7 +53,7 @@ def test_only_unlabelled_sets_share_pieces():
 
 
 def pieces_of(task):
-    """Pieces of the corpus that a task performs, wherever among its fields they are named."""
+    """Find the pieces of the corpus that a task performs, wherever its fields name them."""
     values = [getattr(task, field.name) for field in dataclasses.fields(task)]
     named = {value for value in values if isinstance(value, str) and value in CORPUS}
     return named.union(*(pieces_of(v) for v in values if dataclasses.is_dataclass(v)))

@@ -41,7 +41,7 @@ def test_songs_differ():
 
 
 def share(audio, low, high):
-    """Of the energy, what lies between two frequencies in Hz."""
+    """Return the share of the energy between two frequencies in Hz."""
     spectrum = np.abs(np.fft.rfft(audio)) ** 2
     frequency = np.fft.rfftfreq(len(audio), 1 / RATE)
     return spectrum[(frequency >= low) & (frequency < high)].sum() / spectrum.sum()
@@ -62,7 +62,7 @@ def test_popular_music_has_bass_and_drums(name):
 
 
 def touches(*notes):
-    """Of a piano: key, onset and duration in seconds."""
+    """Make touches of a piano from key, onset and duration in seconds."""
     written = [
         Touch(ScoreNote(onset, held, key), onset, held, 90, PitchCurve(key))
         for key, onset, held in notes
@@ -101,7 +101,7 @@ def test_key_that_is_held_outlasts_the_pedal():
 
 
 def read(path):
-    """Kind, key or value, and time in s of all messages."""
+    """Read kind, key or value, and time in s of all messages."""
     now, found = 0.0, []
     for message in mido.MidiFile(path):
         now += message.time

@@ -60,7 +60,7 @@ def test_attacks_of_samples_are_straightened():
     window = round(4 * region.rate / float(midi_to_hz(region.pitch)))
 
     def wander(samples):
-        """Range of pitch in semitones, but for the noise at the very beginning."""
+        """Measure the range of pitch in semitones, but for the noise at the very beginning."""
         starts = range(before_loop // 12, before_loop - window, before_loop // 24)
         tones = [samples[s : s + window] for s in starts]
         return np.ptp([pitch_deviation(tone, region.rate, region.pitch) for tone in tones])

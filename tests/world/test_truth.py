@@ -20,7 +20,7 @@ HELD = 1.0  # seconds
 
 
 def cents_off(audio, rate, times, midi):
-    """Deviations in cents of what is heard from the annotated pitches (T,) at ``times`` (T,)."""
+    """Measure in cents what is heard against the annotated pitches (T,) at ``times`` (T,)."""
     off = np.empty(len(times))
     for key in np.unique(np.round(midi)):
         these = np.round(midi) == key
@@ -29,7 +29,7 @@ def cents_off(audio, rate, times, midi):
 
 
 def note_off(name, key, velocity, hop):
-    """The same for one note of an instrument, with all the vibrato that it may have."""
+    """Measure the same of one note of an instrument, with all the vibrato that it may have."""
     instrument = INSTRUMENTS[name]
     pitch = PitchCurve(key + 0.1, instrument.vibrato / 100, rate=5.6, phase=1.0, delay=0.1)
     note = general_midi_sampler().note(instrument.program, key, velocity, pitch, HELD)
@@ -39,7 +39,7 @@ def note_off(name, key, velocity, hop):
 
 
 def check_instrument(name, keys, velocities, hop):
-    """Every key sounds at its pitch, and all of them as exactly as the annotation asks for."""
+    """Check that every key sounds at its pitch, and all as exactly as annotations ask for."""
     off = {k: np.concatenate([note_off(name, k, v, hop) for v in velocities]) for k in keys}
     for key, cents in off.items():
         assert len(cents) >= 2, f"key {key}"
@@ -86,7 +86,7 @@ def test_every_key_sounds_as_annotated(name):
 
 
 def within_notes(times, midi):
-    """Which frames (T,) lie so far within a note that an estimate draws upon nothing else."""
+    """Tell which frames (T,) lie so deep within a note that an estimate draws on nothing else."""
     edge = (midi == 0) | (np.abs(np.diff(midi, prepend=0)) > 0.7)
     edges = np.concatenate(([-np.inf], times[edge], [np.inf]))
     following = np.searchsorted(edges, times, side="right")
@@ -96,7 +96,7 @@ def within_notes(times, midi):
 
 
 def check_stem(audio, rate, times, midi, stride):
-    """Every ``stride``-th frame that can be judged by itself is as exact as it has to be."""
+    """Check that every ``stride``-th frame that stands alone is as exact as it has to be."""
     inside = np.flatnonzero(within_notes(times, midi))
     assert len(inside) > 0.2 * np.sum(midi > 0)
     off = cents_off(audio, rate, times[inside[::stride]], midi[inside[::stride]])

@@ -36,7 +36,7 @@ def test_all_audio_sounds_and_none_clips(world):
 
 
 def fma_rows(world):
-    """Header lines and tracks of the table, by columns counted from 0."""
+    """Read header lines and tracks of the table, by columns counted from 0."""
     text = (world / "FMA" / "fma_metadata" / "tracks.csv").read_text()
     rows = list(csv.reader(io.StringIO(text)))
     return rows[:3], rows[3:]

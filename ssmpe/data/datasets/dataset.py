@@ -1,4 +1,4 @@
-"""What every dataset has in common; a further one is a module with one further subclass."""
+"""Base of all datasets; a further dataset is a module with one further subclass."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -21,6 +21,7 @@ class Track:
         name: unique within a split.
         audio: path of the audio file.
         start, seconds: stretch of the file that the track is, in seconds; None: to its end.
+        others: further audio files, whose sound is added to that of the first.
     """
 
     dataset: str
@@ -28,11 +29,17 @@ class Track:
     audio: Path
     start: float = 0.0
     seconds: float | None = None
+    others: tuple[Path, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """All of its audio files."""
+        return self.audio, *self.others
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a dataset is to be had.
+    """Place where a dataset is to be had.
 
     Attributes:
         url: page to download it from, or to ask for it.
@@ -49,7 +56,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Option:
-    """A choice between the behaviour of the published loader and another.
+    """Choice between the behaviour of the published loader and another.
 
     Attributes:
         default: of the published loader where published scores depend on it, else what is right.
@@ -80,11 +87,11 @@ class Dataset(ABC):
     annotated: ClassVar[bool] = True
 
     def __init__(self, folder: Path) -> None:
-        """``folder``: the dataset's own; nothing is read yet."""
+        """Open the dataset in its own ``folder``; nothing is read yet."""
         self.folder = Path(folder)
 
     def tracks(self, split: str) -> tuple[Track, ...]:
-        """Tracks of a split, sorted by name; whether their files are there is not yet known.
+        """List the tracks of a split, sorted by name; whether their files exist is not yet known.
 
         Raises:
             UserError: the folder is missing, is laid out differently or has no such tracks.
@@ -101,23 +108,23 @@ class Dataset(ABC):
         return tuple(sorted(tracks, key=lambda track: track.name))
 
     def files(self, track: Track) -> list[Path]:
-        """Every file that belongs to a track, its audio first."""
-        return [track.audio]
+        """Return every file that belongs to a track, its audio first."""
+        return [*track.sources]
 
-    def absent(self, tracks: Sequence[Track]) -> list[str]:
-        """Published recordings that are not among the tracks of a split, where that is known."""
+    def absent(self, tracks: Sequence[Track], split: str = "all") -> list[str]:
+        """Return the published recordings that a split lacks, where these are known."""
         return []
 
     def require_files(self, tracks: Sequence[Track]) -> None:
         """Check that every file of the tracks is there.
 
         Raises:
-            DataError: names the first missing file, and tells how many are missing.
+            DataError: files are missing; it names the first and tells how many there are.
         """
         listing.require_all([path for t in tracks for path in self.files(t)], self._shown())
 
     def annotation(self, track: Track) -> Annotation | None:
-        """What sounds in a track, in seconds from the track's start; None if nothing tells.
+        """Read what sounds in a track, timed from the track's start; None if nothing tells.
 
         Raises:
             DataError: the annotation does not parse, or does not fit the track's audio.
@@ -131,11 +138,11 @@ class Dataset(ABC):
 
     @abstractmethod
     def _tracks(self, split: str) -> list[Track]:
-        """Tracks of a known split of an existing folder, in any order."""
+        """List the tracks of a known split of an existing folder, in any order."""
 
     @abstractmethod
     def _annotation(self, track: Track) -> Annotation | None:
-        """The annotation of a track's whole file as its files tell it."""
+        """Read the annotation of a track's whole audio file."""
 
     def _track(self, name: str, path: Path) -> Track:
         return Track(self.name, name, path)
@@ -145,5 +152,5 @@ class Dataset(ABC):
         listing.require(path, self._shown())
 
     def _shown(self) -> str:
-        """The layout, as messages show it."""
+        """Return the layout as messages show it."""
         return f"{self.name}/{self.layout}"

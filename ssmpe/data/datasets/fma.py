@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from ssmpe.data.datasets import listing
 from ssmpe.data.datasets.dataset import Dataset, Source, Track
-from ssmpe.data.files.parsing import Row, read_csv
+from ssmpe.data.files.parsing import Row, read_csv, require_regular
 from ssmpe.errors import DataError
 
 ROOT_GENRES = (
@@ -19,7 +19,7 @@ ROOT_GENRES = (
 """Titles of the genres that have no parent, as ``genres.csv`` spells them"""
 
 EMPTY = frozenset({"099134", "108925", "133297"})
-"""Clips without audio: they were cut out beyond their recordings' end (dataset issue 41)"""
+"""Clips without audio: they were cut from beyond the end of a recording (dataset issue 41)"""
 
 _FOLDER = re.compile(r"[0-9]{3}")
 _CLIP = re.compile(r"[0-9]{6}\.mp3")
@@ -64,7 +64,7 @@ class FMA(Dataset):
         return [self._track(name, clips[name]) for name in names]
 
     def _clips(self) -> dict[str, Path]:
-        """Path of every clip on disk, by its name of six digits."""
+        """Return the path of every clip on disk, by its name of six digits."""
         folders = [self.folder / n for n in listing.names_in(self.folder) if _FOLDER.fullmatch(n)]
         return {
             name.removesuffix(".mp3"): folder / name
@@ -78,7 +78,7 @@ class FMA(Dataset):
 
 
 def read_tracks(path: Path) -> Iterator[tuple[int, Row]]:
-    """Number of every track of ``tracks.csv``, with a row of one field: its genres as a list.
+    """Read the number of every track of ``tracks.csv``, with a row of one field: its genres.
 
     Two lines of headers, of the columns' groups and of their names, come before the tracks, and
     one that names the first column.
@@ -103,7 +103,7 @@ def read_tracks(path: Path) -> Iterator[tuple[int, Row]]:
 
 
 def read_roots(path: Path) -> dict[int, str]:
-    """Title of the root of every genre of ``genres.csv``.
+    """Read the title of the root of every genre of ``genres.csv``.
 
     Raises:
         DataError: the file is no such table, or a root is not in it.
@@ -132,9 +132,13 @@ def _root_genres(row: Row, roots: dict[int, str]) -> set[str]:
 
 
 def _records(path: Path) -> Iterator[Row]:
-    """Rows of a CSV file that is too large to be held whole, each at the line it begins on."""
+    """Read the rows of a CSV file that is too large to be held whole, one after the other.
+
+    A row knows the line on which it begins.
+    """
     line = 1
     try:
+        require_regular(path)
         with open(path, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
             for fields in reader:

@@ -1,4 +1,4 @@
-"""Any folder of audio files, annotated or not: a user's own recordings."""
+"""Folders of any audio files, annotated or not: a user's own recordings."""
 
 import os
 from collections import defaultdict
@@ -54,7 +54,7 @@ class Folder(Dataset):
     source: ClassVar[Source] = Source(url="", size="", licence="", unpack="")
 
     def __init__(self, name: str, folder: Path) -> None:
-        """``name``: what the user calls it."""
+        """Open a folder that the user calls ``name``; nothing is read yet."""
         super().__init__(folder)
         self.name = name
 
@@ -69,7 +69,7 @@ class Folder(Dataset):
         ]
 
     def files(self, track: Track) -> list[Path]:
-        """Recording and annotation, if there is one."""
+        """Return the recording, and the annotation if there is one."""
         return [track.audio, *self._beside.get(track.audio, ())]
 
     def _annotation(self, track: Track) -> Annotation | None:
@@ -86,7 +86,7 @@ class Folder(Dataset):
 
     @cached_property
     def _beside(self) -> dict[Path, tuple[Path, ...]]:
-        """Annotations beside every recording."""
+        """Annotations that lie beside each recording."""
         found: dict[Path, tuple[Path, ...]] = {}
         for folder, names in _walk(self.folder):
             split_names = [os.path.splitext(name) for name in names]
@@ -101,7 +101,7 @@ class Folder(Dataset):
 
 
 def _walk(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Every folder from ``root`` down, with the sorted names of its files.
+    """Visit every folder from ``root`` down, with the sorted names of its files.
 
     Raises:
         UserError: a folder cannot be listed.

@@ -50,7 +50,7 @@ class GuitarSet(Dataset):
     }
 
     def __init__(self, folder: Path, *, correct_late: bool = False) -> None:
-        """``correct_late``: move the annotations of ``LATE_BY`` to where they belong."""
+        """Open the dataset; ``correct_late`` moves the annotations of ``LATE_BY`` into place."""
         super().__init__(folder)
         self.late_by = LATE_BY if correct_late else {}
 
@@ -67,7 +67,7 @@ class GuitarSet(Dataset):
         return [self._track(listing.readable(n), audio / f"{n}_mic.wav") for n in names]
 
     def files(self, track: Track) -> list[Path]:
-        """Recording and annotation."""
+        """Return the recording and the annotation."""
         return [track.audio, self._jams_path(track)]
 
     def _jams_path(self, track: Track) -> Path:

@@ -1,5 +1,7 @@
-"""Looking at a dataset's folder: sorted listings, and what is missing from it."""
+"""A look at a dataset's folder: sorted listings, what is missing, and whether files changed."""
 
+import hashlib
+import json
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,7 +10,7 @@ from ssmpe.errors import DataError, UserError
 
 
 def names_in(folder: Path) -> list[str]:
-    """Sorted names in a folder, hidden ones (such as macOS's ``._*`` copies) left out.
+    """Return the sorted names in a folder, without hidden ones such as macOS's copies ``._*``.
 
     Raises:
         UserError: there is no such folder, or it cannot be listed.
@@ -20,7 +22,7 @@ def names_in(folder: Path) -> list[str]:
 
 
 def readable(name: str) -> str:
-    """A file's name such that it can be printed and stored: bytes that are no UTF-8 spelt out."""
+    """Return a file's name as it can be printed and stored: bytes that are no UTF-8 spelt out."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
@@ -42,9 +44,10 @@ def require(path: Path, layout: str) -> None:
 
 
 def missing_files(paths: Iterable[Path]) -> list[Path]:
-    """Those of ``paths`` that do not exist, in the order given; links that lead nowhere do not.
+    """Return those of ``paths`` that do not exist, in the order given; nor do dangling links.
 
-    Lists every folder once instead of asking for every file: sets have up to 300,000 of them.
+    Every folder is listed once, which is faster than to ask for every file: sets have up to
+    300,000 of them.
 
     Raises:
         UserError: a folder cannot be listed.
@@ -78,7 +81,7 @@ def require_all(paths: Sequence[Path], layout: str) -> None:
     """Check that all files are there.
 
     Raises:
-        DataError: names the first that is not, and tells how many are missing.
+        DataError: files are missing; it names the first and tells how many there are.
     """
     missing = missing_files(paths)
     if missing:
@@ -86,3 +89,27 @@ def require_all(paths: Sequence[Path], layout: str) -> None:
             f"{missing[0]} is missing ({len(missing)} of {len(paths)} files are); "
             f"expected layout: {layout}"
         )
+
+
+def files_key(parts: object, files: Iterable[Path], folder: Path) -> str:
+    """Return a key of what is made of files: another one as soon as one of them changes.
+
+    It is a hash of ``parts`` and of the names, sizes and modification times of the files.
+
+    Args:
+        parts: whatever else the result depends on; JSON can represent it.
+        folder: that the files lie in; it may move.
+    """
+    root = os.fspath(folder)
+    # what is below the folder is named from there on, so that the folder may move
+    entries = [(path.removeprefix(root), *_size_and_time(path)) for path in map(os.fspath, files)]
+    text = json.dumps((parts, entries))
+    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+
+def _size_and_time(path: str) -> tuple[int, int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return -1, 0  # whoever reads it will tell what is wrong
+    return status.st_size, status.st_mtime_ns

@@ -36,7 +36,7 @@ class MAESTRO(Dataset):
     }
 
     def __init__(self, folder: Path, *, whole: bool = False) -> None:
-        """``whole``: see ``options``."""
+        """Open the dataset; for ``whole`` see ``options``."""
         super().__init__(folder)
         self.whole = whole
 
@@ -50,7 +50,7 @@ class MAESTRO(Dataset):
         return tracks
 
     def files(self, track: Track) -> list[Path]:
-        """Recording and what the keys and the pedal did."""
+        """Return the recording, and what the keys and the pedal did."""
         return [track.audio, self._midi_path(track)]
 
     def _midi_path(self, track: Track) -> Path:
@@ -61,7 +61,7 @@ class MAESTRO(Dataset):
 
 
 def _listed(index: Path) -> Iterator[tuple[str, str]]:
-    """Split and name of each recording in the table."""
+    """Read split and name of each recording in the table."""
     for row in read_csv(index, ("split", "audio_filename", "midi_filename")):
         split, audio, midi = row.fields[0], row.relative_path(1), row.relative_path(2)
         name = audio.removesuffix(".wav")

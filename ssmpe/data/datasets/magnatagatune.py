@@ -1,6 +1,7 @@
 """MagnaTagATune: clips of the Magnatune label (unlabelled training, optional)."""
 
 import re
+import stat
 from pathlib import Path
 from typing import ClassVar
 
@@ -50,8 +51,9 @@ class MagnaTagATune(Dataset):
 
 
 def _is_empty(path: Path) -> bool:
-    """Whether a file has 0 bytes; one that is not there or not to be read is told of later."""
+    """Tell whether a file has 0 bytes; one that cannot be looked at is reported later."""
     try:
-        return path.stat().st_size == 0
+        status = path.stat()
     except OSError:
         return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == 0

@@ -13,7 +13,7 @@ from ssmpe.errors import DataError
 from ssmpe.units import midi_to_hz
 
 _LABEL_RATE = 44_100
-"""Hz: labels give times in samples at this rate"""
+"""Sample rate in Hz by which labels count time"""
 
 
 class MusicNet(Dataset):
@@ -42,7 +42,7 @@ class MusicNet(Dataset):
         return [self._track(listing.readable(i), data / f"{i}.wav") for i in ids]
 
     def files(self, track: Track) -> list[Path]:
-        """Recording and labels."""
+        """Return the recording and the labels."""
         return [track.audio, self._label_path(track)]
 
     def _label_path(self, track: Track) -> Path:
@@ -54,11 +54,11 @@ class MusicNet(Dataset):
 
 
 def read_labels(path: Path) -> NoteAnnotation:
-    """Notes of a MusicNet label file.
+    """Read the notes of a MusicNet label file.
 
     Raises:
-        DataError: it does not parse; a note ends before it begins or is no MIDI note; there are
-            no notes: no recording is silent, but a file may have been cut after its header.
+        DataError: it does not parse; a note ends before it begins or is no MIDI note; or there
+            are no notes. (No recording is silent, but a file may be cut after its header.)
     """
     notes: list[tuple[float, float, float]] = []
     for row in read_csv(path, ("start_time", "end_time", "note")):

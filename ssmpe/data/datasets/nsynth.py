@@ -17,9 +17,11 @@ from ssmpe.units import Floats, midi_to_hz
 
 _PITCH = re.compile(r"[A-Za-z0-9_-]+-([0-9]{3})-[0-9]{3}")
 _RMS_WINDOW = 0.1
-"""Seconds"""
+"""Seconds over which the RMS is taken"""
 _MAX_SECONDS = 60.0
-"""Of a file; the published ones have 4"""
+"""Seconds of the longest file that is read as a note; the published ones have 4"""
+_MAX_INDEX_BYTES = 1 << 30
+"""Largest index that is read; that of the 290,000 notes for training has 200 MB or so"""
 _ACTIVE = 0.1
 """Share of the largest RMS from which on a note counts as sounding"""
 
@@ -56,10 +58,13 @@ class NSynth(Dataset):
         n_valid: int | None = 200,
         keep_last: bool = True,
     ) -> None:
-        """Args:
-        midi_range: lowest and highest note taken, both included.
-        n_valid: number of notes of the split "valid"; None for all.
-        keep_last: see ``options``.
+        """Open the dataset; nothing is read yet.
+
+        Args:
+            folder: the dataset's own.
+            midi_range: lowest and highest note taken, both included.
+            n_valid: number of notes of the split "valid"; None for all.
+            keep_last: see ``options``.
         """
         super().__init__(folder)
         self.keep_last = keep_last
@@ -94,11 +99,11 @@ class NSynth(Dataset):
 
 
 def sounding(samples: Samples, sample_rate: int, lowest: float) -> tuple[Floats, Floats]:
-    """When a note sounds: where its RMS reaches a tenth of its maximum.
+    """Find out when a note sounds: where its RMS reaches a tenth of its maximum.
 
     The RMS is taken over 0.1 s around every sample, after a high-pass that removes what lies below
-    every pitch (rumble, offset). A note that fades and returns gives several stretches; one that
-    sounds to the last sample ends with it.
+    every pitch (rumble, offset). A note that fades and returns gives several stretches. One that
+    sounds to the last sample ends there.
 
     Args:
         samples: (N,)
@@ -119,15 +124,15 @@ def sounding(samples: Samples, sample_rate: int, lowest: float) -> tuple[Floats,
 
 
 def _names(index: Path) -> list[str]:
-    """Keys of the JSON file, in its order."""
-    examples = read_json(index)
+    """Read the keys of the JSON file, in its order."""
+    examples = read_json(index, _MAX_INDEX_BYTES)
     if not isinstance(examples, dict):
         raise DataError(f"{index}: expected an object with one entry per note")
     return list(examples)
 
 
 def _pitch(name: str, where: Path) -> int:
-    """MIDI number in a note's name."""
+    """Return the MIDI number in a note's name."""
     match = _PITCH.fullmatch(name)
     if not match:
         raise DataError(f"{where}: note {name!r:.60} is not named INSTRUMENT-PITCH-VELOCITY")

@@ -14,6 +14,7 @@ from ssmpe.data.datasets.folder import Folder
 from ssmpe.data.datasets.guitarset import GuitarSet
 from ssmpe.data.datasets.maestro import MAESTRO
 from ssmpe.data.datasets.magnatagatune import MagnaTagATune
+from ssmpe.data.datasets.maps import MAPS
 from ssmpe.data.datasets.medleydb import MedleyDB
 from ssmpe.data.datasets.musicnet import MusicNet
 from ssmpe.data.datasets.nsynth import NSynth
@@ -27,17 +28,17 @@ DATASETS: dict[str, type[Dataset]] = {
     dataset.name: dataset
     for dataset in (
         *(URMP, Bach10, Su, TRIOS, MusicNet, GuitarSet, NSynth),
-        *(FMA, EGMD, MAESTRO, MedleyDB, SWD, MagnaTagATune),
+        *(FMA, EGMD, MAESTRO, MAPS, MedleyDB, SWD, MagnaTagATune),
     )
 }
 
 SET_NAMES = tuple(f"{name}/{split}" for name, d in DATASETS.items() for split in d.splits)
-"""Every published set there is."""
+"""Names of all published sets"""
 
 
 @dataclass(frozen=True)
 class Locations:
-    """Where datasets lie on this machine; no part of what defines a trial.
+    """Places of the datasets on this machine; no part of what defines a trial.
 
     Attributes:
         root: folder with a folder for every published dataset.
@@ -78,7 +79,7 @@ def check_folder_names(names: Iterable[str]) -> None:
 
 
 def parse(set_name: str, folders: Iterable[str] = ()) -> tuple[type[Dataset], str]:
-    """Dataset and split of a set's name; touches no files.
+    """Return dataset and split of a set's name; no files are touched.
 
     Args:
         folders: names of the user's own folders.
@@ -97,7 +98,7 @@ def parse(set_name: str, folders: Iterable[str] = ()) -> tuple[type[Dataset], st
 
 
 def check_options(options: Mapping[str, bool]) -> None:
-    """Check that options "<dataset>/<option>" exist; UserError names those there are."""
+    """Check that options "<dataset>/<option>" exist; else a UserError names those that do."""
     known = [f"{name}/{option}" for name, d in DATASETS.items() for option in d.options]
     for name in options:
         if name not in known:
@@ -105,7 +106,7 @@ def check_options(options: Mapping[str, bool]) -> None:
 
 
 def open_dataset(name: str, where: Locations, options: Mapping[str, bool]) -> Dataset:
-    """The dataset of this known name, with those of the options that concern it."""
+    """Open the dataset of this known name, with those of the options that concern it."""
     if name in where.folders:
         return Folder(name, where.folders[name])
     own = {k.split("/")[1]: v for k, v in options.items() if k.startswith(f"{name}/")}

@@ -45,11 +45,11 @@ class Su(Dataset):
         return [self._track(listing.readable(n), audio / f"{n}{_AUDIO}") for n in names]
 
     def files(self, track: Track) -> list[Path]:
-        """Recording and notes."""
+        """Return the recording and the notes."""
         return [track.audio, self._notes_path(track)]
 
-    def absent(self, tracks: Sequence[Track]) -> list[str]:
-        """Those of the ten pieces that are not there."""
+    def absent(self, tracks: Sequence[Track], split: str = "all") -> list[str]:
+        """Return those of the ten pieces that are not there."""
         return [piece for piece in PIECES if not any(t.name.startswith(piece) for t in tracks)]
 
     def _notes_path(self, track: Track) -> Path:
@@ -60,7 +60,7 @@ class Su(Dataset):
 
 
 def read_note_table(path: Path) -> NoteAnnotation:
-    """Notes of a text file of columns: onset in s, offset in s, maybe others, last the F0 in Hz.
+    """Read the notes of a text file of columns: onset in s, offset in s, …, last the F0 in Hz.
 
     Raises:
         DataError: it does not parse, a note ends before it begins or has no pitch, or there are

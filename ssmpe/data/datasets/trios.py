@@ -45,11 +45,11 @@ class TRIOS(Dataset):
         return [self._track(name, self.folder / name / "mix.wav") for name in names]
 
     def files(self, track: Track) -> list[Path]:
-        """Mixture and notes of the pitched instruments."""
+        """Return the mixture, and the notes of the pitched instruments."""
         return [track.audio, *self._midi_paths(track)]
 
-    def absent(self, tracks: Sequence[Track]) -> list[str]:
-        """Those of the five pieces that are not there."""
+    def absent(self, tracks: Sequence[Track], split: str = "all") -> list[str]:
+        """Return those of the five pieces that are not there."""
         there = {track.name for track in tracks}
         return [piece for piece in PARTS if piece not in there]
 

@@ -21,16 +21,16 @@ FAMILIES = {
     "winds": frozenset({"fl", "ob", "cl", "bn", "sax"}),
     "brass": frozenset({"tpt", "hn", "tbn", "tba"}),
 }
-"""Instruments of a family, abbreviated as in the pieces' names"""
+"""Instruments of each family, abbreviated as in the pieces' names"""
 MIXED = "mixed"
 
 _PIECE = re.compile(r"(\d\d)_[^_]+(_[^_]+)+")
 _GRID_TOLERANCE = 1e-3
-"""Seconds two parts' times may differ by: a tenth of the annotations' hop"""
+"""Seconds by which the times of two parts may differ: a tenth of the annotations' hop"""
 
 
 def _family(piece: str) -> str:
-    """The family of instruments that plays a piece alone, else ``MIXED``."""
+    """Return the family of instruments that plays a piece alone, else ``MIXED``."""
     players = piece.split("_")[2:]
     alone = (name for name, family in FAMILIES.items() if family.issuperset(players))
     return next(alone, MIXED)
@@ -64,7 +64,7 @@ class URMP(Dataset):
         "T1": T1,
         "T2": T2,
     }
-    """pieces of each split that is not one of a family's"""
+    """Pieces of each split that is not that of a family"""
 
     def _tracks(self, split: str) -> list[Track]:
         found: dict[str, str] = {}
@@ -86,7 +86,7 @@ class URMP(Dataset):
         return [self._piece(name) for name in names]
 
     def files(self, track: Track) -> list[Path]:
-        """Mixture and F0s of the parts."""
+        """Return the mixture, and the F0s of the parts."""
         return [track.audio, *self._f0_paths(track)]
 
     def _piece(self, name: str) -> Track:

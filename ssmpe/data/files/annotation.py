@@ -1,4 +1,4 @@
-"""What is annotated as sounding in a track, and which of it is active at a given time."""
+"""Annotations: what sounds in a track, and which of it is active at a given time."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,8 @@ Sound annotations do reach beyond it: grids end up to two hops (12 ms) after the
 GuitarSet, and the two of its tracks that are annotated late (by up to 0.41 s) stay within half a
 second. An annotation of another recording, or in another unit, misses by more than a second.
 """
+LOWEST_SCORED, HIGHEST_SCORED, LATEST_SCORED = 20.0, 5_000.0, 30_000.0
+"""Lowest and highest F0 in Hz, and latest time in s, that can be scored: mir_eval's limits"""
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class FrameAnnotation:
 
     @classmethod
     def from_parts(cls, times: Floats, f0: Floats) -> "FrameAnnotation":
-        """The union of parts on one grid: times (N,) in s, f0 (parts, N) in Hz, 0 where silent."""
+        """Unite parts on one grid: times (N,) in s, f0 (parts, N) in Hz, 0 where silent."""
         return cls(MultiPitch(times, tuple(frame[frame > 0] for frame in f0.T)))
 
     @property
@@ -67,14 +69,18 @@ class FrameAnnotation:
         return float(self.grid[0]), float(self.grid[-1])
 
     def clipped(self, start: float, seconds: float | None) -> "FrameAnnotation":
-        """The frames of a stretch, timed from its start; as ``Track`` has them, in seconds."""
+        """Return the frames of a stretch, timed from its start.
+
+        Args:
+            start, seconds: the stretch, as ``Track`` has it.
+        """
         end = np.inf if seconds is None else start + seconds
         kept = np.flatnonzero((self.grid >= start) & (self.grid < end))
         f0s = tuple(self.observed.f0s[i] for i in kept)
         return FrameAnnotation(MultiPitch(self.grid[kept] - start, f0s))
 
     def at(self, times: Floats) -> MultiPitch:
-        """F0s of the frame nearest to each of ``times`` (the earlier of two equally near ones).
+        """Return the F0s of the frame that is nearest to each of ``times``, the earlier of two.
 
         The first and the last frame are held beyond the ends.
         """
@@ -104,7 +110,7 @@ class NoteAnnotation:
 
     @property
     def grid(self) -> None:
-        """Notes have no grid of their own."""
+        """None: notes have no grid of their own."""
         return None
 
     @property
@@ -115,7 +121,11 @@ class NoteAnnotation:
         return float(self.onsets.min()), float(self.offsets.max())
 
     def clipped(self, start: float, seconds: float | None) -> "NoteAnnotation":
-        """What of the notes sounds in a stretch, timed from its start; as ``Track`` has them."""
+        """Return what of the notes sounds in a stretch, timed from its start.
+
+        Args:
+            start, seconds: the stretch, as ``Track`` has it.
+        """
         end = np.inf if seconds is None else start + seconds
         inside = (self.onsets < end) & (self.offsets > start)
         onsets = np.maximum(self.onsets[inside], start) - start
@@ -123,7 +133,7 @@ class NoteAnnotation:
         return NoteAnnotation(onsets, offsets, self.f0s[inside])
 
     def at(self, times: Floats) -> MultiPitch:
-        """F0s of the notes active at each of ``times`` (strictly increasing, in seconds)."""
+        """Return the F0s of the notes active at each of ``times`` (in s, strictly increasing)."""
         first = np.searchsorted(times, self.onsets, side="left")
         stop = np.searchsorted(times, self.offsets, side="left")
         frames = _ranges(first, stop)
@@ -154,8 +164,27 @@ def check_fit(annotation: Annotation, duration: float, where: object) -> None:
         )
 
 
+def check_scorable(f0s: Floats, end: float) -> None:
+    """Check that pitches can be scored.
+
+    Args:
+        f0s: all of them, in Hz.
+        end: last of their times, in seconds.
+
+    Raises:
+        ValueError: a pitch or a time is beyond mir_eval's limits.
+    """
+    if not end <= LATEST_SCORED:
+        raise ValueError(f"times up to {LATEST_SCORED:g} s can be scored, not {end:g} s")
+    if len(wrong := f0s[~((f0s >= LOWEST_SCORED) & (f0s <= HIGHEST_SCORED))]):
+        raise ValueError(
+            f"pitches of {LOWEST_SCORED:g} to {HIGHEST_SCORED:g} Hz can be scored, "
+            f"not {wrong[0]:g} Hz"
+        )
+
+
 def _ranges(first: NDArray[np.int64], stop: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Concatenation of ``range(first[i], stop[i])`` for all i."""
+    """Concatenate ``range(first[i], stop[i])`` for all i."""
     lengths = stop - first
     begins = np.cumsum(lengths) - lengths
     return np.arange(lengths.sum()) + np.repeat(first - begins, lengths)

@@ -1,51 +1,85 @@
-"""Audio files to mono samples at one sample rate."""
+"""Audio files, read as mono samples at one sample rate."""
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import soundfile
 
-from ssmpe.data.files.audio_length import check_length, promised_frames
+from ssmpe.data.files.parsing import require_regular
 from ssmpe.data.files.resampling import Samples, resampled
 from ssmpe.errors import DataError
 
 _BLOCK_FRAMES = 1 << 18
-"""Frames decoded at a time, fewer of many channels: one block lies in memory beside the result"""
+"""Frames decoded at a time; the block lies in memory beside the result"""
 _BLOCK_VALUES = 1 << 21
+"""Samples decoded at a time at most: of many channels, fewer frames are"""
 _EXACT_CHANNELS = 1 << 8
-"""of 16 bits, whose sum 24 bits hold"""
+"""Channels of 16 bits whose sum a float32, of 24 bits, holds exactly"""
 
 MAX_SECONDS = 24 * 3600.0
-"""A few bytes of FLAC can be hours of silence, which would fill the disk"""
+"""Longest audio that is read: a few bytes of FLAC can be hours of silence and fill the disk"""
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 1_000_000
-"""Hz; outside, the header is damaged, and resampling by such a ratio would exhaust the memory"""
+"""Hz; outside, the header is damaged, and to resample by such a ratio exhausts the memory"""
+_SLIP, _MPEG_SLIP = 0.01, 0.5
+"""Seconds that may be missing at the end, in general and of MPEG files
+
+Writers count header bytes, and the delay of their encoder, as audio.
+"""
+
+_CHUNK = re.compile(r"(?:data|SSND|Data Size)\s*: (\d+) \(should be (\d+)\)")
+"""Line of libsndfile's log on a chunk of samples that is cut short: size by header, and by file
+
+(It then goes by the file, and says nothing else.)
+"""
+_UNKNOWN_SIZES = (2**31 - 1, 2**32 - 1)
+"""Sizes in bytes (or a little less) that programs write when they do not know what will follow"""
+
+_MPEG_TAGS = (b"Xing", b"Info", b"VBRI")
 
 
 class AudioFile:
-    """An open audio file; to be used in a ``with`` statement.
+    """Open audio file, or the sum of several; to be used in a ``with`` statement.
 
     Attributes:
-        path: of the file.
+        path: of the file, or of the first.
         sample_rate: of the file, in Hz.
-        frames: number of samples of each channel that the header promises.
+        frames: number of samples of each channel that the header promises; of the longest file.
 
     Raises:
-        DataError: from every method, if the file is unreadable, empty, truncated, has values that
-            are not finite, or lasts longer than ``MAX_SECONDS`` by its header.
+        DataError: from every method, if a file is unreadable, empty, truncated, has values that
+            are not finite, or lasts longer than ``MAX_SECONDS`` by its header; or if the sample
+            rates of several differ.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *others: Path) -> None:
         self.path = path
-        with _told(path):
-            self._file = _opened(path)
-        self.sample_rate: int = self._file.samplerate
-        self.frames = promised_frames(self._file)
+        self._files: dict[Path, soundfile.SoundFile] = {}
+        try:
+            for source in (path, *others):
+                with _told(source):
+                    self._files[source] = _opened(source)
+            self._check_headers()
+        except DataError:
+            self._close()
+            raise
+
+    def _check_headers(self) -> None:
+        self.sample_rate: int = self._files[self.path].samplerate
+        self.frames = max(map(_promised_frames, self._files.values()))
+        for path, file in self._files.items():
+            if file.samplerate != self.sample_rate:
+                raise DataError(
+                    f"{path}: its sample rate, {file.samplerate} Hz, is not that of "
+                    f"{self.path.name}, {self.sample_rate} Hz; they cannot be mixed"
+                )
         if self.seconds > MAX_SECONDS:
-            self._file.close()
+            path = max(self._files, key=lambda path: _promised_frames(self._files[path]))
             raise DataError(
                 f"{path}: audio claims to last {self.seconds / 3600:.0f} hours, and no more than "
                 f"{MAX_SECONDS / 3600:.0f} are read"
@@ -60,27 +94,39 @@ class AudioFile:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._file.close()
+        self._close()
+
+    def _close(self) -> None:
+        for file in self._files.values():
+            file.close()
 
     @property
     def seconds(self) -> float:
-        """Duration by the header."""
+        """Duration by the header, in seconds."""
         return self.frames / self.sample_rate
 
     def n_samples(self, sample_rate: int) -> int:
-        """Length at another sample rate by the header."""
+        """Return the length at another sample rate, by the header."""
         return -(-self.frames * sample_rate // self.sample_rate)
 
     def blocks(self, sample_rate: int) -> Iterator[Samples]:
-        """The whole file, mono, resampled, as loud as it was recorded; to be had once."""
+        """Read the whole file once: mono, resampled, as loud as it was recorded."""
         if not _LOWEST_RATE <= self.sample_rate <= _HIGHEST_RATE:
             raise DataError(f"{self.path}: audio claims a sample rate of {self.sample_rate} Hz")
-        n = min(_BLOCK_FRAMES, _BLOCK_VALUES // self._file.channels)
-        single = self._file.frames <= n
-        return resampled(self._mono(n), self.sample_rate, sample_rate, single=single)
+        files = self._files.values()
+        n = min(_BLOCK_FRAMES, *(_BLOCK_VALUES // file.channels for file in files))
+        single = all(file.frames <= n for file in files)
+        blocks = _mixed([self._mono(path, n) for path in self._files])
+        for block in resampled(blocks, self.sample_rate, sample_rate, single=single):
+            if not np.isfinite(block).all():
+                raise self._too_large()
+            yield block
+
+    def _too_large(self) -> DataError:
+        return DataError(f"{self.path}: audio has samples too large to be mixed or resampled")
 
     def mono(self, sample_rate: int) -> Samples:
-        """All blocks in one."""
+        """Read the whole file as ``blocks`` does, in one piece."""
         samples = np.empty(0, np.float32)
         for block in self.blocks(sample_rate):
             n = len(samples)
@@ -90,7 +136,7 @@ class AudioFile:
         return samples
 
     def track(self, sample_rate: int, start: float = 0.0, seconds: float | None = None) -> Samples:
-        """As ``read_audio``."""
+        """Read a track as ``read_audio`` does."""
         samples = self.mono(sample_rate)
         peak = peak_of(samples)
         first, stop = self.stretch(len(samples), sample_rate, start, seconds)
@@ -103,7 +149,7 @@ class AudioFile:
     def stretch(
         self, n_samples: int, sample_rate: int, start: float, seconds: float | None
     ) -> tuple[int, int]:
-        """First sample of a stretch of the file's ``n_samples``, and the sample behind its last.
+        """Return first sample, and that behind the last, of a stretch of the file's ``n_samples``.
 
         Raises:
             DataError: the file ends before the stretch begins.
@@ -118,30 +164,35 @@ class AudioFile:
             return first, n_samples
         return first, min(first + max(1, round(seconds * sample_rate)), n_samples)
 
-    def _mono(self, n: int) -> Iterator[Samples]:
-        """Blocks of ``n`` frames at the file's own rate."""
-        dtype, full_scale = _stored(self._file)
+    def _mono(self, path: Path, n: int) -> Iterator[Samples]:
+        """Read mono blocks of ``n`` frames of one file at its own rate."""
+        file = self._files[path]
+        dtype, full_scale = _stored(file)
         n_read = 0
-        while n_read < self._file.frames:
-            with _told(self.path):
-                block = self._file.read(n, dtype=dtype, always_2d=True)
+        while n_read < file.frames:
+            with _told(path):
+                block = file.read(n, dtype=dtype, always_2d=True)
             if not len(block):
                 break
-            if dtype == "float32" and not np.isfinite(block).all():
-                raise DataError(f"{self.path}: audio has samples that are NaN or infinite")
             n_read += len(block)
             # channel by channel: NumPy's mean over so short an axis takes ten times as long
             mono = block[:, 0].astype(np.float32)
-            for channel in block.T[1:]:
-                mono += channel
+            with np.errstate(over="ignore", invalid="ignore"):
+                for channel in block.T[1:]:
+                    mono += channel
+            # of samples that are not finite no sum is
+            if dtype == "float32" and not np.isfinite(mono).all():
+                if np.isfinite(block).all():
+                    raise self._too_large()
+                raise DataError(f"{path}: audio has samples that are NaN or infinite")
             mono /= np.float32(full_scale * block.shape[1])
             yield mono
-        with _told(self.path):
-            check_length(self.path, self._file, n_read)
+        with _told(path):
+            _check_length(path, file, n_read)
 
 
 def duration(path: Path) -> float:
-    """Duration of an audio file in seconds, from its header.
+    """Return the duration of an audio file in seconds, from its header.
 
     Raises:
         DataError: the file is unreadable.
@@ -153,7 +204,7 @@ def duration(path: Path) -> float:
 def read_audio(
     path: Path, sample_rate: int, start: float = 0.0, seconds: float | None = None
 ) -> Samples:
-    """A track: mean over channels, resampled, divided by its peak unless it is silent.
+    """Read a track: mean over channels, resampled, divided by its peak unless it is silent.
 
     Args:
         sample_rate: wanted, in Hz.
@@ -172,17 +223,77 @@ def read_audio(
 
 
 def read_mono(path: Path, sample_rate: int) -> Samples:
-    """The whole file as ``read_audio``, but as loud as it was recorded."""
+    """Read a whole file like ``read_audio``, but as loud as it was recorded."""
     with AudioFile(path) as file:
         return file.mono(sample_rate)
 
 
 def peak_of(samples: Samples) -> np.float32:
-    """Largest absolute value; 0 of nothing."""
+    """Return the largest absolute value; 0 of no samples."""
     return max(samples.max(initial=0), -samples.min(initial=0))
 
 
+def _mixed(streams: Sequence[Iterator[Samples]]) -> Iterator[Samples]:
+    """Add streams of equally long blocks; those that end early are silent from there on."""
+    if len(streams) == 1:
+        yield from streams[0]
+        return
+    for blocks in zip_longest(*streams, fillvalue=np.empty(0, np.float32)):
+        mixture = np.zeros(max(map(len, blocks)), np.float32)
+        with np.errstate(over="ignore"):
+            for block in blocks:
+                mixture[: len(block)] += block
+        yield mixture
+
+
+def _promised_frames(file: soundfile.SoundFile) -> int:
+    """Return the number of samples of each channel that the header of an open file promises."""
+    frames: int = file.frames
+    if cut := _CHUNK.search(file.extra_info):
+        by_header, by_file = int(cut[1]), int(cut[2])
+        unknown = any(0 <= size - by_header < 1 << 16 for size in _UNKNOWN_SIZES)
+        if by_file and not unknown:
+            return frames * by_header // by_file
+    return frames
+
+
+def _check_length(path: Path, file: soundfile.SoundFile, n_read: int) -> None:
+    """Check that a file that was read to its end held what its header promises.
+
+    Raises:
+        DataError: it is empty or truncated.
+        OSError: it cannot be read again.
+    """
+    if not n_read:
+        raise DataError(f"{path}: audio is empty (0 samples)")
+    promised = _promised_frames(file)
+    is_mpeg = file.format == "MP3"
+    if (promised - n_read) / file.samplerate <= (_MPEG_SLIP if is_mpeg else _SLIP):
+        return
+    if not is_mpeg or _tells_length(path):
+        raise DataError(
+            f"{path}: audio is truncated: {n_read / file.samplerate:.2f} of "
+            f"{promised / file.samplerate:.2f} s are there"
+        )
+
+
+def _tells_length(path: Path) -> bool:
+    """Tell whether a tag in the first frame of an MPEG file gives the number of frames.
+
+    Without such a tag, decoders guess it from the first frame's bit rate.
+    """
+    with path.open("rb") as file:
+        head = file.read(10)
+        if head[:3] == b"ID3":
+            # size of the ID3v2 tag: four bytes of seven bits
+            file.seek(10 + sum((byte & 0x7F) << 7 * (3 - i) for i, byte in enumerate(head[6:])))
+            head = b""
+        first_frame = head + file.read(2048)
+    return any(tag in first_frame for tag in _MPEG_TAGS)
+
+
 def _opened(path: Path) -> soundfile.SoundFile:
+    require_regular(path)
     try:
         # as bytes: names need not be valid in any encoding
         return soundfile.SoundFile(os.fsencode(path))
@@ -192,10 +303,10 @@ def _opened(path: Path) -> soundfile.SoundFile:
 
 
 def _stored(file: soundfile.SoundFile) -> tuple[str, int]:
-    """What to read an open file as, and the number that is full scale then.
+    """Return the type to read an open file as, and the number that is full scale then.
 
-    Whole numbers of 16 bits, and sums of a few, are floating-point numbers as well, so it makes no
-    difference when they are scaled; and the library takes several times as long to do it.
+    Whole numbers of 16 bits, and sums of a few of them, are floating-point numbers, too. So they
+    can be scaled afterwards; the library would take several times as long to do it.
     """
     exact = file.subtype == "PCM_16" and file.channels <= _EXACT_CHANNELS
     return ("int16", 1 << 15) if exact else ("float32", 1)
@@ -203,7 +314,7 @@ def _stored(file: soundfile.SoundFile) -> tuple[str, int]:
 
 @contextmanager
 def _told(path: Path) -> Iterator[None]:
-    """Errors of the library as errors that say which file and why."""
+    """Turn errors of the library into errors that say which file it is, and why."""
     try:
         yield
     except (soundfile.SoundFileError, OSError) as error:
@@ -212,6 +323,7 @@ def _told(path: Path) -> Iterator[None]:
 
 def _unreadable(path: Path, error: Exception) -> DataError:
     try:
+        require_regular(path)
         with path.open("rb"):
             size = path.stat().st_size
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

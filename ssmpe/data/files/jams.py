@@ -20,44 +20,46 @@ from ssmpe.errors import DataError
 from ssmpe.units import hz_to_midi, midi_to_hz
 
 NOTES = {"note_midi": True, "note_hz": False, "pitch_midi": True}
-"""Namespaces of notes, and whether their values are MIDI numbers; the first that is there counts"""
+"""Namespaces of notes -> whether values are MIDI numbers; the first that is there counts"""
 
 MAX_BYTES = 1 << 27
-"""An hour of one voice, written out at length; while it is parsed, a file takes up to some 25
-times its size of memory"""
+"""Bytes of the largest file that is read: an hour of one voice, written out at length
+
+While it is parsed, a file takes up to 25 times its size of memory.
+"""
 _MAX_DURATION = 1e9
-"""Seconds"""
+"""Longest duration in seconds that a document may claim"""
 _MAX_FRAMES = 1 << 24
-"""A day of frames of 5 ms; more would only exhaust the memory"""
+"""Frames of the longest grid: a day of frames of 5 ms; more would only exhaust the memory"""
 _SHORTEST_HOP, _USUAL_HOP = 0.001, 0.010
-"""Seconds between frames: the least believed in, and that of contours that do not tell"""
+"""Seconds between frames: the least that is believed, and that of contours that do not tell"""
 
 
 @dataclass(frozen=True)
 class _Document:
-    """What is used of a JAMS file: its recording's duration in s, data by annotation."""
+    """What is used of a JAMS file: duration in s, and namespace and data of every annotation."""
 
     path: Path
     duration: float
     annotations: list[tuple[str, Any]]
 
     def of(self, namespace: str, *fields: str) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-        """Each annotation of a namespace: what messages call it, the fields of its observations."""
+        """Yield each annotation of a namespace: its name in messages, its observations' fields."""
         data = (data for name, data in self.annotations if name == namespace)
         for number, observations in enumerate(data, start=1):
             where = f"{self.path}: {namespace} {number}"
             yield where, _observations(observations, where, fields)
 
     def has(self, namespace: str) -> bool:
-        """Whether there is an annotation of this namespace, empty or not."""
+        """Tell whether there is an annotation of this namespace, empty or not."""
         return any(name == namespace for name, _ in self.annotations)
 
 
 def read_jams(path: Path) -> Annotation:
-    """Pitch contours of a JAMS file if it has any, else its notes.
+    """Read the pitch contours of a JAMS file if it has any, else its notes.
 
-    Notes are those of the first namespace of ``NOTES`` that there is; annotations of one namespace
-    (of strings, of players) are united.
+    Notes are those of the first namespace of ``NOTES`` that there is. Annotations of one namespace
+    (one per string or player) are united.
 
     Raises:
         DataError: it is no JAMS file with such annotations, or has values that are no pitches.
@@ -72,7 +74,7 @@ def read_jams(path: Path) -> Annotation:
 
 
 def read_pitch_contours(path: Path, hop: float, late_by: float = 0.0) -> FrameAnnotation:
-    """Voiced observations of all pitch contours of a JAMS file, each at the nearest grid frame.
+    """Read the voiced observations of all pitch contours, each at the nearest frame of a grid.
 
     Args:
         hop: seconds between the grid's frames, of which there are ceil(duration / hop) + 1.
@@ -98,7 +100,7 @@ def _read(path: Path) -> _Document:
 
 
 def _on_grid(document: _Document, hop: float | None, late_by: float) -> FrameAnnotation:
-    """Contours on a grid from 0 with ``hop``; without it, on one found from their own times."""
+    """Put contours on a grid from 0 with ``hop``; without it, on one found from their times."""
     contours = [
         np.array(list(_voiced(observations, document.duration, where))).reshape(-1, 2)
         for where, observations in document.of("pitch_contour", "time", "value")
@@ -125,7 +127,7 @@ def _on_grid(document: _Document, hop: float | None, late_by: float) -> FrameAnn
 
 
 def _grid_of(contours: list[Any]) -> tuple[float, float]:
-    """Hop and first time in s of the grid that the times of contours were taken from."""
+    """Return hop and first time, in s, of the grid that the times of contours were taken from."""
     steps = np.concatenate([np.diff(times) for times in contours])
     steps = steps[steps > 0]
     hop = _USUAL_HOP
@@ -160,7 +162,7 @@ def _notes(document: _Document, namespace: str, is_midi: bool) -> NoteAnnotation
 def _voiced(
     observations: list[tuple[Any, ...]], duration: float, where: str
 ) -> Iterator[tuple[float, float]]:
-    """Times in s and F0s in Hz of a contour's voiced observations."""
+    """Yield times in s and F0s in Hz of a contour's voiced observations."""
     for number, (time, value) in enumerate(observations, start=1):
         try:
             if not value["voiced"]:
@@ -176,7 +178,7 @@ def _voiced(
 
 
 def _observations(data: Any, where: str, fields: tuple[str, ...]) -> list[tuple[Any, ...]]:
-    """Fields of each observation; JAMS stores them column by column or row by row."""
+    """Return the fields of each observation; JAMS stores them by column or by row."""
     try:
         if isinstance(data, dict):
             return list(zip(*(data[field] for field in fields), strict=True))

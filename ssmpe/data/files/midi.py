@@ -14,24 +14,27 @@ from ssmpe.errors import DataError
 from ssmpe.units import midi_to_hz
 
 MAX_BYTES = 1 << 21
-"""Some five hours of piano; while it is parsed, a file takes some 200 times its size of memory"""
+"""Bytes of the largest file that is read: some five hours of piano
+
+While it is parsed, a file takes some 200 times its size of memory.
+"""
 MAX_SECONDS = 24 * 3600.0
 
 _DRUMS = 9
-"""Channel of percussion, from 0"""
+"""Channel of percussion, counted from 0"""
 _SUSTAIN = 64
-"""Number of the pedal's controller, down from the same value on"""
+"""Number of the pedal's controller; it is also the least value at which the pedal is down"""
 _DEFAULT_TEMPO = 500_000
-"""Microseconds per quarter note until a file says otherwise"""
+"""Microseconds per quarter note, as long as a file does not say otherwise"""
 _RUN = re.compile(rb"[\x80-\xff]{4096}")
-"""No file has it, and as the digits of a single number it would take hours to read"""
+"""Bytes that no real file has, and that as digits of one number would take hours to read"""
 
 Key = tuple[int, int]
-"""Channel and MIDI number"""
+"""Channel and MIDI number of a key"""
 
 
 def read_notes(path: Path) -> NoteAnnotation:
-    """Notes of all channels but that of percussion, in the order of their onsets.
+    """Read the notes of all channels but that of percussion, in the order of their onsets.
 
     A note ends when its key is released or, if the sustain pedal is down then, when that goes up;
     at the latest with the next onset of its pitch in its channel, or where the file ends.
@@ -64,7 +67,7 @@ def read_notes(path: Path) -> NoteAnnotation:
 
 @dataclass
 class _Keyboard:
-    """What sounds while messages are played.
+    """State of what sounds while messages are played.
 
     Attributes:
         notes: onset and offset in seconds and MIDI number of the notes that have ended.
@@ -81,7 +84,7 @@ class _Keyboard:
     pedals: set[int] = field(default_factory=set)
 
     def play(self, message: mido.Message, now: float) -> None:
-        """Play a message ``now``, in seconds; such as mean nothing here are ignored."""
+        """Play a message ``now``, in seconds; those that mean nothing here are ignored."""
         if message.type not in ("note_on", "note_off", "control_change"):
             return
         if message.channel == _DRUMS:
@@ -128,7 +131,7 @@ class _Keyboard:
 
 
 def _parsed(path: Path) -> mido.MidiFile:
-    """A file whose tracks run in parallel and whose times are in parts of quarter notes."""
+    """Parse a file whose tracks run in parallel and whose times are parts of quarter notes."""
     content = read_bytes(path, MAX_BYTES)
     if _RUN.search(content):
         raise DataError(f"{path}: not a readable MIDI file (not MIDI)")

@@ -1,10 +1,14 @@
-"""Numbers out of annotation files, with errors that name the file and the line."""
+"""Reading of numbers from annotation files, with errors that name the file and the line."""
 
 import csv
+import errno
 import io
 import json
 import math
+import os
+import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,21 +19,23 @@ from ssmpe.units import Floats
 
 MAX_F0 = 20_000.0
 """Hz; a fundamental above it is no pitch but a mistake"""
+MAX_BYTES = 1 << 27
+"""Largest text that is read: some ten hours of frames of a quartet"""
 
 
 class Row(NamedTuple):
-    """The fields of one line of a text file; knows where it stands."""
+    """Fields of one line of a text file, which know where they stand."""
 
     path: Path
     line: int
     fields: list[str]
 
     def error(self, what: str) -> DataError:
-        """An error about this line."""
+        """Return an error about this line."""
         return DataError(f"{self.path}, line {self.line}: {what}")
 
     def number(self, column: int, name: str) -> float:
-        """The finite number in a column, which messages call ``name``."""
+        """Return the finite number in a column, which messages call ``name``."""
         text = self.fields[column]
         try:
             value = float(text)
@@ -40,47 +46,63 @@ class Row(NamedTuple):
         return value
 
     def relative_path(self, column: int) -> str:
-        """The path in a column, which leads to somewhere below the folder it is given for."""
+        """Return the path in a column; it leads to below the folder that it is relative to."""
         text = self.fields[column]
         if not text or not text.isprintable() or text[0] == "/" or ".." in text.split("/"):
             raise self.error(f"{_shown(text)} is no path of a file in the dataset's folder")
         return text
 
     def time_after(self, last: float | None) -> float:
-        """The time in s of the first column, which comes after the ``last`` one."""
+        """Return the time in s of the first column, which comes after the ``last`` one."""
         time = self.number(0, "time")
         if last is not None and time <= last:
             raise self.error(f"time {time:g} s does not come after {last:g} s")
         return time
 
     def frequency(self, column: int) -> float:
-        """The F0 in Hz of a column, from 0 to ``MAX_F0``."""
+        """Return the F0 in Hz of a column, from 0 to ``MAX_F0``."""
         hz = self.number(column, "frequency")
         if not 0 <= hz <= MAX_F0:
             raise self.error(f"frequency {hz:g} Hz, expected 0 to {MAX_F0:g} Hz")
         return hz
 
 
-def read_bytes(path: Path, at_most: int | None = None) -> bytes:
-    """Content of a file.
+def require_regular(path: Path) -> None:
+    """Check that a path leads to a regular file, or nowhere, or to a folder.
+
+    The rest, as pipes and devices, could make who opens them wait, or read, for ever.
 
     Raises:
-        DataError: it is missing, unreadable, empty or larger than ``at_most`` bytes.
+        OSError: it leads to something else, or cannot be looked at.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        mode = os.stat(path).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+
+
+def read_bytes(path: Path, at_most: int = MAX_BYTES) -> bytes:
+    """Read the content of a file.
+
+    Raises:
+        DataError: it is missing, no regular file, unreadable, empty, or larger than ``at_most``
+            bytes.
     """
     try:
+        require_regular(path)
         with open(path, "rb") as file:
-            content = file.read() if at_most is None else file.read(at_most + 1)
+            content = file.read(at_most + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     if not content:
         raise DataError(f"{path}: the file is empty (0 bytes)")
-    if at_most is not None and len(content) > at_most:
+    if len(content) > at_most:
         raise DataError(f"{path}: larger than {at_most} bytes, as no file of its kind is")
     return content
 
 
-def read_text(path: Path, at_most: int | None = None) -> str:
-    """Text of a UTF-8 file, with or without byte-order mark; its lines end in LF alone.
+def read_text(path: Path, at_most: int = MAX_BYTES) -> str:
+    """Read the text of a UTF-8 file, with or without byte-order mark; lines then end in LF.
 
     Raises:
         DataError: it is missing, unreadable, empty, larger than ``at_most`` bytes, or not text in
@@ -97,8 +119,8 @@ def read_text(path: Path, at_most: int | None = None) -> str:
         ) from None
 
 
-def read_json(path: Path, at_most: int | None = None) -> Any:
-    """Content of a JSON file.
+def read_json(path: Path, at_most: int = MAX_BYTES) -> Any:
+    """Read the content of a JSON file.
 
     Raises:
         DataError: it is unreadable, larger than ``at_most`` bytes, or not JSON.
@@ -112,7 +134,7 @@ def read_json(path: Path, at_most: int | None = None) -> Any:
 
 
 def read_columns(path: Path, n_columns: int | None = None) -> Iterator[Row]:
-    """Lines of a file of whitespace-separated columns; blank lines are skipped.
+    """Read the lines of a file of whitespace-separated columns; blank lines are skipped.
 
     Args:
         n_columns: expected; None for as many as the first line has.
@@ -131,7 +153,7 @@ def read_columns(path: Path, n_columns: int | None = None) -> Iterator[Row]:
 
 
 def read_csv(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
-    """Rows of a CSV file with a header, reduced to ``columns`` in that order.
+    """Read the rows of a CSV file with a header, reduced to ``columns`` in that order.
 
     Raises:
         DataError: the file is unreadable, a column is missing, or a row has too few or too many.
@@ -156,7 +178,7 @@ def read_csv(path: Path, columns: tuple[str, ...]) -> Iterator[Row]:
 
 
 def read_f0_track(path: Path) -> tuple[Floats, Floats]:
-    """A file of two columns, seconds and Hz (0 = unvoiced), as (times (N,), f0 (N,)).
+    """Read a file of two columns, seconds and Hz (0 = unvoiced), as (times (N,), f0 (N,)).
 
     Raises:
         DataError: a line does not parse, times do not increase, a frequency is no pitch, or
@@ -173,10 +195,10 @@ def read_f0_track(path: Path) -> tuple[Floats, Floats]:
 
 
 def _lines_normalised(text: str) -> str:
-    """CRLF and CR end lines as LF does."""
+    """Have LF end every line that CRLF or CR ended."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _shown(text: str) -> str:
-    """Text as messages quote it: on one line, and not for ever."""
+    """Return text as messages quote it: on one line, and not too long."""
     return repr(text if len(text) <= 40 else f"{text[:40]}…")

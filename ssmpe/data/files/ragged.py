@@ -11,7 +11,7 @@ from ssmpe.units import Floats
 
 
 def read_ragged(path: Path) -> FrameAnnotation:
-    """Multi-pitch as ``mir_eval.io.load_ragged_time_series`` reads it.
+    """Read F0s over time as ``mir_eval.io.load_ragged_time_series`` does.
 
     Every line has a time in seconds, then any number of F0s in Hz, separated by whitespace or by
     commas. An F0 of 0 stands for none, as does an empty field at the end of a line. Lines that are

@@ -14,13 +14,13 @@ _QUALITY = "VHQ"
 def resampled(
     blocks: Iterator[Samples], source_rate: int, sample_rate: int, *, single: bool
 ) -> Iterator[Samples]:
-    """Blocks at ``source_rate`` as blocks at ``sample_rate``, both in Hz.
+    """Turn blocks at ``source_rate`` into blocks at ``sample_rate``, both in Hz.
 
-    Together they have ceil(n · sample_rate / source_rate) samples for n.
+    Of n samples they make ceil(n · sample_rate / source_rate).
 
     Args:
-        single: it is one block. The samples are the same either way, but at once no other thread
-            has to wait while the filter is designed.
+        single: whether it is one block. The samples are the same either way, but other threads
+            need not wait while the filter for one block is designed.
     """
     if source_rate == sample_rate:
         yield from blocks
@@ -46,5 +46,5 @@ def _length(n: int, source_rate: int, sample_rate: int) -> int:
 
 
 def _fitted(samples: Samples, n: int) -> Samples:
-    """The resampler rounds; and a track shorter than one output sample must not vanish."""
+    """Return exactly ``n`` samples: the resampler rounds, and no short track must vanish."""
     return samples[:n] if len(samples) >= n else np.pad(samples, (0, n - len(samples)))

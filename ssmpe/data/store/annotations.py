@@ -1,7 +1,6 @@
-"""Annotations of a whole set: parsed once, then kept as arrays for as long as no file changes."""
+"""Annotations of a whole set, parsed once and kept as arrays until a file changes."""
 
 import os
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -9,37 +8,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmpe.data.datasets.dataset import Dataset, Track
+from ssmpe.data.datasets.listing import files_key
 from ssmpe.data.files.annotation import Annotation, FrameAnnotation, MultiPitch, NoteAnnotation
-from ssmpe.data.store.filekey import files_key
 
 FORMAT = 1
-"""To be raised when the same files would be read otherwise"""
+"""Version of what is kept in the cache; to be raised when files would be read otherwise"""
 
 Annotations = tuple[Annotation | None, ...]
 Progress = Callable[[int, int], None]
-"""Called with tracks parsed and tracks in all"""
+"""Function that is called with tracks parsed and tracks in all"""
 
 _NONE, _FRAMES, _NOTES = range(3)
 
 
 def annotations_key(dataset: Dataset, tracks: Sequence[Track], options: Mapping[str, bool]) -> str:
-    """Key in the cache of the annotations of these tracks, read with these options."""
+    """Return the key of the annotations of these tracks, read with these options."""
     stretches = [(t.name, t.start, t.seconds) for t in tracks]
     files = [path for track in tracks for path in dataset.files(track)]
     return files_key((FORMAT, dataset.name, dict(options), stretches), files, dataset.folder)
 
 
 def load_annotations(cache: Path, key: str) -> Annotations | None:
-    """Annotations kept under a key, or None if there are none (or they are damaged)."""
+    """Load the annotations kept under a key; None if there are none, or they are damaged."""
     try:
         with np.load(_path(cache, key), allow_pickle=False) as saved:
             return _unpacked({name: saved[name] for name in saved.files})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, IndexError):
+    except Exception:  # the reader of a damaged file fails in any number of ways
         return None
 
 
 def save_annotations(cache: Path, key: str, annotations: Annotations) -> None:
-    """Keep annotations under a key; they are there whole or not at all."""
+    """Keep annotations under a key; the file appears whole or not at all."""
     path = _path(cache, key)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{key}.{os.getpid()}.partial.npz")
@@ -52,7 +51,7 @@ def _path(cache: Path, key: str) -> Path:
 
 
 def _packed(annotations: Annotations) -> dict[str, NDArray]:
-    """All arrays of all annotations one after the other, and how long each is."""
+    """Join all arrays of all annotations, and note how long each is."""
     frames = [a.observed for a in annotations if isinstance(a, FrameAnnotation)]
     notes = [a for a in annotations if isinstance(a, NoteAnnotation)]
     return {

@@ -13,24 +13,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ssmpe.data.datasets.dataset import Track
+from ssmpe.data.datasets.listing import files_key
 from ssmpe.data.files.resampling import Samples
 from ssmpe.data.store.build import Progress, build, locked
 from ssmpe.data.store.cache import writable
-from ssmpe.data.store.filekey import files_key
-from ssmpe.data.store.layout import FORMATS, INDEX, OFFSETS, SKIPPED, read_tracks
+from ssmpe.data.store.layout import FORMATS, INDEX, OFFSETS, SKIPPED, intact, read_tracks
 from ssmpe.errors import DataError
 
 FORMAT = 2
-"""To be raised when the same files would be stored otherwise"""
+"""Version of what is stored; to be raised when the same files would be stored otherwise"""
 
 _RESIDENT_PAGES = 128
-"""Touched before the process lets go of the file's pages; the page cache keeps them"""
+"""Pages touched before the process lets go of them; the page cache keeps them"""
 _PAGE_BYTES = 2 << 20
-"""Large pages: what the kernel may map at a touch, however little is read"""
+"""Bytes that the kernel may map at a touch, however little is read: a large page"""
 
 
 class Skipped(NamedTuple):
-    """A file that could not be used, and why."""
+    """File that could not be used, and why."""
 
     path: str
     reason: str
@@ -39,8 +39,11 @@ class Skipped(NamedTuple):
 class AudioStore:
     """Decoded tracks of a set, to be had from ``AudioStore.open`` or ``AudioStore.find``.
 
-    Of a process it takes little memory, however much is read: samples stay in the page cache,
-    which all processes share.
+    It takes little of a process's memory, however much is read: samples stay in the page cache,
+    which all processes share. For example::
+
+        store = AudioStore.open(tracks, dataset.folder, cache_dir(), 22_050, skip_bad=False)
+        second = store.read(0, 22_050, 44_100)  # of the first track
 
     Attributes:
         folder: where it lies; its ``skipped.json`` lists the skipped files.
@@ -79,11 +82,11 @@ class AudioStore:
         sample_format: str = "float32",
         progress: Progress | None = None,
     ) -> "AudioStore":
-        """The store of these tracks under the folder ``cache``, decoded first if need be.
+        """Open the store of these tracks in the folder ``cache``; decode them first if need be.
 
-        A store is found again for as long as its files keep their names, sizes and modification
-        times. Of processes that open it at the same time one builds it and the others wait. A
-        build that was killed is taken up again where it was.
+        A store is found again as long as its files keep their names, sizes and modification
+        times. If several processes open it at the same time, one builds it and the others wait. A
+        build that was killed is continued where it was.
 
         Args:
             folder: the dataset's own; it may be another one when the store is opened again.
@@ -106,7 +109,7 @@ class AudioStore:
             path = _path(key, cache)
             writable(path.parent)
             with locked(path.with_name(f"{key}.lock")):
-                if not _intact(path):
+                if not intact(path):
                     build(
                         path,
                         tracks,
@@ -124,23 +127,25 @@ class AudioStore:
 
     @classmethod
     def find(cls, key: str, folder: Path, cache: Path) -> "AudioStore | None":
-        """The store of this key if it is there and whole; no file of the dataset is looked at.
+        """Open the store of this key, or return None if it is not there or not whole.
+
+        No file of the dataset is looked at.
 
         Args:
             folder: the dataset's own, for the paths of ``tracks``.
         """
         path = _path(key, cache)
-        return cls(path, folder) if _intact(path) else None
+        return cls(path, folder) if intact(path) else None
 
     @cached_property
     def tracks(self) -> tuple[Track, ...]:
-        """The usable tracks, in the order given; read when first asked for."""
+        """Usable tracks, in the order given; read when first asked for."""
         tracks = read_tracks(self.folder, self.dataset, self._data)
         return tuple(tracks[i] for i in self._kept.tolist())
 
     @cached_property
     def skipped(self) -> tuple[Skipped, ...]:
-        """The unusable ones."""
+        """Unusable tracks, in the order given."""
         report = json.loads((self.folder / SKIPPED).read_text())
         prefix = f"{report['folder']}{os.sep}"
         return tuple(
@@ -150,14 +155,14 @@ class AudioStore:
 
     @property
     def hours(self) -> float:
-        """Length of all usable tracks."""
+        """Duration of all usable tracks."""
         return len(self._stored) / self.sample_rate / 3600
 
     @cached_property
     def digest(self) -> str:
-        """20 hexadecimal digits of the names and lengths of the usable tracks.
+        """Hash (20 hexadecimal digits) of the names and lengths of the usable tracks.
 
-        Other than ``key`` it is the same for copies of a dataset, whenever they were made.
+        Unlike ``key`` it is the same for copies of a dataset, whenever they were made.
         """
         lengths = (self._stops - self._starts).tolist()
         entries = [(t.name, n) for t, n in zip(self.tracks, lengths, strict=True)]
@@ -165,19 +170,19 @@ class AudioStore:
         return hashlib.sha256(text.encode()).hexdigest()[:20]
 
     def __len__(self) -> int:
-        """Number of usable tracks."""
+        """Return the number of usable tracks."""
         return len(self._starts)
 
     def n_samples(self, index: int) -> int:
-        """Length of usable track ``index``."""
+        """Return the length of usable track ``index`` in samples."""
         return int(self._stops[index] - self._starts[index])
 
     def audio(self, index: int) -> Samples:
-        """Samples (N,) of usable track ``index``, mono, peak-normalised; not to be written to."""
+        """Read all samples (N,) of usable track ``index``: mono, peak-normalised, read-only."""
         return self.read(index, 0, self.n_samples(index))
 
     def read(self, index: int, start: int, stop: int) -> Samples:
-        """Samples ``start`` to ``stop`` of usable track ``index``: (stop − start,).
+        """Read samples ``start`` to ``stop`` of usable track ``index``: (stop − start,).
 
         Args:
             start, stop: 0 ≤ start ≤ stop ≤ length of the track.
@@ -200,17 +205,8 @@ def _path(key: str, cache: Path) -> Path:
 
 
 def _key(tracks: Sequence[Track], folder: Path, sample_rate: int, sample_format: str) -> str:
-    """Hash of everything the stored samples depend on; the dataset's folder may move."""
+    """Return a hash of all that the stored samples depend on; the dataset's folder may move."""
     parts = FORMAT, sample_rate, sample_format, [(t.name, t.start, t.seconds) for t in tracks]
     dataset = re.sub(r"[^\w.-]", "_", tracks[0].dataset)
-    return f"{dataset}-{files_key(parts, (track.audio for track in tracks), folder)}"
-
-
-def _intact(path: Path) -> bool:
-    """Whether a whole store lies there; it is moved there whole, but may have been damaged."""
-    try:
-        index = json.loads((path / INDEX).read_text())
-        audio = path / FORMATS[index["sample_format"]].audio
-        return bool(audio.stat().st_size == index["bytes"])
-    except (OSError, ValueError, LookupError):
-        return False
+    files = (path for track in tracks for path in track.sources)
+    return f"{dataset}-{files_key(parts, files, folder)}"

@@ -1,22 +1,32 @@
-"""Building an audio store: one writer, parallel decoding, taken up again where it was left."""
+"""Building of an audio store: one writer, parallel decoding, continued after a kill at any time."""
 
 import errno
 import fcntl
+import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from ssmpe.data.datasets.dataset import Track
+from ssmpe.data.files.resampling import Samples
 from ssmpe.data.store.decode import decode_all
-from ssmpe.data.store.layout import FORMATS, write_tables
-from ssmpe.data.store.partial import JOURNAL, Partial
+from ssmpe.data.store.layout import FORMATS, Entry, SampleFormat, write_tables
 from ssmpe.data.store.room import require_room
 from ssmpe.errors import DataError, OutOfSpaceError
 
+JOURNAL = "journal.jsonl"
+"""Name of the list of finished tracks in the folder of an unfinished store"""
+
+_COMMIT_SECONDS = 1.0
+_COMMIT_BYTES = 256 * 2**20
+"""Bytes of samples after which, if not after so many seconds, finished tracks are secured"""
+
 Progress = Callable[[int, int, str], None]
-"""Called with tracks done, tracks in all, name of the track just done"""
+"""Function that is called with tracks done, tracks in all, and the track just done"""
 
 
 @contextmanager
@@ -25,6 +35,112 @@ def locked(path: Path) -> Iterator[None]:
     with open(path, "w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+class Partial:
+    """Samples and journal of an unfinished store; to be used in a ``with`` statement.
+
+    The journal has a line for every finished track. Lines are written once in a while, after the
+    disk has taken the samples that they tell of. Whatever else a kill leaves behind is cut off by
+    the next process that opens the folder.
+
+    Attributes:
+        entries: finished tracks, in order.
+        n_bytes: size of their samples.
+    """
+
+    def __init__(self, folder: Path, sample_format: SampleFormat) -> None:
+        folder.mkdir(exist_ok=True)
+        self._format = sample_format
+        flags = os.O_RDWR | os.O_CREAT
+        self._audio = os.open(folder / sample_format.audio, flags, 0o644)
+        self._journal = os.open(folder / JOURNAL, flags, 0o644)
+        self.entries: list[Entry] = []
+        self.n_bytes = 0
+        n_lines_bytes = self._replay((folder / JOURNAL).read_bytes())
+        os.ftruncate(self._journal, n_lines_bytes)
+        os.lseek(self._journal, 0, os.SEEK_END)
+        self._cut()
+        self._n_told, self._bytes_told = len(self.entries), self.n_bytes
+        self._told_at = time.monotonic()
+
+    def __enter__(self) -> "Partial":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Keep what is finished, whatever happened; a full disk has room for a few lines more."""
+        try:
+            self._cut()
+            self.commit()
+        except OSError:
+            if error is None:
+                raise
+        finally:
+            os.close(self._audio)
+            os.close(self._journal)
+
+    def write(self, blocks: Iterable[Samples], source_rate: int) -> None:
+        """Append a track; if that fails, none of it is kept.
+
+        Raises:
+            DataError: from ``blocks``.
+            OSError: the disk is full or fails.
+        """
+        n_bytes = 0
+        try:
+            for block in blocks:
+                stored = self._format.encoded(block)
+                n_bytes += _write_all(self._audio, memoryview(stored.data).cast("B"))
+        except BaseException:
+            self._cut()
+            raise
+        self.n_bytes += n_bytes
+        self._finished(Entry(n_bytes // self._format.dtype.itemsize, source_rate))
+
+    def skip(self, reason: str) -> None:
+        """Append a track that cannot be used."""
+        self._finished(Entry(0, skipped=reason))
+
+    def commit(self) -> None:
+        """Have the disk take all samples, then tell of them in the journal."""
+        os.fsync(self._audio)
+        lines = "".join(f"{json.dumps(entry)}\n" for entry in self.entries[self._n_told :])
+        _write_all(self._journal, memoryview(lines.encode()))
+        os.fsync(self._journal)
+        self._n_told, self._bytes_told = len(self.entries), self.n_bytes
+        self._told_at = time.monotonic()
+
+    def _finished(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        waited = time.monotonic() - self._told_at
+        if waited > _COMMIT_SECONDS or self.n_bytes - self._bytes_told > _COMMIT_BYTES:
+            self.commit()
+
+    def _replay(self, journal: bytes) -> int:
+        """Take over finished tracks; return the size of the lines that tell of them."""
+        n_audio, n_lines_bytes = os.fstat(self._audio).st_size, 0
+        for line in journal.splitlines(keepends=True):
+            try:
+                entry = Entry(*json.loads(line))
+                n_bytes = entry.n_samples * self._format.dtype.itemsize
+            except (ValueError, TypeError):
+                break  # half written
+            if not line.endswith(b"\n") or self.n_bytes + n_bytes > n_audio:
+                break
+            self.entries.append(entry)
+            self.n_bytes += n_bytes
+            n_lines_bytes += len(line)
+        return n_lines_bytes
+
+    def _cut(self) -> None:
+        """Cut off what does not belong to a finished track."""
+        os.ftruncate(self._audio, self.n_bytes)
+        os.lseek(self._audio, 0, os.SEEK_END)
 
 
 def build(
@@ -37,7 +153,7 @@ def build(
     skip_bad: bool,
     progress: Progress | None,
 ) -> None:
-    """Write the store ``store``; to be called by one process at a time.
+    """Decode tracks into the folder ``store``; to be called by one process at a time.
 
     Args:
         folder: the dataset's.
@@ -107,3 +223,11 @@ def _decode_into(
 def _remove(folder: Path) -> None:
     if folder.exists():
         shutil.rmtree(folder)
+
+
+def _write_all(file: int, content: memoryview) -> int:
+    """Write everything, unbuffered: a full disk is noticed now, not at some later flush."""
+    rest = content
+    while rest:
+        rest = rest[os.write(file, rest) :]
+    return len(content)

@@ -1,4 +1,4 @@
-"""Decoding tracks in parallel, in order, in bounded memory."""
+"""Decoding of tracks: in parallel, in order, in bounded memory."""
 
 import os
 from collections import deque
@@ -15,18 +15,18 @@ from ssmpe.data.files.resampling import Samples
 from ssmpe.errors import DataError
 
 ROOM_BYTES = 256 * 2**20
-"""Decoded audio that may wait to be written; one track more when it is its turn"""
+"""Bytes of decoded audio that may wait to be written, besides the track whose turn it is"""
 LONG_BYTES = 128 * 2**20
-"""Tracks of this size decoded (25 minutes at 22,050 Hz) are read twice instead of held whole"""
+"""Size from which on a decoded track is not held whole, but read twice: 25 min at 22,050 Hz"""
 
 _MAX_THREADS = 32
 _AHEAD = 16
-"""Tracks per thread that are under way at most"""
+"""Tracks per thread that may be under way"""
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """A track's audio.
+    """Audio of a track.
 
     Attributes:
         blocks: its samples, one stretch after the other; let go as they are taken.
@@ -40,7 +40,7 @@ class Decoded:
 
 
 class _Room:
-    """Bytes handed out to tracks; never refused to the one that is written next."""
+    """Bytes handed out to tracks; the one that is written next is never refused any."""
 
     def __init__(self, n_bytes: int) -> None:
         self._free = n_bytes
@@ -69,7 +69,7 @@ class _Room:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Let all go who wait."""
+        """Let all threads go that wait."""
         with self._changed:
             self._open = False
             self._changed.notify_all()
@@ -78,9 +78,9 @@ class _Room:
 def decode_all(
     tracks: Sequence[Track], sample_rate: int
 ) -> Generator[Decoded | DataError, None, None]:
-    """Decode tracks by threads, which run ahead of the caller as far as there is room.
+    """Decode tracks in threads, which run ahead of the caller as far as there is room.
 
-    Threads do: decoding, resampling and NumPy release the interpreter lock.
+    Threads are enough: decoding, resampling and NumPy release the interpreter lock.
 
     Yields:
         one result per track, in order; its blocks must be taken before the next one.
@@ -112,7 +112,7 @@ def _next(
 def _decode(track: Track, sample_rate: int, turn: int, room: _Room) -> Decoded | DataError:
     n_bytes = 0
     try:
-        with AudioFile(track.audio) as file:
+        with AudioFile(*track.sources) as file:
             size = 4 * file.n_samples(sample_rate)
             if size >= LONG_BYTES:
                 return Decoded(streamed(file, track, sample_rate), file.sample_rate)
@@ -126,7 +126,7 @@ def _decode(track: Track, sample_rate: int, turn: int, room: _Room) -> Decoded |
 
 
 def streamed(file: AudioFile, track: Track, sample_rate: int) -> Iterator[Samples]:
-    """What ``AudioFile.track`` returns, in blocks.
+    """Read in blocks what ``AudioFile.track`` returns at once.
 
     Args:
         file: the track's; it is read at once for peak and length, and anew for the blocks.
@@ -142,7 +142,7 @@ def streamed(file: AudioFile, track: Track, sample_rate: int) -> Iterator[Sample
 
     def blocks() -> Iterator[Samples]:
         at = 0
-        with AudioFile(track.audio) as again:
+        with AudioFile(*track.sources) as again:
             for block in again.blocks(sample_rate):
                 piece = block[max(first - at, 0) : max(stop - at, 0)]
                 at += len(block)

@@ -1,10 +1,11 @@
-"""What lies in the folder of an audio store."""
+"""Files in the folder of an audio store."""
 
+import hashlib
 import io
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,18 +16,22 @@ from ssmpe.data.datasets.dataset import Track
 from ssmpe.data.files.resampling import Samples
 
 OFFSETS = "offsets.npy"
-"""Where tracks begin, in samples: (tracks + 1,); skipped ones are empty"""
+"""File of the samples at which tracks begin, (tracks + 1,); skipped tracks are empty"""
 TRACKS = "tracks.json"
-"""Name, path relative to the dataset's folder, start and seconds of every track given"""
+"""File of name, path below the dataset's folder, start, seconds of every track given
+
+What follows are the paths of a track's ``others``.
+"""
 INDEX, SKIPPED = "index.json", "skipped.json"
+"""Files of what concerns the store as a whole, and of the tracks that could not be used"""
 
 _FULL_SCALE = 32_767
 _BLOCK = 1 << 20
-"""Samples converted at a time"""
+"""Number of samples converted at a time"""
 
 
 class SampleFormat(NamedTuple):
-    """How samples are stored.
+    """Form in which samples are stored.
 
     Attributes:
         audio: name of the file with all samples, one track after the other.
@@ -37,7 +42,7 @@ class SampleFormat(NamedTuple):
     dtype: np.dtype[Any]
 
     def encoded(self, samples: Samples) -> NDArray[Any]:
-        """Samples in [-1, 1] as they are stored."""
+        """Return samples in [-1, 1] as they are stored."""
         if self.dtype.kind == "f":
             return samples.astype(self.dtype, copy=False)
         stored = np.empty(len(samples), self.dtype)
@@ -47,7 +52,7 @@ class SampleFormat(NamedTuple):
         return stored
 
     def decoded(self, stored: NDArray[Any]) -> Samples:
-        """The other way: float32, within half a step of 1/32767 if stored in 16 bit."""
+        """Return stored samples as float32; of 16 bits they are exact to half a step of 1/32767."""
         if self.dtype.kind == "f":
             return stored
         samples: Samples = np.multiply(stored, np.float32(1 / _FULL_SCALE), dtype=np.float32)
@@ -61,7 +66,7 @@ FORMATS = {
 
 
 class Entry(NamedTuple):
-    """What became of a track.
+    """Outcome of decoding a track.
 
     Attributes:
         n_samples: 0 if it was skipped.
@@ -74,10 +79,9 @@ class Entry(NamedTuple):
     skipped: str = ""
 
 
-def relative(tracks: Sequence[Track], folder: Path) -> list[str]:
-    """Audio paths relative to the dataset's folder; whole paths of files outside it."""
-    prefix = f"{folder}{os.sep}"
-    return [str(track.audio).removeprefix(prefix) for track in tracks]
+def relative(path: Path, folder: Path) -> str:
+    """Return a path below the dataset's folder; the whole path of a file outside it."""
+    return str(path).removeprefix(f"{folder}{os.sep}")
 
 
 def write_tables(
@@ -89,7 +93,7 @@ def write_tables(
     sample_format: str,
 ) -> None:
     """Write everything of a store but its samples."""
-    paths = relative(tracks, folder)
+    paths = [relative(track.audio, folder) for track in tracks]
     offsets = np.cumsum([0, *(entry.n_samples for entry in entries)], dtype=np.int64)
     rates = Counter(entry.source_rate for entry in entries if not entry.skipped)
     index = {
@@ -106,23 +110,80 @@ def write_tables(
         if entry.skipped
     ]
     report = {"skipped": len(bad), "tracks": len(tracks), "folder": str(folder), "files": bad}
-    table = [(t.name, path, t.start, t.seconds) for t, path in zip(tracks, paths, strict=True)]
+    table = [
+        (t.name, path, t.start, t.seconds, *(relative(other, folder) for other in t.others))
+        for t, path in zip(tracks, paths, strict=True)
+    ]
     buffer = io.BytesIO()  # np.save to a file hides why it could not write
     np.save(buffer, offsets)
-    write_bytes(store / SKIPPED, json.dumps(report, indent=1).encode())
-    write_bytes(store / TRACKS, json.dumps(table, separators=(",", ":")).encode())
-    write_bytes(store / OFFSETS, buffer.getvalue())
+    tables = {
+        SKIPPED: json.dumps(report, indent=1).encode(),
+        TRACKS: json.dumps(table, separators=(",", ":")).encode(),
+        OFFSETS: buffer.getvalue(),
+    }
+    for name, content in tables.items():
+        write_bytes(store / name, content)
+    index["digest"] = _digest(index, tables)
     write_bytes(store / INDEX, json.dumps(index, indent=1).encode())
 
 
+def intact(store: Path) -> bool:
+    """Tell whether a whole store lies there: it is moved there whole, but may be damaged since.
+
+    Tables are as they were written; of samples, only the number is checked: to read all of a large
+    set takes minutes. Stores of version 0.3.0 have no digest, and tables that agree count as whole.
+    """
+    try:
+        index = json.loads((store / INDEX).read_text())
+        digest = index.pop("digest", None)
+        tables = {name: (store / name).read_bytes() for name in (SKIPPED, TRACKS, OFFSETS)}
+        agree = _agree(index, tables) if digest is None else _digest(index, tables) == digest
+        size = (store / FORMATS[index["sample_format"]].audio).stat().st_size
+        return bool(agree and size == index["bytes"])
+    except Exception:  # readers of damaged files fail in any number of ways
+        return False
+
+
+def _digest(index: Mapping[str, Any], tables: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256(json.dumps(index).encode())
+    for content in tables.values():
+        digest.update(content)
+    return digest.hexdigest()[:20]
+
+
+def _agree(index: Mapping[str, Any], tables: Mapping[str, bytes]) -> bool:
+    """Tell whether tables without a digest are of their form, and of as much as the index says."""
+    offsets, report = np.load(io.BytesIO(tables[OFFSETS])), json.loads(tables[SKIPPED])
+    tracks, lengths = json.loads(tables[TRACKS]), np.diff(offsets)
+    n_bytes = int(offsets[-1]) * FORMATS[index["sample_format"]].dtype.itemsize
+    return bool(
+        {"dataset", "sample_rate"} <= index.keys()
+        and all(map(str.isdecimal, index["sample_rates"]))
+        and offsets.dtype == np.int64
+        and offsets[0] == 0
+        and (lengths >= 0).all()
+        and n_bytes == index["bytes"]
+        and len(lengths) == index["tracks"] == len(tracks)
+        and {len(track) for track in tracks} == {4}
+        and len(report["files"]) == report["skipped"] == int((lengths == 0).sum())
+        and all({"path", "reason"} <= file.keys() for file in report["files"])
+        and isinstance(report["folder"], str)
+    )
+
+
 def read_tracks(store: Path, dataset: str, folder: Path) -> list[Track]:
-    """All tracks given when the store was built, now that the dataset lies in ``folder``."""
+    """Read all tracks given when the store was built; the dataset lies in ``folder`` now."""
     table = json.loads((store / TRACKS).read_text())
-    return [Track(dataset, name, folder / path, *clip) for name, path, *clip in table]
+    return [
+        Track(
+            dataset, name, folder / path, start, seconds, tuple(folder / other for other in others)
+        )
+        for name, path, start, seconds, *others in table
+    ]
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file and have the disk take it: some file systems tell only then if it is full."""
+    """Write a file and have the disk take it; some file systems tell only then that it is full."""
     with open(path, "wb") as file:
         file.write(content)
         file.flush()

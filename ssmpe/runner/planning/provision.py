@@ -10,7 +10,7 @@ from ssmpe.config import GeometryConfig
 from ssmpe.console import TaskBar, print_reports
 from ssmpe.data.check import SetReport, State, check_tracks, duplicates, missing
 from ssmpe.data.datasets.registry import Locations
-from ssmpe.data.sets import LoadedSet, Ready, Use, load_sets, load_use, uses_of
+from ssmpe.data.sets import LoadedSet, Ready, Use, load_sets, load_use, roles_of
 from ssmpe.data.store.annotations import annotations_key, load_annotations, save_annotations
 from ssmpe.data.store.mirror import mirror
 from ssmpe.errors import UserError
@@ -87,17 +87,20 @@ def open_all_sets(
     Raises:
         UserError: data that cannot be used, before anything has run; all of it has been printed.
     """
-    geometries = {
-        use: t.config.geometry
-        for t in trials
-        for use in uses_of(t.config.data, t.config.geometry.sample_rate)
-    }
+    geometries: dict[Use, GeometryConfig] = {}
+    scored: set[Use] = set()
+    for trial in trials:
+        geometry = trial.config.geometry
+        for use, roles in roles_of(trial.config.data, geometry.sample_rate).items():
+            geometries[use] = geometry
+            if {"validation", "evaluation"} & set(roles):
+                scored.add(use)
     reports: list[SetReport] = []
     ready: dict[str, Ready] = {}
     facts: dict[str, SetFacts] = {}
     with TaskBar(console) as bar:
         for use, geometry in geometries.items():
-            report = _checked(use, geometry, where, cache, bar)
+            report = _checked(use, geometry, where, cache, bar, scored=use in scored)
             if not _refused(use, report):
                 report, loaded = _loaded(use, report, where, cache, bar)
                 if loaded:
@@ -119,7 +122,13 @@ def open_all_sets(
 
 
 def _checked(
-    use: Use, geometry: GeometryConfig, where: Locations, cache: Path, bar: TaskBar
+    use: Use,
+    geometry: GeometryConfig,
+    where: Locations,
+    cache: Path,
+    bar: TaskBar,
+    *,
+    scored: bool,
 ) -> SetReport:
     try:
         dataset, tracks = use.listed(where)
@@ -134,6 +143,7 @@ def _checked(
         cache,
         (float(frequencies[0]), float(frequencies[-1])),
         annotated=use.annotated,
+        scored=scored,
         annotations=load_annotations(cache, key) if use.annotated else None,
         progress=bar.show,
     )

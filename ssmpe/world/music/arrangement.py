@@ -1,4 +1,4 @@
-"""From a score to what each player plays: excerpts, transposed, within playable ranges."""
+"""Arrangement of a score: excerpts, transposed, for players within their ranges."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +16,12 @@ REST = 2.0  # quarter notes between movements
 SHORTEST_MOVEMENT = 3.0  # seconds for which it is worth playing on
 
 Player = tuple[str, slice]
-"""Name of an instrument, and which of the chosen parts of a score it plays."""
+"""Name of an instrument, and slice of the chosen parts of a score that it plays"""
 
 
 @dataclass(frozen=True)
 class Voice:
-    """What one player plays, in quarter notes from the start of the excerpt."""
+    """Notes of one player, in quarter notes from the start of the excerpt."""
 
     instrument: Instrument
     notes: Part
@@ -29,7 +29,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Arrangement:
-    """Music given to players."""
+    """Music that has been given to players."""
 
     voices: tuple[Voice, ...]
     tempo: Tempo
@@ -37,7 +37,7 @@ class Arrangement:
 
 @dataclass(frozen=True)
 class _Movement:
-    """What the players play in one go: ``length`` in quarter notes, ``tempo`` of these a minute."""
+    """Music played in one go: ``length`` in quarter notes, ``tempo`` in these a minute."""
 
     voices: tuple[Voice, ...]
     length: float
@@ -77,7 +77,7 @@ def arrange(
 def _movement(
     score: Score, players: Sequence[Player], seconds: float, rng: np.random.Generator
 ) -> _Movement:
-    """A movement that lasts for ``seconds``, or as long as the score does."""
+    """Arrange a movement that lasts for ``seconds``, or as long as the score does."""
     needed = max((part.stop or 1) for _, part in players)
     pace = rng.uniform(1.3, 3.2)  # onsets per second of the busiest part
     busiest = max(_onsets_per_quarter(part) for part in score.parts)
@@ -96,7 +96,7 @@ def _movement(
 
 
 def _joined(movements: Sequence[_Movement]) -> tuple[Voice, ...]:
-    """All that each player plays, movement after movement."""
+    """Join all that each player plays, movement after movement."""
     starts = np.cumsum([0.0] + [movement.length + REST for movement in movements[:-1]])
     return tuple(
         replace(
@@ -112,7 +112,7 @@ def _joined(movements: Sequence[_Movement]) -> tuple[Voice, ...]:
 
 
 def _tempo(movements: Sequence[_Movement], rubato: float, rng: np.random.Generator) -> Tempo:
-    """The tempi of all movements, with the rests between them."""
+    """Join the tempi of all movements, with the rests between them."""
     lengths: list[float] = []
     paces: list[float] = []
     for movement in movements:
@@ -133,7 +133,10 @@ def _onsets_per_quarter(part: Part) -> float:
 
 
 def _in_range(notes: Part, instrument: Instrument, transposition: int) -> Part:
-    """Transposed, then moved by the octaves that suit the instrument best, outliers folded in."""
+    """Transpose notes, and move them by the octaves that suit the instrument best.
+
+    Notes that are still out of its range are moved into it one by one.
+    """
     if not notes:
         return notes
     keys = np.array([note.key for note in notes]) + transposition
@@ -150,7 +153,7 @@ def _in_range(notes: Part, instrument: Instrument, transposition: int) -> Part:
 
 
 def _single_line(notes: Part) -> Part:
-    """One note at a time: the highest of those that begin together, until the next begins."""
+    """Keep one note at a time: the highest of those that begin together, until the next begins."""
     highest: dict[float, ScoreNote] = {}
     for note in sorted(notes, key=lambda n: (n.onset, n.key)):
         highest[note.onset] = note
@@ -161,7 +164,7 @@ def _single_line(notes: Part) -> Part:
 
 
 def _without_unisons(notes: Part) -> Part:
-    """No key struck twice at once, and each released before it is struck again."""
+    """Have no key struck twice at once, and each released before it is struck again."""
     longest: dict[tuple[float, int], ScoreNote] = {}
     for note in notes:
         other = longest.get((note.onset, note.key))

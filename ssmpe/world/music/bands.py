@@ -1,4 +1,4 @@
-"""Who plays the popular music of the unlabelled sets, and in which manner, by genre."""
+"""Bands that play the popular music of the unlabelled sets, by genre."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +14,7 @@ PUNK: Pattern = {KICK: (0, 2, 8, 10), SNARE: (4, 12), HAT: tuple(range(0, 16, 2)
 
 @dataclass(frozen=True)
 class Band:
-    """Of each tuple of instruments a song has one; those of an empty tuple are left out.
+    """Players of a song, one of each tuple of instruments; an empty tuple stands for none.
 
     Attributes:
         tempo: least and most quarter notes per minute.

@@ -1,4 +1,4 @@
-"""Who plays in each dataset.
+"""Casting: who plays in each dataset.
 
 The labelled set (URMP) has strings, winds and brass. MusicNet's recordings overlap with these and
 go beyond them: a harp and, in seven of ten, piano. The popular music is cast in ``bands``.
@@ -26,7 +26,7 @@ MUSICNET_FIRST_ID = 1727
 
 
 def one_part_each(*instruments: str) -> tuple[Player, ...]:
-    """Players who take the parts of a score in order."""
+    """Return players who take the parts of a score in order."""
     return tuple((name, slice(i, i + 1)) for i, name in enumerate(instruments))
 
 

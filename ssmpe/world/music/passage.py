@@ -1,4 +1,4 @@
-"""A passage of a score in which as many parts as there are players have something to play."""
+"""Choice of a passage of a score in which all players have something to play."""
 
 import numpy as np
 
@@ -26,7 +26,7 @@ def passage(score: Score, length: float, needed: int, rng: np.random.Generator) 
 
 
 def _busiest(parts: list[Part], needed: int, length: float) -> list[Part]:
-    """The ``needed`` parts that play the most, in order; among equals, outer parts first."""
+    """Return the ``needed`` parts that play the most, in order; of equals, the outer ones."""
     last = len(parts) - 1
     # Rounded to quarters of the window, so that parts that play about as much are equals.
     rank = sorted(
@@ -37,12 +37,12 @@ def _busiest(parts: list[Part], needed: int, length: float) -> list[Part]:
 
 
 def _played(part: Part) -> float:
-    """Quarter notes for which a part plays."""
+    """Return for how many quarter notes a part plays."""
     return sum(note.duration for note in part)
 
 
 def _window(part: Part, start: float, length: float) -> Part:
-    """Notes that begin within the window, cut at its end, timed from its start."""
+    """Return the notes that begin within a window, cut at its end, timed from its start."""
     return tuple(
         ScoreNote(n.onset - start, min(n.duration, start + length - n.onset), n.key)
         for n in part

@@ -1,4 +1,4 @@
-"""Which pieces of the corpus the world may use, and their one-time dealing out to the datasets."""
+"""Pieces of the corpus that the world may use, and their dealing out to the datasets."""
 
 import re
 from typing import Literal
@@ -55,7 +55,7 @@ KEPT: dict[Pool, int] = {"chorale": 90, "madrigal": 6, "quartet": 4, "piano": 4,
 
 
 def corpus_paths(pool: Pool) -> list[str]:
-    """Paths within the corpus of all pieces of a pool, in a fixed order."""
+    """Return the paths within the corpus of all pieces of a pool, in a fixed order."""
     if pool == "chorale":
         return [f"bach/bwv{name}.mxl" for name in CHORALES.split()]
     if pool == "madrigal":
@@ -71,11 +71,11 @@ def corpus_paths(pool: Pool) -> list[str]:
 
 
 class Deal:
-    """Deals pieces out, in an order drawn for each pool.
+    """Dealer of pieces, in an order drawn for each pool.
 
     A piece that ``draw`` has given is never given again, and none that ``draw_shared`` has given is
-    ever given by ``draw``: labelled, validation and evaluation sets, which are to use the former,
-    share nothing with one another nor with the unlabelled sets, which may use the latter.
+    ever given by ``draw``. So labelled, validation and evaluation sets, which use the former, share
+    nothing with one another nor with the unlabelled sets, which may use the latter.
     """
 
     def __init__(self) -> None:
@@ -83,9 +83,10 @@ class Deal:
         self._shared: dict[Pool, list[str]] = {}
 
     def draw(self, pool: Pool) -> str:
-        """A piece of a pool for one recording alone, by its path within the corpus.
+        """Give a piece of a pool for one recording alone, by its path within the corpus.
 
-        Raises UserError when there is none left.
+        Raises:
+            UserError: there is none left.
         """
         left = self._of(pool)
         if not left:
@@ -96,9 +97,9 @@ class Deal:
         return left.pop()
 
     def draw_shared(self, pool: Pool) -> str:
-        """A piece of a pool for an unlabelled training set.
+        """Give a piece of a pool for an unlabelled training set.
 
-        Where no more than ``KEPT`` are left, it is one that these sets have had before, the one
+        Where no more than ``KEPT`` are left, it is one that these sets have had before: the one
         that was given longest ago.
         """
         shared = self._shared.setdefault(pool, [])

@@ -32,7 +32,7 @@ class Score:
 
 
 def corpus_root() -> Path:
-    """Folder of music21's bundled corpus."""
+    """Return the folder of music21's bundled corpus."""
     from music21 import common
 
     return Path(common.getCorpusFilePath())
@@ -41,7 +41,8 @@ def corpus_root() -> Path:
 def read_score(piece: str) -> Score:
     """Parse a piece, named by its path within the corpus.
 
-    Raises DataError if the corpus has no such file or it holds no notes.
+    Raises:
+        DataError: the corpus has no such file, or it holds no notes.
     """
     from music21 import converter
 
@@ -58,7 +59,7 @@ def read_score(piece: str) -> Score:
 
 
 def _notes(part: object) -> Part:
-    """All notes of a music21 part, ties joined, in order of onset and key."""
+    """Return all notes of a music21 part, ties joined, in order of onset and key."""
     from music21 import harmony
 
     found: list[ScoreNote] = []

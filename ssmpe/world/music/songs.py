@@ -1,4 +1,4 @@
-"""Writing songs: chords in a key, and what bass, chords, pad and lead make of them.
+"""Songs that are made up: chords in a key, and what bass, chords, pad and lead make of them.
 
 The corpus holds no popular music, so it is made up, to the plainest of its conventions: four-bar
 progressions, a rhythm for each instrument, and a tune of two-bar phrases that come back.
@@ -47,7 +47,7 @@ COMPASS = 9  # semitones that a tune goes either way
 
 @dataclass(frozen=True)
 class SongPart:
-    """What one player plays; an instrument of single lines plays chords as several voices."""
+    """Music of one player; an instrument of single lines plays chords as several voices."""
 
     instrument: str
     voices: tuple[Voice, ...]
@@ -64,14 +64,14 @@ class Song:
 
     @property
     def arrangement(self) -> Arrangement:
-        """All voices, part by part."""
+        """Arrangement of all voices, part by part."""
         voices = tuple(voice for part in self.parts for voice in part.voices)
         return Arrangement(voices, Tempo.of(self.tempo, [1.0], [60 / self.tempo]))
 
 
 @dataclass(frozen=True)
 class _Harmony:
-    """A chord for each bar: its degree in a scale on a tonic (pitch class)."""
+    """Chord of each bar: its degree in a scale on a tonic (pitch class)."""
 
     tonic: int
     scale: tuple[int, ...]
@@ -79,11 +79,11 @@ class _Harmony:
     notes: int
 
     def key(self, step: int) -> int:
-        """MIDI key of a step of the scale, counted from the tonic below key 12."""
+        """Return the MIDI key of a step of the scale, counted from the tonic below key 12."""
         return self.tonic + 12 * (step // 7) + self.scale[step % 7]
 
     def chord(self, bar: int) -> list[int]:
-        """Notes of a bar's chord in thirds from the root, as keys in the lowest octaves."""
+        """Return a bar's chord in thirds from the root, as keys in the lowest octaves."""
         return [self.key(self.degrees[bar] + 2 * k) for k in range(self.notes)]
 
 
@@ -105,7 +105,7 @@ def write_song(band: Band, seconds: float, rng: np.random.Generator) -> Song:
 
 
 def _harmony(band: Band, bars: int, rng: np.random.Generator) -> _Harmony:
-    """Verses and choruses of eight bars in turn, each with its progression played twice."""
+    """Draw verses and choruses of eight bars in turn; each plays its progression twice."""
     scale = MAJOR if rng.random() < 0.6 else MINOR
     verse, chorus = rng.choice(len(PROGRESSIONS[scale]), 2, replace=False)
     sections = [PROGRESSIONS[scale][i] for i in (verse, verse, chorus, chorus)]
@@ -143,7 +143,7 @@ def _chords(
 
 
 def _tune(harmony: _Harmony, instrument: Instrument, rng: np.random.Generator) -> Iterator[Voice]:
-    """Phrases in the order AABA; A comes back with its rhythm and steps, fitted to the chords."""
+    """Write phrases in the order AABA; A returns with its rhythm and steps, to new chords."""
     phrases = [list(_phrase(rng)) for _ in range(2)]
     drawn = rng.integers(*TUNE_CENTRE)
     centre = int(np.clip(drawn, instrument.low + COMPASS, instrument.high - COMPASS))
@@ -165,7 +165,7 @@ def _tune(harmony: _Harmony, instrument: Instrument, rng: np.random.Generator) -
 
 
 def _phrase(rng: np.random.Generator) -> Iterator[tuple[int, int, int]]:
-    """Onset and length in sixteenths and steps from the note before, of the notes of a phrase."""
+    """Draw the notes of a phrase: onset and length in sixteenths, steps from the note before."""
     onset = 0
     while onset < PHRASE:
         length = min(int(rng.choice(LENGTHS)), PHRASE - onset)
@@ -175,12 +175,12 @@ def _phrase(rng: np.random.Generator) -> Iterator[tuple[int, int, int]]:
 
 
 def _step_at(harmony: _Harmony, key: int) -> int:
-    """The step of the scale at or just below a key."""
+    """Return the step of the scale at or just below a key."""
     return max(step for step in range(7 * 11) if harmony.key(step) <= key)
 
 
 def _near(key: int, centre: int) -> int:
-    """The key in the octave that has ``centre`` in its middle."""
+    """Move a key into the octave that has ``centre`` in its middle."""
     return centre - 6 + (key - centre + 6) % 12
 
 

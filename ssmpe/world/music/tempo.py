@@ -1,4 +1,4 @@
-"""When the beats of a performance fall: steady, or swaying as players let them."""
+"""Tempo of a performance: steady, or swaying as players let it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,18 +32,18 @@ class Tempo:
 
     @classmethod
     def of(cls, marked: float, lengths: Sequence[float], paces: Sequence[float]) -> "Tempo":
-        """Stretches one after the other, of given lengths in quarter notes; the last has no end."""
+        """Join stretches of given lengths in quarter notes; the last has no end."""
         beats = np.concatenate(([0.0], np.cumsum(lengths[:-1])))
         seconds = np.concatenate(([0.0], np.cumsum(np.multiply(lengths, paces)[:-1])))
         return cls(marked, tuple(beats.tolist()), tuple(seconds.tolist()), tuple(paces))
 
     def at(self, beat: float) -> float:
-        """Seconds at which a beat (in quarter notes) falls."""
+        """Return the second at which a beat (in quarter notes) falls."""
         i = self._stretch(beat)
         return self.seconds[i] + (beat - self.beats[i]) * self.paces[i]
 
     def lasting(self, beat: float, duration: float) -> float:
-        """Seconds that a note lasts which begins at a beat; both in quarter notes."""
+        """Return the seconds that a note lasts which begins at a beat; both in quarter notes."""
         first, last = self._stretch(beat), self._stretch(beat + duration)
         if first == last:
             return duration * self.paces[first]
@@ -54,7 +54,7 @@ class Tempo:
 
 
 def swaying(lengths: Sequence[float], rubato: float, rng: np.random.Generator) -> Floats:
-    """Relative paces (K,) of a movement's stretches of about a quarter note each; 1 on average.
+    """Draw relative paces (K,) of a movement's stretches, a quarter note or so each; 1 on average.
 
     The tempo wanders slowly, with a standard deviation of ``rubato``; phrases end more slowly, and
     the movement more slowly still. No rubato draws nothing.

@@ -43,7 +43,7 @@ class Stroke:
 
 @dataclass(frozen=True)
 class PianoPlaying:
-    """What the pianist does, and the notes (``touches``) that come of it, each to its end."""
+    """Strokes and presses of a pianist, and the notes (``touches``) that come of them."""
 
     strokes: tuple[Stroke, ...]
     presses: tuple[Press, ...]
@@ -77,7 +77,7 @@ def with_pedal(program: int, touches: Sequence[Touch]) -> PianoPlaying:
 def _presses(
     struck: Sequence[float], released: Sequence[float], death: Sequence[float]
 ) -> tuple[Press, ...]:
-    """When the pedal is down, given when notes begin, are released, and would die away."""
+    """Return when the pedal is down, given when notes begin, are released, and would die away."""
     if not struck:
         return ()
     changes = [struck[0]]
@@ -97,18 +97,18 @@ def _presses(
 
 
 def _end(released: float, presses: Sequence[Press]) -> float:
-    """When a note ends whose key is released at the given time."""
+    """Return when a note ends whose key is released at the given time."""
     return next((p.up for p in presses if p.down <= released < p.up), released)
 
 
 def _ending(touch: Touch, end: float) -> Touch:
-    """The note with its dampers falling so that it ends when it is to, if not before."""
+    """Have the dampers of a note fall so that it has ended at the given time, if not before."""
     damped = min(touch.damped, end - DAMPING / 2)
     return replace(touch, duration=damped - touch.struck, damped=damped)
 
 
 @lru_cache(maxsize=256)
 def _rings_for(program: int, key: int) -> float:
-    """Seconds for which a note is heard while it is held, ``LONGEST`` at most."""
+    """Return for how many seconds a held note is heard, ``LONGEST`` at most."""
     note = general_midi_sampler().note(program, key, 90, PitchCurve(key), LONGEST)
     return float(np.minimum(note.heard_until, LONGEST))

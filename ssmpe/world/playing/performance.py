@@ -1,4 +1,4 @@
-"""Performing an arrangement: timing, dynamics, intonation and vibrato; audio with exact labels."""
+"""Performance of an arrangement: timing, dynamics, intonation, vibrato; exactly labelled audio."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -33,20 +33,20 @@ class HeardNote:
     pitch: PitchCurve
 
     def midi_at(self, times: Floats) -> Floats:
-        """MIDI pitch at the given times."""
+        """Return the MIDI pitch at the given times."""
         return self.pitch.at(times - self.struck)
 
 
 @dataclass(frozen=True)
 class PartRecording:
-    """One player: audio (N,) at the sampler's rate and the notes in it, by onset."""
+    """Recording of one player: audio (N,) at the sampler's rate and the notes in it, by onset."""
 
     program: int
     audio: Audio
     notes: tuple[HeardNote, ...]
 
     def f0(self, times: Floats) -> Floats:
-        """Fundamental frequency in Hz (T,) of a player of single lines; 0 where silent."""
+        """Return the F0 in Hz (T,) of a player of single lines; 0 where silent."""
         f0 = np.zeros(len(times))
         for note in self.notes:
             sounding = (times >= note.onset) & (times < note.offset)
@@ -56,7 +56,7 @@ class PartRecording:
 
 @dataclass(frozen=True)
 class Touch:
-    """How a written note is to be played, before it is known how long it rings.
+    """Manner of playing a written note, before it is known how long it rings.
 
     Attributes:
         struck: seconds; ``duration`` is how long it is held after that.
@@ -73,7 +73,7 @@ class Touch:
 
 
 def musical_seconds(seconds: float) -> float:
-    """How much music fits into a recording of this length."""
+    """Return how much music fits into a recording of this length."""
     return seconds - LEAD_IN[1] - RING_OUT
 
 
@@ -118,7 +118,7 @@ def play(
 
 
 def _dynamics(begun: Sequence[float], rng: np.random.Generator) -> Floats:
-    """Velocities (N,) of notes that begin at the given seconds.
+    """Draw the velocities (N,) of notes that begin at the given seconds.
 
     They wander from note to note and, lest they end up at an extreme, start anew with each section.
     """
@@ -129,7 +129,7 @@ def _dynamics(begun: Sequence[float], rng: np.random.Generator) -> Floats:
 
 
 def _vibrato(midi: float, largest: float, duration: float, rng: np.random.Generator) -> PitchCurve:
-    """A pitch with a vibrato of up to ``largest`` cents, on notes long enough for one."""
+    """Draw a pitch with a vibrato of up to ``largest`` cents, on notes long enough for one."""
     depth, rate = largest / 100 * rng.uniform(0.3, 1.0), rng.uniform(4.8, 6.4)
     phase, delay = rng.uniform(0, 2 * np.pi), rng.uniform(0.05, 0.3)
     if not largest or duration < 0.3:
@@ -138,7 +138,7 @@ def _vibrato(midi: float, largest: float, duration: float, rng: np.random.Genera
 
 
 def damped(touches: Sequence[Touch], by_key: bool) -> list[Touch]:
-    """Each note cut off by the player's next one, or by the next of the same key only."""
+    """Cut each note off at the player's next one, or at the next of the same key only."""
     ordered = sorted(touches, key=lambda t: t.struck)
     following: dict[int, float] = {}
     cut = []
@@ -171,7 +171,7 @@ def record(program: int, touches: Sequence[Touch], seconds: float) -> PartRecord
 
 
 def _cut(sound: Audio, after: float) -> Audio:
-    """The sound faded to silence within ``DAMPING`` seconds from ``after`` on."""
+    """Fade a sound to silence within ``DAMPING`` seconds from ``after`` on."""
     if after * RATE >= len(sound):
         return sound
     end = round((after + DAMPING) * RATE)
@@ -181,12 +181,12 @@ def _cut(sound: Audio, after: float) -> Audio:
 
 
 def balanced(recording: PartRecording, gain: float) -> PartRecording:
-    """The recording at the common level of parts, ``gain`` dB aside."""
+    """Bring a recording to the common level of parts, ``gain`` dB aside."""
     return replace(recording, audio=at_part_level(recording.audio, gain))
 
 
 def at_part_level(audio: Audio, gain: float) -> Audio:
-    """A part's audio (N,) at the common level of parts, ``gain`` dB aside."""
+    """Bring a part's audio (N,) to the common level of parts, ``gain`` dB aside."""
     loud = audio[np.abs(audio) > 1e-3]
     level = float(np.sqrt(np.mean(loud**2))) if len(loud) else 1.0
     return np.asarray(audio * np.float32(PART_LEVEL / level * 10 ** (gain / 20)))

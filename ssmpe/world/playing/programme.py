@@ -1,4 +1,4 @@
-"""What is played where no labels are needed: a piece of the corpus, or a song that is made up."""
+"""Programme where no labels are needed: a piece of the corpus, or a song that is made up."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,19 +18,19 @@ class Music(Protocol):
     """Music that can be recorded at any length."""
 
     def stems(self, seconds: float, rng: np.random.Generator) -> list[Audio]:
-        """A recording (N,) of each player."""
+        """Record each player: a list of (N,)."""
 
 
 @dataclass(frozen=True)
 class ScoredMusic:
-    """A piece, by its path within the corpus, for players; ``rubato`` as in ``arrange``."""
+    """Piece, by its path within the corpus, for players; ``rubato`` as in ``arrange``."""
 
     source: str
     players: tuple[Player, ...]
     rubato: float = 0.0
 
     def stems(self, seconds: float, rng: np.random.Generator) -> list[Audio]:
-        """An excerpt, from silence to silence."""
+        """Record an excerpt, from silence to silence."""
         score = read_score(self.source)
         arrangement = arrange(score, self.players, musical_seconds(seconds), rng, self.rubato)
         return [recording.audio for recording in perform(arrangement, seconds, rng)]
@@ -38,12 +38,12 @@ class ScoredMusic:
 
 @dataclass(frozen=True)
 class SongMusic:
-    """A song for one of ``BANDS``."""
+    """Song for one of ``BANDS``."""
 
     band: str
 
     def stems(self, seconds: float, rng: np.random.Generator) -> list[Audio]:
-        """The song from its first bar until the recording ends; the drums come last."""
+        """Record the song from its first bar until time is up; the drums come last."""
         parts, drums = perform_song(write_song(BANDS[self.band], seconds, rng), seconds, rng)
         stems = [
             np.sum([voice.recording.audio for voice in part], axis=0) / np.float32(len(part) ** 0.5)

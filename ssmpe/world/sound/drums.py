@@ -1,4 +1,4 @@
-"""Drumming: patterns of a bar, and their performance on a kit of the soundfont."""
+"""Drums: patterns of a bar, and their performance on a kit of the soundfont."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +56,7 @@ def perform_pattern(
 
 
 def record_drums(kit: int, strikes: Sequence[Strike], seconds: float) -> Audio:
-    """Audio (N,) of strikes on a kit (program of bank 128)."""
+    """Render audio (N,) of strikes on a kit (program of bank 128)."""
     sampler = general_midi_sampler()
     audio = np.zeros(round(seconds * RATE), np.float32)
     for strike in strikes:

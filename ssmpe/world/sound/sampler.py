@@ -1,4 +1,4 @@
-"""A small sampler: one note of a preset, following a pitch curve that is exactly known."""
+"""Small sampler: it plays notes of a preset along a pitch curve that is exactly known."""
 
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -39,7 +39,7 @@ class PitchCurve:
     GROWTH = 0.25
 
     def at(self, time: Floats) -> Floats:
-        """MIDI pitch at ``time`` seconds after note-on."""
+        """Return the MIDI pitch at ``time`` seconds after note-on."""
         if self.depth == 0:
             return np.full(np.shape(time), self.midi)
         grown = np.clip((time - self.delay) / self.GROWTH, 0.0, 1.0)
@@ -57,7 +57,7 @@ class RenderedNote:
 
 
 class Sampler:
-    """Plays presets of a soundfont."""
+    """Player of the presets of a soundfont."""
 
     def __init__(self, font: SoundFont) -> None:
         self._font = font
@@ -82,7 +82,7 @@ class Sampler:
     def _layer(
         self, zone: Zone, key: int, pitch: PitchCurve, duration: float, in_tune: bool
     ) -> Audio:
-        """One zone following a pitch curve, which is relative to ``key``."""
+        """Render one zone along a pitch curve, which is relative to ``key``."""
         ring = min(zone.envelope.release * SILENCE / 100, LONGEST_RING)
         time = np.arange(0, duration + ring, CONTROL / RATE)
         shift = zone.shift + pitch.at(time) - key
@@ -96,7 +96,7 @@ class Sampler:
         return _low_pass(audio, max(zone.cutoff, 3 * float(midi_to_hz(pitch.midi))), zone.resonance)
 
     def _prepared(self, region: Region, in_tune: bool, halvings: int) -> Wave:
-        """The region at 1/2^halvings of its rate, so that reading it fast does not alias."""
+        """Halve the rate of a region so often that reading it fast does not alias."""
         if halvings:
             return self._wave(region, in_tune, halvings - 1).halved()
         return (tuned_wave if in_tune else raw_wave)(self._font.pool, region)
@@ -104,12 +104,12 @@ class Sampler:
 
 @lru_cache(maxsize=1)
 def general_midi_sampler() -> Sampler:
-    """The sampler of the General MIDI soundfont, one per process."""
+    """Return the sampler of the General MIDI soundfont, one per process."""
     return Sampler(general_midi())
 
 
 def _sum(layers: list[Audio], velocity: int) -> Audio:
-    """Layers of different lengths together, at the level that the velocity asks for."""
+    """Add layers of different lengths, at the level that the velocity asks for."""
     audio = np.zeros(max((len(layer) for layer in layers), default=0), np.float32)
     for layer in layers:
         audio[: len(layer)] += layer
@@ -117,13 +117,13 @@ def _sum(layers: list[Audio], velocity: int) -> Audio:
 
 
 def _spread(control: Floats) -> Floats:
-    """A control curve (K,) interpolated to every sample, (K·CONTROL,)."""
+    """Interpolate a control curve (K,) to every sample, (K·CONTROL,)."""
     n = len(control)
     return np.interp(np.arange(n * CONTROL) / CONTROL, np.arange(n), control)
 
 
 def _gain(envelope: Envelope, time: Floats, released: float) -> Floats:
-    """Amplitude of the volume envelope at ``time``; decay and release are straight in dB."""
+    """Return the amplitude of an envelope at ``time``; decay and release are straight in dB."""
     held = np.minimum(time, released) - envelope.delay
     rise = np.clip(held / envelope.attack, 0, 1) if envelope.attack else np.float64(held >= 0)
     decaying = np.maximum(held - envelope.attack - envelope.hold, 0)
@@ -133,7 +133,7 @@ def _gain(envelope: Envelope, time: Floats, released: float) -> Floats:
 
 
 def _low_pass(audio: Audio, cutoff: float, resonance: float) -> Audio:
-    """Two-pole low-pass; ``resonance`` is the gain at the cutoff in dB over the flat response."""
+    """Filter with two poles; ``resonance`` is the gain at the cutoff in dB over a flat response."""
     if cutoff > 0.45 * RATE or not len(audio):
         return audio
     omega = 2 * np.pi * cutoff / RATE
@@ -144,7 +144,7 @@ def _low_pass(audio: Audio, cutoff: float, resonance: float) -> Audio:
 
 
 def _heard(audio: Audio, released: float) -> tuple[float, float]:
-    """From when until when a note is heard, in seconds after note-on.
+    """Return from when until when a note is heard, in seconds after note-on.
 
     See ``SETS_IN`` and the others for the levels.
     """

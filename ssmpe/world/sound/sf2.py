@@ -86,7 +86,7 @@ Generators = Mapping[int, int]
 
 
 def riff_chunks(path: Path) -> dict[bytes, bytes]:
-    """Chunks of all lists of a RIFF file by name."""
+    """Read the chunks of all lists of a RIFF file, by name."""
     data = path.read_bytes()
     if data[:4] != b"RIFF" or data[8:12] != b"sfbk":
         raise DataError(f"{path}: not a SoundFont 2 file (no RIFF sfbk header)")
@@ -107,7 +107,7 @@ class GeneratorZones:
     """The zones of all presets, or of all instruments, with their generators."""
 
     def __init__(self, bags: bytes, generators: bytes, target: int) -> None:
-        """``target`` is the generator that names what a zone plays.
+        """Index zones; ``target`` is the generator that names what a zone plays.
 
         A header's first zone may lack it: its generators then hold for all zones of the header.
         """
@@ -119,7 +119,7 @@ class GeneratorZones:
     def of(
         self, headers: NDArray[np.void], index: int, key: int, velocity: int
     ) -> list[Generators]:
-        """Zones of header ``index`` that answer to the key and velocity."""
+        """Return the zones of header ``index`` that answer to the key and velocity."""
         zones = self._zones[int(headers[index]["bag"]) : int(headers[index + 1]["bag"])]
         common = zones[0] if zones and self._target not in zones[0] else {}
         merged = [common | zone for zone in zones if self._target in zone]
@@ -136,7 +136,7 @@ def _in_range(amount: int | None, value: int) -> bool:
 
 
 def combine(inner: Generators, outer: Generators) -> Generators:
-    """An instrument's generators ``inner`` over the defaults, plus its preset's ``outer``."""
+    """Put generators ``inner`` of an instrument over the defaults; add ``outer`` of its preset."""
     total = dict.fromkeys(map(int, Gen), 0) | DEFAULTS | dict(inner)
     for number, amount in outer.items():
         if number in total and number not in NOT_ADDED:

@@ -107,7 +107,7 @@ class SoundFont:
         return {(int(h["bank"]), int(h["program"])): i for i, h in enumerate(heads)}
 
     def zones(self, bank: int, program: int, key: int, velocity: int) -> tuple[Zone, ...]:
-        """The zones that sound together for a key and velocity (0–127) of a preset."""
+        """Return the zones that sound together for a key and velocity (0–127) of a preset."""
         preset = self.presets[bank, program]
         found = []
         for outer in self._preset_zones.of(self._presets, preset, key, velocity):
@@ -164,11 +164,11 @@ def _envelope(g: Generators, key: int) -> Envelope:
 
 
 def _seconds(timecents: int) -> float:
-    """Timecents to seconds; the least value, about a millisecond, stands for 'none'."""
+    """Convert timecents to seconds; the least value, about a millisecond, stands for 'none'."""
     return float(2.0 ** (timecents / 1200)) if timecents > -12000 else 0.0
 
 
 @lru_cache(maxsize=1)
 def general_midi() -> SoundFont:
-    """The General MIDI soundfont that the installed ``pretty_midi`` package carries."""
+    """Open the General MIDI soundfont that the installed ``pretty_midi`` package carries."""
     return SoundFont(Path(str(files("pretty_midi") / "TimGM6mb.sf2")))

@@ -1,4 +1,4 @@
-"""Mixing and writing: room, noise floor, level, sampling rate, channels."""
+"""Studio: room, noise floor, level, sampling rate and channels of mixtures, and their files."""
 
 import io
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ STANDARD = AudioFormat()
 
 
 def mix(parts: list[Audio], rng: np.random.Generator) -> Audio:
-    """Parts (N,) in a room, with a noise floor, at a drawn level."""
+    """Mix parts (N,) in a room, with a noise floor, at a drawn level."""
     dry: Audio = np.sum(np.stack(parts), axis=0, dtype=np.float32)
     wet = scipy.signal.oaconvolve(dry, _room(rng))[: len(dry)]
     wet *= rng.uniform(*PEAK) / max(float(np.abs(wet).max()), 1e-6)
@@ -43,7 +43,7 @@ def mix(parts: list[Audio], rng: np.random.Generator) -> Audio:
 
 
 def _room(rng: np.random.Generator) -> Audio:
-    """Impulse response: the direct sound, then noise that decays and grows duller."""
+    """Draw an impulse response: the direct sound, then noise that decays and grows duller."""
     decay = rng.uniform(*REVERBERATION)
     time = np.arange(round(decay * RATE)) / RATE
     tail = scipy.signal.lfilter([1.0], [1.0, -0.6], rng.standard_normal(len(time)))
@@ -66,7 +66,7 @@ def write_mp3(path: Path, audio: Audio, form: AudioFormat) -> None:
 
 
 def _as_asked(audio: Audio, form: AudioFormat) -> Audio:
-    """Audio (N,) at another rate, in [-1, 1], and (N, C) of several channels that are alike."""
+    """Bring audio (N,) to the form's rate and into [-1, 1]; (N, C) if it has several channels."""
     if form.rate != RATE:
         audio = soxr.resample(audio, RATE, form.rate)
     audio = np.clip(audio, -1, 1)
@@ -74,7 +74,7 @@ def _as_asked(audio: Audio, form: AudioFormat) -> Audio:
 
 
 def _write(path: Path, samples: NDArray[Any], rate: int, container: str, coding: str) -> None:
-    """The file is made in memory first: a full disk is then an OSError, not a short file."""
+    """Write a file, made in memory first: a full disk is then an OSError, not a short file."""
     buffer = io.BytesIO()
     soundfile.write(buffer, samples, rate, format=container, subtype=coding)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""How far a sampled tone lies from the pitch its soundfont claims for it, and straightening it."""
+"""Tuning of sampled tones: how far they are from their claimed pitch, and their correction."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ PERIODS = 3.2  # length of the windows in which pitch is followed through a tone
 
 
 def pitch_deviation(signal: NDArray[np.float32], rate: float, claimed: float) -> float:
-    """Semitones by which a tone sounds above the claimed pitch; NaN where it has no clear pitch.
+    """Measure by how many semitones a tone is above its claimed pitch; NaN without clear pitch.
 
     The peak of the normalised autocorrelation (McLeod and Wyvill, 2005) near one claimed period
     is followed to ever higher multiples of the period, where the same error in time is a smaller
@@ -47,7 +47,7 @@ def pitch_deviation(signal: NDArray[np.float32], rate: float, claimed: float) ->
 def deviation_curve(
     signal: NDArray[np.float32], rate: float, claimed: float
 ) -> tuple[Floats, Floats]:
-    """Deviation from the claimed pitch through a tone.
+    """Measure the deviation from the claimed pitch through a tone.
 
     Returns:
         Positions (W,) in samples and deviations (W,) in semitones, outliers removed; both empty if
@@ -66,7 +66,7 @@ def deviation_curve(
 
 
 def straightening(positions: Floats, deviations: Floats, length: int, target: float) -> Floats:
-    """Where to read a tone of ``length`` samples so that it deviates by ``target`` throughout.
+    """Return where to read a tone of ``length`` samples so that it is off by ``target`` throughout.
 
     Returns:
         Reading positions (M,) from 0 to the end of the tone.
@@ -79,7 +79,7 @@ def straightening(positions: Floats, deviations: Floats, length: int, target: fl
 
 
 def _normalised_autocorrelation(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Autocorrelation at lags 0..2N/3 over the mean energy of the two overlapping stretches."""
+    """Divide autocorrelation, at lags 0..2N/3, by the mean energy of the overlapping stretches."""
     n = len(x)
     spectrum = rfft(x, next_fast_len(2 * n))
     lags = np.arange(2 * n // 3)
@@ -90,7 +90,7 @@ def _normalised_autocorrelation(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _peak(curve: NDArray[np.float64], low: float, high: float) -> tuple[float, float]:
-    """Position, by a parabola through three points, and height of the highest point in a range."""
+    """Return position (by a parabola through three points) and height of the highest in a range."""
     first, last = max(int(np.ceil(low)), 1), min(int(high) + 1, len(curve) - 1)
     if last <= first:
         return low, 0.0

@@ -34,7 +34,7 @@ class Wave:
     deviation: float = 0.0
 
     def halved(self) -> "Wave":
-        """The same at half the sampling rate."""
+        """Return the same at half the sampling rate."""
         samples = scipy.signal.resample_poly(self.samples[1:], 1, 2).astype(np.float32)
         return Wave(_padded(samples), self.end / 2, self.loop / 2, self.deviation)
 
@@ -46,7 +46,7 @@ class Wave:
         return self.at(np.cumsum(step) - step[0])
 
     def at(self, position: Floats) -> Audio:
-        """Values at rising positions (N,) in samples from the start."""
+        """Interpolate values at rising positions (N,) in samples from the start."""
         if self.loop:
             beyond = position >= self.end
             position[beyond] = self.end + (position[beyond] - self.end) % self.loop
@@ -63,7 +63,7 @@ def _padded(samples: Audio) -> Audio:
 
 
 def raw_wave(pool: Audio, region: Region) -> Wave:
-    """A region as it lies in the pool."""
+    """Take a region as it lies in the pool."""
     if not region.loops or region.loop_end - region.loop_start < SHORTEST_LOOP:
         samples = pool[region.start : region.end]
         return Wave(_padded(samples), len(samples), 0)
@@ -73,7 +73,7 @@ def raw_wave(pool: Audio, region: Region) -> Wave:
 
 
 def tuned_wave(pool: Audio, region: Region) -> Wave:
-    """A region whose pitch, as measured, is the same from beginning to end.
+    """Take a region and make its pitch, as measured, the same from beginning to end.
 
     Sampled tones scoop and wander on their way to the loop, by more than players of a written note
     do; the loop is taken as it is, and what comes before it is made to agree with it.

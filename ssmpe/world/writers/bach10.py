@@ -38,7 +38,7 @@ class Bach10Piece:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"Bach10 {self.number:02d}"
 
     def write(self, root: Path) -> None:
@@ -59,7 +59,7 @@ class Bach10Piece:
 
 
 def _mat_file(variables: dict[str, Floats]) -> bytes:
-    """A MAT-file of level 5 whose header, unlike SciPy's, does not tell the time of day."""
+    """Make a MAT-file of level 5 whose header, unlike SciPy's, does not tell the time of day."""
     buffer = io.BytesIO()
     scipy.io.savemat(buffer, variables)
     return b"MATLAB 5.0 MAT-file".ljust(HEADER_TEXT) + buffer.getvalue()[HEADER_TEXT:]

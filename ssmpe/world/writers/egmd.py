@@ -38,11 +38,11 @@ class DrumLoop:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"E-GMD {self.number}"
 
     def row(self) -> tuple[object, ...]:
-        """The recording's line in the table."""
+        """Return the recording's line in the table."""
         session = f"drummer{self.drummer}/session1"
         identity = (f"drummer{self.drummer}", session, f"{session}/{self.number}")
         music = (self.style, self.bpm, "beat", "4-4")

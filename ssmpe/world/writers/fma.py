@@ -51,7 +51,7 @@ class FmaClip:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"FMA {self.number:06d}"
 
     def write(self, root: Path) -> None:
@@ -82,7 +82,7 @@ class FmaTables:
         (folder / "genres.csv").write_text(_csv(self._genres()))
 
     def _tracks(self) -> Iterator[list[object]]:
-        """Two lines of headers and one that names the first column, then a line per track."""
+        """Yield two lines of headers, one that names the first column, then a line per track."""
         columns = [(group, name) for group, names in COLUMNS.items() for name in names.split()]
         yield ["", *(group for group, _ in columns)]
         yield ["", *(name for _, name in columns)]

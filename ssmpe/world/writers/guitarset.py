@@ -33,7 +33,7 @@ class GuitarSetTrack:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"GuitarSet {self.name}"
 
     def write(self, root: Path) -> None:
@@ -91,7 +91,7 @@ def _busy(string: Sequence[ScoreNote], onset: float) -> bool:
 
 
 def _jams(name: str, recordings: Sequence[PartRecording], seconds: float) -> dict[str, object]:
-    """The annotation, in the structure of the JAMS files of the dataset."""
+    """Return the annotation in the structure of the dataset's JAMS files."""
     return {
         "annotations": [
             {
@@ -110,7 +110,7 @@ def _jams(name: str, recordings: Sequence[PartRecording], seconds: float) -> dic
 
 
 def _contour(notes: Sequence[HeardNote], seconds: float) -> dict[str, list[object]]:
-    """Values on the grid while a note sounds; JAMS stores dense annotations by column."""
+    """Return values on the grid while notes sound; JAMS stores dense annotations by column."""
     grid = np.arange(0, seconds, HOP)
     times: list[object] = []
     values: list[object] = []

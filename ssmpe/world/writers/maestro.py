@@ -50,11 +50,11 @@ class MaestroTrack:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"MAESTRO {self.number}"
 
     def row(self) -> tuple[object, ...]:
-        """The recording's line in the table."""
+        """Return the recording's line in the table."""
         folder, title = Path(self.source).parent.name, Path(self.source).stem
         files = (f"{self.stem}.midi", f"{self.stem}.wav")
         return (folder, title, self.split, self.year, *files, self.seconds)

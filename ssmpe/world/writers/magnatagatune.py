@@ -20,7 +20,7 @@ class MagnatuneClip:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"MagnaTagATune {self.name}"
 
     def write(self, root: Path) -> None:

@@ -19,7 +19,7 @@ class MedleyTrack:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"MedleyDB {self.name}"
 
     def write(self, root: Path) -> None:

@@ -35,7 +35,7 @@ class MidiPart:
 
 
 def as_heard(recording: PartRecording) -> MidiPart:
-    """Notes from where they set in to where they end."""
+    """Take notes from where they set in to where they end."""
     notes = (MidiNote(n.written.key, VELOCITY, n.onset, n.offset) for n in recording.notes)
     return MidiPart(recording.program, tuple(notes))
 
@@ -47,7 +47,7 @@ def as_played(
     press: Sequence[tuple[float, int]] = ((0.0, 127),),
     lift: Sequence[tuple[float, int]] = ((0.0, 0),),
 ) -> MidiPart:
-    """What a pianist does until a recording is over; no key is released and no pedal lifted then.
+    """Take what a pianist does until time is up; no key is released and no pedal lifted then.
 
     Args:
         press: positions that the pedal takes on its way down, and seconds from when it is down.
@@ -90,7 +90,7 @@ def write_midi(
 
 
 def _events(part: MidiPart, note_off: bool) -> Iterator[tuple[float, int, mido.Message]]:
-    """Time in seconds, rank among simultaneous events, message: first releases, last onsets."""
+    """Yield time in s, rank among simultaneous events, message: first releases, last onsets."""
     for time, value in part.pedal:
         yield time, 1, mido.Message("control_change", control=SUSTAIN, value=value)
     for note in part.notes:

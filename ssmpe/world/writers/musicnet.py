@@ -39,7 +39,7 @@ class MusicNetTrack:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"MusicNet {self.number}"
 
     def write(self, root: Path) -> None:
@@ -57,7 +57,7 @@ class MusicNetTrack:
 
 
 def _label_table(recordings: tuple[PartRecording, ...]) -> str:
-    """Positions in samples at 44.1 kHz; instruments are General MIDI programs counted from 1."""
+    """Return the labels: times in samples at 44.1 kHz, General MIDI programs counted from 1."""
     rows = sorted(
         (
             round(note.onset * LABEL_RATE),

@@ -43,7 +43,7 @@ class NSynthNote:
         return f"{self.instrument_name}-{self.pitch:03d}-{self.velocity:03d}"
 
     def fields(self) -> dict[str, object]:
-        """The note's entry in the index."""
+        """Return the note's entry in the index."""
         return {
             "note": self.number,
             "note_str": self.name,
@@ -70,7 +70,7 @@ class NSynthSplit:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"NSynth {self.split}"
 
     def write(self, root: Path) -> None:

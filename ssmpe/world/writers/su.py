@@ -23,7 +23,7 @@ class SuPiece:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"Su {self.name}"
 
     def write(self, root: Path) -> None:
@@ -41,7 +41,7 @@ class SuPiece:
 
 
 def _note_table(recordings: tuple[PartRecording, ...]) -> str:
-    """Onset and offset in s, MIDI number and frequency in Hz of each note."""
+    """Return onset and offset in s, MIDI number and frequency in Hz of each note."""
     rows = sorted(
         (note.onset, note.offset, note.written.key, float(midi_to_hz(note.pitch.midi)))
         for recording in recordings

@@ -24,7 +24,7 @@ class SwdSong:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"SWD {self.name}"
 
     def write(self, root: Path) -> None:

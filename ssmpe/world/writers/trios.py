@@ -39,7 +39,7 @@ class TriosPiece:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"TRIOS {self.name}"
 
     def write(self, root: Path) -> None:
@@ -62,7 +62,7 @@ class TriosPiece:
             write_wav(folder / f"{instrument}.wav", audio, self.stems)
 
     def _perform(self, rng: np.random.Generator) -> Iterator[tuple[str, PlayedPart | Audio]]:
-        """The players' names and parts; drums have audio alone."""
+        """Yield the players' names and parts; drums have audio alone."""
         if self.source is None:
             song = write_song(SAXOPHONE_TRIO, musical_seconds(self.seconds), rng)
             parts, drums = perform_song(song, self.seconds, rng)
@@ -79,7 +79,7 @@ class TriosPiece:
 
 
 def _cut(piano: PianoPlaying, seconds: float) -> PianoPlaying:
-    """A last note is struck that the recording has only the beginning of."""
+    """Strike a last note, of which the recording has only the beginning."""
     last, struck = piano.touches[-1], seconds - CUT
     touch = Touch(last.written, struck, CUT, last.velocity, last.pitch)
     stroke = Stroke(last.written.key, last.velocity, struck, seconds)
@@ -87,5 +87,5 @@ def _cut(piano: PianoPlaying, seconds: float) -> PianoPlaying:
 
 
 def _foot_on_pedal(piano: PianoPlaying, seconds: float) -> PianoPlaying:
-    """The pedal is down once more when all is over."""
+    """Have the pedal down once more when all is over."""
     return replace(piano, presses=(*piano.presses, Press(seconds - IDLE, seconds)))

@@ -36,7 +36,7 @@ class UrmpPiece:
 
     @property
     def label(self) -> str:
-        """What a progress display shows."""
+        """Text that a progress display shows."""
         return f"URMP {self.number:02d}"
 
     def write(self, root: Path) -> None:
@@ -67,7 +67,7 @@ def _f0_table(recording: PartRecording, seconds: float) -> str:
 
 
 def _note_table(recording: PartRecording) -> str:
-    """Onset in s, mean frequency in Hz, duration in s of each note."""
+    """Return onset in s, mean frequency in Hz and duration in s of each note."""
     return "".join(
         f"{n.onset:.4f}\t{float(midi_to_hz(n.pitch.midi)):.3f}\t{n.offset - n.onset:.4f}\n"
         for n in recording.notes
@@ -75,7 +75,7 @@ def _note_table(recording: PartRecording) -> str:
 
 
 def _write_score(path: Path, recordings: tuple[PartRecording, ...], tempo: float) -> None:
-    """The score in strict time, as MIDI."""
+    """Write the score in strict time, as MIDI."""
     midi = pretty_midi.PrettyMIDI(initial_tempo=tempo)
     for recording in recordings:
         track = pretty_midi.Instrument(recording.program)
