@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from analysis.drawing import labels, page, style
 from analysis.numbers.counts import SEVERITY, SampleCount
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import Trial
+from analysis.reading.records import StoredTrial
 
 MEASURES = ("f1", "recall", SEVERITY)
 _DODGE, _CLUSTER = 0.1, 0.6
@@ -57,7 +57,7 @@ def _x_label(comparison: SampleCount) -> str:
 
 
 def _panel(ax: Axes, comparison: SampleCount, set_name: str, measure: str) -> None:
-    def score(trial: Trial) -> float:
+    def score(trial: StoredTrial) -> float:
         return trial.final(set_name, measure)
 
     counts = comparison.counts
@@ -80,7 +80,7 @@ def _reference(ax: Axes, values: Sequence[float]) -> None:
 
 
 def _line(
-    ax: Axes, comparison: SampleCount, added_set: str, score: Callable[[Trial], float]
+    ax: Axes, comparison: SampleCount, added_set: str, score: Callable[[StoredTrial], float]
 ) -> None:
     """Mean, band and single trials of one added set."""
     colour, marker = _look(comparison, added_set)
@@ -110,7 +110,7 @@ def _offsets(comparison: SampleCount, added_set: str) -> NDArray[np.float64]:
     return np.asarray(places[first : first + n_seeds], dtype=np.float64)
 
 
-def _point(trial: Trial, colour: str, marker: str) -> dict[str, Any]:
+def _point(trial: StoredTrial, colour: str, marker: str) -> dict[str, Any]:
     look: dict[str, Any]
     if trial.stopped:
         look = {"marker": style.STOPPED_MARKER, "ms": 6.5, "mec": "black", "mew": 0.8, "zorder": 4}

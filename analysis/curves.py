@@ -19,7 +19,7 @@ from rich.console import Console
 from analysis import figure as command
 from analysis.drawing import labels, page, style
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, Curve, Sweep, Trial
+from analysis.reading.records import REFERENCE_ROW, MetricCurve, StoredSweep, StoredTrial
 from analysis.reading.store import read_sweep
 
 MEASURES = ("f1", "blank_rate")
@@ -58,7 +58,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> RenderedCur
     return RenderedCurves(sweep.run_id, png, svg, summary)
 
 
-def draw(sweep: Sweep) -> Figure:
+def draw(sweep: StoredSweep) -> Figure:
     """One row of panels per measure, one column per set, one line per row of the sweep."""
     text = page.Page(
         title="F1 and blank rate over batches",
@@ -85,14 +85,14 @@ def draw(sweep: Sweep) -> Figure:
     return figure
 
 
-def mean_curve(curves: Sequence[Curve]) -> Curve:
+def mean_curve(curves: Sequence[MetricCurve]) -> MetricCurve:
     """Mean over runs at every step any of them was validated at, each held at its last value."""
     steps = np.unique(np.concatenate([c.steps for c in curves]))
     means = [Spread.of(c.at(int(step)) for c in curves).mean for step in steps]
-    return Curve(steps, np.array(means))
+    return MetricCurve(steps, np.array(means))
 
 
-def _draw_row(ax: Axes, sweep: Sweep, row: str, set_name: str, measure: str) -> None:
+def _draw_row(ax: Axes, sweep: StoredSweep, row: str, set_name: str, measure: str) -> None:
     colour, line = look(sweep, row)
     trials = [(t, c) for t in sweep.of_row(row) if (c := t.curve(set_name, measure))]
     if len(trials) > 1:
@@ -106,7 +106,7 @@ def _draw_row(ax: Axes, sweep: Sweep, row: str, set_name: str, measure: str) -> 
         mark_end(ax, trial, curve, colour)
 
 
-def mark_end(ax: Axes, trial: Trial, curve: Curve, colour: style.Colour) -> None:
+def mark_end(ax: Axes, trial: StoredTrial, curve: MetricCurve, colour: style.Colour) -> None:
     """Mark where a run was stopped as collapsed, or ended without a result."""
     x, y = curve.steps[-1], curve.values[-1]
     edge: style.Colour
@@ -119,7 +119,7 @@ def mark_end(ax: Axes, trial: Trial, curve: Curve, colour: style.Colour) -> None
     ax.plot(x, y, color=colour, marker=marker, mec=edge, ms=6, mew=0.8, clip_on=False, zorder=4)
 
 
-def look(sweep: Sweep, row: str) -> tuple[style.Colour, style.LineStyle]:
+def look(sweep: StoredSweep, row: str) -> tuple[style.Colour, style.LineStyle]:
     """Every added set has a colour and a line, darker the more is added; a closed row its own.
 
     Where rows differ in more than the set and the count, each has its own.
@@ -143,7 +143,7 @@ def look(sweep: Sweep, row: str) -> tuple[style.Colour, style.LineStyle]:
     return style.shade(style.colour(index), position), style.LINES[index % len(style.LINES)]
 
 
-def _has_own_look(sweep: Sweep, row: str) -> bool:
+def _has_own_look(sweep: StoredSweep, row: str) -> bool:
     """Whether a row's look is told neither by what it adds nor by its standing as a reference."""
     if row == REFERENCE_ROW or sweep.of_row(row)[0].supervised_only:
         return False
@@ -152,11 +152,11 @@ def _has_own_look(sweep: Sweep, row: str) -> bool:
     return not _adds(sweep, row) or len(set(added)) < len(added)
 
 
-def _adds(sweep: Sweep, row: str) -> bool:
+def _adds(sweep: StoredSweep, row: str) -> bool:
     return bool(sweep.of_row(row)[0].added_set)
 
 
-def legend(sweep: Sweep) -> list[Artist]:
+def legend(sweep: StoredSweep) -> list[Artist]:
     handles: list[Artist] = []
     for row in sweep.rows:
         colour, line = look(sweep, row)

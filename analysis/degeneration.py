@@ -16,7 +16,7 @@ from analysis import figure as command
 from analysis.drawing import csv_tables as tables
 from analysis.drawing import labels, style
 from analysis.numbers.counts import SampleCount
-from analysis.reading.records import Sweep
+from analysis.reading.records import StoredSweep
 from analysis.reading.store import read_sweep
 
 
@@ -72,7 +72,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> Rendered:
     return Rendered(sweep.run_id, png, svg, table_md, table_csv, summary, table)
 
 
-def _document(sweep: Sweep, comparison: SampleCount, table: str) -> str:
+def _document(sweep: StoredSweep, comparison: SampleCount, table: str) -> str:
     """The table with the findings and how to read both."""
     sentences = findings.summary(comparison).split("\n")
     correlations = findings.correlations(comparison).split("\n")

@@ -2,7 +2,7 @@
 
 from analysis.numbers.counts import SEVERITY, SampleCount
 from analysis.numbers.statistics import PairedDifference, Spread, saved_batches
-from analysis.reading.records import Trial
+from analysis.reading.records import StoredTrial
 
 
 def summary(comparison: SampleCount) -> str:
@@ -40,7 +40,7 @@ def _degeneration(comparison: SampleCount, added_set: str) -> str:
     )
 
 
-def _mean(trials: list[Trial], set_name: str, measure: str) -> str:
+def _mean(trials: list[StoredTrial], set_name: str, measure: str) -> str:
     return Spread.of(t.final(set_name, measure) for t in trials).text()
 
 

@@ -16,8 +16,9 @@ from analysis import gallery_figure
 from analysis.drawing import style
 from analysis.figure import Drawing
 from analysis.numbers.statistics import Spread
+from analysis.reading.connection import opened
 from analysis.reading.pictures import Pictures, read_pictures
-from analysis.reading.records import REFERENCE_ROW, Sweep, Trial, dataset_of
+from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
 from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -34,8 +35,8 @@ class Gallery:
         pictures: run -> its pictures.
     """
 
-    sweep: Sweep
-    trials: tuple[Trial, ...]
+    sweep: StoredSweep
+    trials: tuple[StoredTrial, ...]
     pictures: dict[str, Pictures]
 
     @property
@@ -74,8 +75,8 @@ def render(
     """
     sweep = read_sweep(uri, name, partial)
     trials = one_of_each(sweep, chosen(sweep, rows))
-    with tempfile.TemporaryDirectory() as scratch:
-        found = {t.run_id: read_pictures(uri, t, sweep.sets, Path(scratch)) for t in trials}
+    with opened(uri) as client, tempfile.TemporaryDirectory() as scratch:
+        found = {t.run_id: read_pictures(client, t, sweep.sets, Path(scratch)) for t in trials}
     gallery = Gallery(sweep, trials, found)
     if not gallery.sets:
         shown = ", ".join(t.row for t in trials)
@@ -91,7 +92,7 @@ def render(
     return Drawing(sweep.run_id, (*files, table), summary(gallery))
 
 
-def chosen(sweep: Sweep, rows: str | None) -> tuple[str, ...]:
+def chosen(sweep: StoredSweep, rows: str | None) -> tuple[str, ...]:
     """Rows to show, in the order in which they hang; UserError if one is not of the sweep."""
     if rows is not None:
         names = tuple(dict.fromkeys(r.strip() for r in rows.split(",") if r.strip()))
@@ -107,7 +108,7 @@ def chosen(sweep: Sweep, rows: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, blankest)))
 
 
-def _blankness(sweep: Sweep, row: str) -> tuple[bool, float]:
+def _blankness(sweep: StoredSweep, row: str) -> tuple[bool, float]:
     """Whether a row adds a kind that is scored, and its mean blank rate there (else on all)."""
     trials = [t for t in sweep.of_row(row) if t.has_result]
     added = {dataset_of(s) for t in trials for s in t.added_set.split(",") if s}
@@ -116,7 +117,7 @@ def _blankness(sweep: Sweep, row: str) -> tuple[bool, float]:
     return bool(own), blank.mean if blank.n else 0.0
 
 
-def one_of_each(sweep: Sweep, rows: Sequence[str]) -> tuple[Trial, ...]:
+def one_of_each(sweep: StoredSweep, rows: Sequence[str]) -> tuple[StoredTrial, ...]:
     """A trial per row: of the first seed that has a result in all of them, if there is one."""
     done = {(t.row, t.seed): t for t in sweep.trials if t.has_result}
     common = [s for s in sweep.seeds if all((r, s) in done for r in rows)]

@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from analysis.drawing import labels, page
 from analysis.drawing.axes import Grid
 from analysis.reading.pictures import Picture, Pictures
-from analysis.reading.records import Trial
+from analysis.reading.records import StoredTrial
 
 if TYPE_CHECKING:
     from analysis.gallery import Gallery
@@ -25,7 +25,7 @@ NOTE = (
 )
 
 
-def scores(trial: Trial, set_name: str, batch: int) -> tuple[float, float]:
+def scores(trial: StoredTrial, set_name: str, batch: int) -> tuple[float, float]:
     """F1 and blank rate of the whole set at a validation; NaN if not scored."""
     curves = [trial.curve(set_name, m) for m in ("f1", "blank_rate")]
     f1, blank = (c.at(batch) if c else float("nan") for c in curves)
@@ -88,7 +88,7 @@ def _write_scores(ax: Axes, f1: float, blank: float) -> None:
     ax.text(0.98, 0.97, ", ".join(parts), color="white", size=7, **where)
 
 
-def _say_why_empty(ax: Axes, trial: Trial, batch: int) -> None:
+def _say_why_empty(ax: Axes, trial: StoredTrial, batch: int) -> None:
     ended = trial.stopped and batch > trial.last_step
     why = f"stopped as collapsed\nat batch {trial.last_step}" if ended else "no picture"
     ax.text(

@@ -12,7 +12,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 from analysis import curves
 from analysis.drawing import labels, page, style
 from analysis.numbers.diagnosed import Measured
-from analysis.reading.records import Curve, Sweep, Trial
+from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial
 
 NOTE = (
     "Means of the batches measured since the last validation, and over seeds; thin lines: single "
@@ -91,7 +91,7 @@ def draw_output(found: Measured) -> Figure:
     return figure
 
 
-def _page(title: str, sweep: Sweep, handles: list[Line2D]) -> Callable[[str], page.Page]:
+def _page(title: str, sweep: StoredSweep, handles: list[Line2D]) -> Callable[[str], page.Page]:
     """The page, as soon as its note is known."""
     legend: list[Artist] = [*curves.legend(sweep), *handles]
     columns = page.legend_columns([str(h.get_label()) for h in legend])
@@ -114,8 +114,8 @@ def _name_rows(axes: list[list[Axes]], names: tuple[str, ...]) -> None:
 
 def _lines(
     ax: Axes,
-    sweep: Sweep,
-    curve_of: Callable[[Trial], Curve | None],
+    sweep: StoredSweep,
+    curve_of: Callable[[StoredTrial], MetricCurve | None],
     line: style.LineStyle | None = None,
 ) -> None:
     """A line per row of the sweep; in ``line``, if lines tell other things than rows."""

@@ -16,7 +16,7 @@ from analysis.figure import Drawing
 from analysis.gradient_figures import draw_conflicts, draw_output
 from analysis.numbers.diagnosed import Measured
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import Curve, Trial
+from analysis.reading.records import MetricCurve, StoredTrial
 from analysis.reading.store import read_sweep
 
 
@@ -43,7 +43,7 @@ def write_table(found: Measured, path: Path) -> None:
         table.writerow(["row", "seed", "metric", "batch", "value"])
         for trial in found.sweep.trials:
             for metric in found.metrics():
-                curve = trial.curves.get(metric, Curve(np.array([]), np.array([])))
+                curve = trial.curves.get(metric, MetricCurve(np.array([]), np.array([])))
                 for step, value in zip(curve.steps, curve.values, strict=True):
                     table.writerow([trial.row, trial.seed, metric, step, value])
 
@@ -58,7 +58,7 @@ def summary(found: Measured) -> str:
     return "\n".join(lines)
 
 
-def _agreement(found: Measured, row: str, trials: Sequence[Trial]) -> str:
+def _agreement(found: Measured, row: str, trials: Sequence[StoredTrial]) -> str:
     parts = []
     for part in ("encoder", "decoder"):
         texts = [
@@ -70,7 +70,7 @@ def _agreement(found: Measured, row: str, trials: Sequence[Trial]) -> str:
     return f"{row}, cosine with the supervised gradient, {'; '.join(parts)}."
 
 
-def _output(found: Measured, row: str, trials: Sequence[Trial]) -> list[str]:
+def _output(found: Measured, row: str, trials: Sequence[StoredTrial]) -> list[str]:
     """A line per set that the row trains on."""
     lines = []
     for name in found.sets:
@@ -90,18 +90,18 @@ def _output(found: Measured, row: str, trials: Sequence[Trial]) -> list[str]:
     return lines
 
 
-def _mean(curves: Sequence[Curve | None]) -> str:
+def _mean(curves: Sequence[MetricCurve | None]) -> str:
     """Mean over batches, then over seeds."""
     return Spread.of(float(c.values.mean()) for c in curves if c).text(signed=True)
 
 
-def _below_zero(curves: Sequence[Curve | None]) -> str:
+def _below_zero(curves: Sequence[MetricCurve | None]) -> str:
     """Share of the measured intervals with a negative value."""
     values = np.concatenate([c.values for c in curves if c] or [np.array([np.nan])])
     return f"{(values < 0).mean():.0%}"
 
 
-def _ends(curves: Sequence[Curve | None]) -> str:
+def _ends(curves: Sequence[MetricCurve | None]) -> str:
     first, last = (Spread.of(float(c.values[i]) for c in curves if c).text(2) for i in (0, -1))
     return f"{first} -> {last}"
 

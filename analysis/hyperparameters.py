@@ -12,7 +12,8 @@ from analysis import figure as command
 from analysis import search_figure
 from analysis.drawing import style
 from analysis.figure import Drawing
-from analysis.numbers.front import Search
+from analysis.numbers.front import StoredSearch
+from analysis.reading.store import read_sweep
 
 
 def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:
@@ -21,7 +22,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:
     Raises:
         UserError: as ``read_sweep``; the sweep is no search; the folder cannot be written.
     """
-    search = Search.read(uri, name, partial)
+    search = StoredSearch.of(read_sweep(uri, name, partial))
     out = style.output_folder(out)
     with style.look():
         files = style.save(search_figure.draw(search), out, "hyperparameters")
@@ -30,7 +31,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:
     return Drawing(search.sweep.run_id, (*files, table), summary(search))
 
 
-def summary(search: Search) -> str:
+def summary(search: StoredSearch) -> str:
     """The findings, one per line."""
     ends = [str(t.end_reason) for t in search.trials]
     counts = ", ".join(f"{ends.count(end)} {end}" for end in dict.fromkeys(ends))
@@ -53,7 +54,7 @@ def _said(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _write(search: Search, path: Path) -> None:
+def _write(search: StoredSearch, path: Path) -> None:
     """A line per trial: how it ended, its objectives, whether on the front, what was suggested."""
     front = {t.run_id for t in search.front}
     metrics = [o.metric for o in search.objectives]

@@ -19,7 +19,7 @@ from rich.console import Console
 from analysis import figure as command
 from analysis.drawing import labels, page, style
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, Sweep
+from analysis.reading.records import REFERENCE_ROW, StoredSweep
 from analysis.reading.store import read_sweep
 
 LEVELS = (0.2, 0.4, 0.6, 0.8)
@@ -52,7 +52,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> RenderedSca
     return RenderedScatter(sweep.run_id, files)
 
 
-def draw(sweep: Sweep) -> Figure:
+def draw(sweep: StoredSweep) -> Figure:
     """One panel per set."""
     text = page.Page(
         title="Precision against recall",
@@ -83,7 +83,7 @@ def _draw_levels(ax: Axes) -> None:
         ax.plot(recall, level * recall / (2 * recall - level), color="#cccccc", lw=0.7, zorder=1)
 
 
-def _draw_row(ax: Axes, sweep: Sweep, row: str, set_name: str) -> bool:
+def _draw_row(ax: Axes, sweep: StoredSweep, row: str, set_name: str) -> bool:
     """Points of a row, if it has any on the set."""
     colour, marker = _look(sweep, row)
     trials = [t for t in sweep.of_row(row) if t.has_result]
@@ -102,7 +102,7 @@ def _draw_row(ax: Axes, sweep: Sweep, row: str, set_name: str) -> bool:
     return True
 
 
-def _look(sweep: Sweep, row: str) -> tuple[style.Colour, str]:
+def _look(sweep: StoredSweep, row: str) -> tuple[style.Colour, str]:
     """Colour and marker of a row."""
     if row == REFERENCE_ROW:
         return "black", "*"
@@ -114,7 +114,7 @@ def _look(sweep: Sweep, row: str) -> tuple[style.Colour, str]:
     return style.colour(place), style.MARKERS[(place + turn) % len(style.MARKERS)]
 
 
-def _legend(sweep: Sweep) -> list[Artist]:
+def _legend(sweep: StoredSweep) -> list[Artist]:
     handles: list[Artist] = []
     for row in sweep.rows:
         colour, marker = _look(sweep, row)

@@ -49,7 +49,7 @@ class Rendered:
 def read(uri: str, name: str, partial: bool = False, baseline: str | None = None) -> Comparison:
     """The rows of a sweep compared; errors as ``read_sweep``, ``Comparison.of``."""
     sweep = read_sweep(uri, name, partial)
-    return Comparison.of(sweep, read_track_scores(uri, sweep, MEASURES), baseline)
+    return Comparison.of(sweep, read_track_scores(sweep, MEASURES), baseline)
 
 
 def render(

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.drawing import labels, style
-from analysis.numbers.front import Search
-from analysis.reading.records import Trial
+from analysis.numbers.front import StoredSearch
+from analysis.reading.records import StoredTrial
 from ssmpe.tracking.schema import EndReason
 
 NOTE = (
@@ -23,7 +23,7 @@ NOTE = (
 _SIZE = (8.4, 7.2)
 
 
-def draw(search: Search) -> Figure:
+def draw(search: StoredSearch) -> Figure:
     """Front and history above importances and parallel coordinates."""
     figure = Figure(figsize=_SIZE)
     grid = figure.add_gridspec(
@@ -42,7 +42,7 @@ def draw(search: Search) -> Figure:
     return figure
 
 
-def _look(trial: Trial) -> tuple[str, str]:
+def _look(trial: StoredTrial) -> tuple[str, str]:
     """Marker and name of how a trial ended."""
     if trial.end_reason is EndReason.COLLAPSED:
         return style.STOPPED_MARKER, "stopped as collapsed"
@@ -53,7 +53,7 @@ def _look(trial: Trial) -> tuple[str, str]:
     return style.UNCOUNTED_MARKER, "no result"
 
 
-def _front(ax: Axes, search: Search) -> None:
+def _front(ax: Axes, search: StoredSearch) -> None:
     front = {t.run_id for t in search.front}
     shown: dict[str, Line2D] = {}
     for trial in search.trials:
@@ -78,7 +78,7 @@ def _front(ax: Axes, search: Search) -> None:
     ax.margins(0.08)
 
 
-def _history(ax: Axes, search: Search) -> None:
+def _history(ax: Axes, search: StoredSearch) -> None:
     """Score by number, and the best so far among the results."""
     best, heights, numbers = -math.inf, [], []
     for trial in search.trials:
@@ -102,7 +102,7 @@ def _history(ax: Axes, search: Search) -> None:
     ax.set_ylabel("".join(s + n for s, n in zip(signs, short, strict=True)))
 
 
-def _importances(ax: Axes, search: Search, names: list[str]) -> None:
+def _importances(ax: Axes, search: StoredSearch, names: list[str]) -> None:
     found = search.importances()
     positions = np.arange(len(names))
     for i, (objective, shares) in enumerate(zip(search.objectives, found, strict=True)):
@@ -124,7 +124,7 @@ def _importances(ax: Axes, search: Search, names: list[str]) -> None:
         ax.text(0.5, 0.5, "fewer than four results", transform=ax.transAxes, ha="center")
 
 
-def _parallel(ax: Axes, search: Search, names: list[str]) -> None:
+def _parallel(ax: Axes, search: StoredSearch, names: list[str]) -> None:
     scores = {t.run_id: search.score(t) for t in search.trials}
     finite = [s for s in scores.values() if not math.isnan(s)]
     low, span = min(finite), (max(finite) - min(finite)) or 1.0

@@ -21,7 +21,7 @@ from analysis import figure as command
 from analysis.drawing import labels, page, style
 from analysis.figure import Drawing
 from analysis.numbers.costs import Costs, of_sweep, total
-from analysis.reading.records import Sweep
+from analysis.reading.records import StoredSweep
 from analysis.reading.store import read_sweep
 
 _BAR = 0.24
@@ -55,7 +55,7 @@ def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:
     return Drawing(sweep.run_id, (*figures, table), summary(sweep, rows), _table(sweep, rows))
 
 
-def draw(sweep: Sweep, rows: Sequence[Costs]) -> Figure:
+def draw(sweep: StoredSweep, rows: Sequence[Costs]) -> Figure:
     """A bar per row: its hours by what they were spent on, and those saved."""
     names = [c.row for c in rows]
     unit, seconds = _unit(max(c.spent + c.saved for c in rows))
@@ -99,7 +99,7 @@ def _legend(rows: Sequence[Costs]) -> list[Artist]:
     return handles
 
 
-def summary(sweep: Sweep, rows: Sequence[Costs]) -> str:
+def summary(sweep: StoredSweep, rows: Sequence[Costs]) -> str:
     """What was spent and saved in all, in sentences."""
     whole = total(rows)
     shares = [f"{part} {getattr(whole, part) / whole.spent:.0%}" for part, _ in PARTS[:2]]
@@ -155,7 +155,7 @@ def comma_separated(rows: Sequence[Costs]) -> str:
     return buffer.getvalue()
 
 
-def _table(sweep: Sweep, rows: Sequence[Costs]) -> Table:
+def _table(sweep: StoredSweep, rows: Sequence[Costs]) -> Table:
     """For rich's console; times in minutes."""
     table = Table(
         title=f"{sweep.name}: minutes", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1)

@@ -5,7 +5,7 @@ from collections import defaultdict
 from analysis.answers.facts import Facts, clear, counted, listed, sentence
 from analysis.numbers.counts import SEVERITY, SampleCount
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import Trial
+from analysis.reading.records import StoredTrial
 from ssmpe.errors import UserError
 
 NOTICEABLE = 0.05
@@ -144,7 +144,7 @@ def loss_weights(facts: Facts) -> tuple[str, str] | None:
     )
 
 
-def _self_supervised_weight(trial: Trial) -> float:
+def _self_supervised_weight(trial: StoredTrial) -> float:
     """Mean weight of the self-supervised objectives."""
     weights = [
         float(value)
@@ -154,7 +154,7 @@ def _self_supervised_weight(trial: Trial) -> float:
     return round(sum(weights) / len(weights), 6) if weights else 0.0
 
 
-def _mean(trials: list[Trial], set_name: str, measure: str) -> str:
+def _mean(trials: list[StoredTrial], set_name: str, measure: str) -> str:
     return Spread.of(t.final(set_name, measure) for t in trials).mean_text(2)
 
 

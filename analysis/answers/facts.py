@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from analysis.numbers.comparison import Comparison, Difference, Result
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import Sweep, Trial, dataset_of
+from analysis.reading.records import StoredSweep, StoredTrial, dataset_of
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Facts:
     comparison: Comparison
 
     @property
-    def sweep(self) -> Sweep:
+    def sweep(self) -> StoredSweep:
         return self.comparison.sweep
 
     @property
@@ -35,7 +35,7 @@ class Facts:
         """Rows with a trial that counts, in the table's order."""
         return tuple(r for r in self.sweep.rows if any(t.has_result for t in self.of_row(r)))
 
-    def of_row(self, row: str) -> tuple[Trial, ...]:
+    def of_row(self, row: str) -> tuple[StoredTrial, ...]:
         return self.sweep.of_row(row)
 
     def added_kind(self, row: str) -> str | None:
@@ -85,7 +85,7 @@ class Facts:
         known = [r for r in given if self.spread(r, set_name, measure).n]
         return sorted(known, key=lambda r: self.mean(r, set_name, measure))
 
-    def collapsed(self, rows: Iterable[str], set_name: str | None = None) -> list[Trial]:
+    def collapsed(self, rows: Iterable[str], set_name: str | None = None) -> list[StoredTrial]:
         """Trials that collapsed on a set, or, without one, on any."""
         return [
             t
@@ -94,7 +94,7 @@ class Facts:
             if any(batch is not None for batch in at)
         ]
 
-    def counted(self, rows: Iterable[str]) -> list[Trial]:
+    def counted(self, rows: Iterable[str]) -> list[StoredTrial]:
         """Trials of the rows that count."""
         return [t for row in rows for t in self.of_row(row) if t.has_result]
 

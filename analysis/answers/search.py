@@ -1,7 +1,7 @@
 """Answers of searches."""
 
 from analysis.answers.facts import Facts, counted, listed, sentence
-from analysis.reading.records import Trial
+from analysis.reading.records import StoredTrial
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 
@@ -14,10 +14,10 @@ def hyperparameters(facts: Facts) -> tuple[str, str] | None:
         return None
     (kind,) = kinds
 
-    def balance(trial: Trial) -> float:
+    def balance(trial: StoredTrial) -> float:
         return trial.final(where, "f1") - trial.final(kind, "blank_rate")
 
-    def scored(trial: Trial) -> str:
+    def scored(trial: StoredTrial) -> str:
         f1, blank = trial.final(where, "f1"), trial.final(kind, "blank_rate")
         return f"F1 {f1:.2f} and a blank rate of {blank:.2f}"
 
@@ -38,7 +38,7 @@ def hyperparameters(facts: Facts) -> tuple[str, str] | None:
     )
 
 
-def _settings(trial: Trial) -> list[str]:
+def _settings(trial: StoredTrial) -> list[str]:
     found = {
         name.removeprefix(schema.SUGGESTED): value
         for name, value in sorted(trial.params.items())

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import Sweep, Trial
+from analysis.reading.records import StoredSweep, StoredTrial
 
 MEASURES = ("f1", "recall", "precision", "blank_rate")
 HEADINGS = ("row", "set", "F1", "recall", "precision", "blank rate", "ended", "collapsed at")
@@ -36,7 +36,7 @@ class Line:
     collapsed_at: dict[int, int | None]
 
     @classmethod
-    def of(cls, trials: Sequence[Trial], set_name: str) -> "Line":
+    def of(cls, trials: Sequence[StoredTrial], set_name: str) -> "Line":
         counted = [t for t in trials if t.has_result]
         reasons = Counter(str(t.end_reason or "running") for t in trials)
         return cls(
@@ -67,7 +67,7 @@ class Line:
         return [self.row, self.set_name, *scores, self.ended_text, self.collapse_text]
 
 
-def score_lines(sweep: Sweep) -> list[Line]:
+def score_lines(sweep: StoredSweep) -> list[Line]:
     """One line per row and set, in the order of the table."""
     return [Line.of(sweep.of_row(row), s) for row in sweep.rows for s in sweep.sets]
 

@@ -1,9 +1,9 @@
 """Words that every figure of a sweep carries."""
 
-from analysis.reading.records import Sweep, dataset_of
+from analysis.reading.records import StoredSweep, dataset_of
 
 
-def subtitle(sweep: Sweep) -> tuple[str, ...]:
+def subtitle(sweep: StoredSweep) -> tuple[str, ...]:
     """Which sweep, how large, on what data; and that it is not whole, if so."""
     n = len(sweep.seeds)
     lines = [f"sweep {sweep.name} · preset {sweep.preset} · {n} seed{'s' * (n > 1)}"]
@@ -13,7 +13,7 @@ def subtitle(sweep: Sweep) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def kind(sweep: Sweep, set_name: str) -> str:
+def kind(sweep: StoredSweep, set_name: str) -> str:
     """What the network saw of a set's kind in training."""
     labelled = sweep.trials[0].params["data.labelled"]
     if dataset_of(set_name) == dataset_of(labelled):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.numbers.statistics import Interval, Spread, paired_bootstrap
-from analysis.reading.records import REFERENCE_ROW, Sweep, Trial
+from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial
 from analysis.reading.track_scores import Scores
 from ssmpe.errors import UserError
 
@@ -58,12 +58,12 @@ class Result:
 class Comparison:
     """All results of a sweep; sets outermost, rows in the table's order."""
 
-    sweep: Sweep
+    sweep: StoredSweep
     baseline: str
     results: tuple[Result, ...]
 
     @classmethod
-    def of(cls, sweep: Sweep, scores: Scores, baseline: str | None = None) -> "Comparison":
+    def of(cls, sweep: StoredSweep, scores: Scores, baseline: str | None = None) -> "Comparison":
         """Results against a baseline row; by default Ref., or the first row if there is none.
 
         Raises:
@@ -90,7 +90,7 @@ class Comparison:
         return tuple(r for r in self.results if r.set_name == set_name)
 
 
-def _result(sweep: Sweep, scores: Scores, baseline: str, set_name: str, row: str) -> Result:
+def _result(sweep: StoredSweep, scores: Scores, baseline: str, set_name: str, row: str) -> Result:
     trials = sweep.of_row(row)
     counted = [t for t in trials if t.has_result]
     partners = {t.seed: t for t in sweep.of_row(baseline) if t.has_result}
@@ -108,7 +108,7 @@ def _result(sweep: Sweep, scores: Scores, baseline: str, set_name: str, row: str
 
 
 def _difference(
-    pairs: Sequence[tuple[Trial, Trial]], scores: Scores, set_name: str, measure: str
+    pairs: Sequence[tuple[StoredTrial, StoredTrial]], scores: Scores, set_name: str, measure: str
 ) -> Difference:
     spread = Spread.of(a.final(set_name, measure) - b.final(set_name, measure) for a, b in pairs)
     by_track = [

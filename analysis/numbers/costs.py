@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.reading.records import Sweep, Trial
+from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 
@@ -53,7 +53,7 @@ class Costs:
         return self.gpus * self.saved / 3600
 
 
-def of_sweep(sweep: Sweep) -> tuple[Costs, ...]:
+def of_sweep(sweep: StoredSweep) -> tuple[Costs, ...]:
     """Costs of every row that has a validation, runs without a result included: spent is spent.
 
     A run that was copied from an earlier sweep has cost this one nothing.
@@ -81,11 +81,11 @@ def total(rows: Sequence[Costs]) -> Costs:
     return Costs(row=ALL, gpus=rows[0].gpus, **summed)
 
 
-def _own(trial: Trial) -> bool:
+def _own(trial: StoredTrial) -> bool:
     return schema.TRAIN_SECONDS in trial.curves and not trial.copied
 
 
-def _of(row: str, trials: Sequence[Trial], gpus: float) -> Costs:
+def _of(row: str, trials: Sequence[StoredTrial], gpus: float) -> Costs:
     training = [_sum(t, schema.TRAIN_SECONDS) for t in trials]
     evaluation = [_sum(t, schema.EVALUATION_SECONDS) for t in trials]
     busy = np.add(training, evaluation)
@@ -107,6 +107,6 @@ def _of(row: str, trials: Sequence[Trial], gpus: float) -> Costs:
     )
 
 
-def _sum(trial: Trial, metric: str) -> float:
+def _sum(trial: StoredTrial, metric: str) -> float:
     curve = trial.curves.get(metric)
     return float(curve.values.sum()) if curve else 0.0

@@ -9,7 +9,7 @@ from analysis.numbers.statistics import (
     paired_difference,
     rank_correlation,
 )
-from analysis.reading.records import REFERENCE_ROW, Sweep, Trial, dataset_of
+from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
 from ssmpe.errors import UserError
 
 SEVERITY = "blank_rate"
@@ -27,14 +27,14 @@ class SampleCount:
         left_out: rows that differ in more, which the comparison cannot use.
     """
 
-    sweep: Sweep
-    supervised: tuple[Trial, ...]
-    closed: tuple[Trial, ...]
-    added: dict[str, tuple[Trial, ...]]
+    sweep: StoredSweep
+    supervised: tuple[StoredTrial, ...]
+    closed: tuple[StoredTrial, ...]
+    added: dict[str, tuple[StoredTrial, ...]]
     left_out: tuple[str, ...]
 
     @classmethod
-    def of(cls, sweep: Sweep) -> "SampleCount":
+    def of(cls, sweep: StoredSweep) -> "SampleCount":
         """UserError if no two finished rows differ in added excerpts alone."""
         supervised = tuple(t for t in sweep.trials if t.supervised_only)
         others = tuple(t for t in sweep.trials if not t.supervised_only)
@@ -63,7 +63,7 @@ class SampleCount:
         added = {t.added_excerpts for trials in self.added.values() for t in trials}
         return tuple(sorted(added | ({0} if self.closed else set())))
 
-    def series(self, added_set: str) -> tuple[Trial, ...]:
+    def series(self, added_set: str) -> tuple[StoredTrial, ...]:
         """Trials over all counts of one added set, the closed ones first."""
         return self.closed + self.added[added_set]
 
@@ -86,11 +86,11 @@ class SampleCount:
         return same[0] if same else self.sweep.validation
 
 
-def _n_counts(trials: tuple[Trial, ...]) -> int:
+def _n_counts(trials: tuple[StoredTrial, ...]) -> int:
     return len({t.added_excerpts for t in trials if t.has_result})
 
 
-def _held(trial: Trial) -> frozenset[tuple[str, str]]:
+def _held(trial: StoredTrial) -> frozenset[tuple[str, str]]:
     """The part of a configuration that a comparison of counts holds fixed.
 
     How much there is of an added set to draw from goes with the set.
@@ -99,7 +99,7 @@ def _held(trial: Trial) -> frozenset[tuple[str, str]]:
     return frozenset((path, value) for path, value in trial.params.items() if path not in free)
 
 
-def _held_configuration(trials: tuple[Trial, ...]) -> frozenset[tuple[str, str]]:
+def _held_configuration(trials: tuple[StoredTrial, ...]) -> frozenset[tuple[str, str]]:
     """That of the reference row, or, in a sweep without it, of most trials."""
     reference = [t for t in trials if t.row == REFERENCE_ROW]
     return Counter(_held(t) for t in reference or trials).most_common(1)[0][0]

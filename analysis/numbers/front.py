@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis.connection import connect, one_line_errors
-from analysis.reading.records import Sweep, Trial
-from analysis.reading.store import read_sweep
+from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Objective:
+class Goal:
     """A metric key of the tracking schema, and whether more of it is better."""
 
     metric: str
@@ -31,7 +29,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Search:
+class StoredSearch:
     """A search.
 
     Attributes:
@@ -40,21 +38,19 @@ class Search:
         trials: by number.
     """
 
-    sweep: Sweep
-    objectives: tuple[Objective, ...]
+    sweep: StoredSweep
+    objectives: tuple[Goal, ...]
     space: dict[str, str]
-    trials: tuple[Trial, ...]
+    trials: tuple[StoredTrial, ...]
 
     @classmethod
-    def read(cls, uri: str, name: str, partial: bool = False) -> "Search":
-        """From the store; errors as ``read_sweep``, and UserError for a sweep that is no search."""
-        sweep = read_sweep(uri, name, partial)
-        with one_line_errors(uri):
-            tags = connect(uri).get_run(sweep.run_id).data.tags
+    def of(cls, sweep: StoredSweep) -> "StoredSearch":
+        """Take a sweep as a search; UserError if it is none, or not one of two goals."""
+        name, tags = sweep.name, sweep.tags
         if schema.OBJECTIVES not in tags or schema.SPACE not in tags:
             raise UserError(f"sweep {name!r} is no search: its rows were listed, not suggested")
         objectives = tuple(
-            Objective(metric, direction == "maximize")
+            Goal(metric, direction == "maximize")
             for metric, direction in json.loads(tags[schema.OBJECTIVES])
         )
         if len(objectives) != 2:
@@ -62,17 +58,17 @@ class Search:
         trials = tuple(sorted(sweep.trials, key=lambda t: int(t.row.removeprefix("#"))))
         return cls(sweep, objectives, json.loads(tags[schema.SPACE]), trials)
 
-    def values(self, trial: Trial) -> tuple[float, ...]:
+    def values(self, trial: StoredTrial) -> tuple[float, ...]:
         """Objectives at the last validation; NaN where there was none."""
         curves = [trial.curves.get(o.metric) for o in self.objectives]
         return tuple(c.at(trial.last_step) if c else math.nan for c in curves)
 
-    def score(self, trial: Trial) -> float:
+    def score(self, trial: StoredTrial) -> float:
         """What is maximised minus what is minimised, by which trials were pruned."""
         pairs = zip(self.objectives, self.values(trial), strict=True)
         return sum(value if o.maximise else -value for o, value in pairs)
 
-    def suggested(self, trial: Trial) -> dict[str, Any]:
+    def suggested(self, trial: StoredTrial) -> dict[str, Any]:
         """Parameters as Optuna has them: numbers, truths and choices."""
         from optuna.distributions import CategoricalDistribution, json_to_distribution
 
@@ -89,12 +85,12 @@ class Search:
         return found
 
     @property
-    def results(self) -> tuple[Trial, ...]:
+    def results(self) -> tuple[StoredTrial, ...]:
         """Trials that ran to their end or collapsed: those that can be compared."""
         return tuple(t for t in self.trials if t.has_result)
 
     @property
-    def front(self) -> tuple[Trial, ...]:
+    def front(self) -> tuple[StoredTrial, ...]:
         """Results that no other is better than in one objective and as good in the other."""
         signs = [1 if o.maximise else -1 for o in self.objectives]
         points = {
@@ -102,7 +98,7 @@ class Search:
             for t in self.results
         }
 
-        def dominated(trial: Trial) -> bool:
+        def dominated(trial: StoredTrial) -> bool:
             own = points[trial.run_id]
             return any(
                 other != own and all(a >= b for a, b in zip(other, own, strict=True))

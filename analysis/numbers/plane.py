@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, Sweep, Trial, dataset_of
+from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
 from ssmpe.errors import UserError
 from ssmpe.evaluation import collapse
 
@@ -30,14 +30,14 @@ class Plane:
         left_out: rows that differ in more.
     """
 
-    sweep: Sweep
+    sweep: StoredSweep
     added_set: str
-    cells: dict[tuple[float, int], tuple[Trial, ...]]
+    cells: dict[tuple[float, int], tuple[StoredTrial, ...]]
     relative: bool
     left_out: tuple[str, ...]
 
     @classmethod
-    def of(cls, sweep: Sweep) -> "Plane":
+    def of(cls, sweep: StoredSweep) -> "Plane":
         """UserError if the rows do not vary both factor and count."""
         reference = next((t for t in sweep.trials if t.row == REFERENCE_ROW), None)
         unit = _mean(_self_supervised(reference)) if reference else 1.0
@@ -45,7 +45,7 @@ class Plane:
         held = Counter(_held(t) for t in ([reference] if reference else candidates))
         kept = [t for t in candidates if held and _held(t) == held.most_common(1)[0][0]]
         sets = dict.fromkeys(t.added_set for t in kept if t.added_set)
-        cells: dict[tuple[float, int], list[Trial]] = {}
+        cells: dict[tuple[float, int], list[StoredTrial]] = {}
         for trial in kept:
             if trial.added_set in ("", *list(sets)[:1]):
                 factor = round(_mean(_self_supervised(trial)) / unit, 6)
@@ -108,7 +108,7 @@ class Plane:
         return same[0] if same else self.sweep.validation
 
 
-def _self_supervised(trial: Trial) -> dict[str, float]:
+def _self_supervised(trial: StoredTrial) -> dict[str, float]:
     return {
         path: float(weight)
         for path, weight in trial.params.items()
@@ -120,7 +120,7 @@ def _mean(weights: dict[str, float]) -> float:
     return sum(weights.values()) / len(weights)
 
 
-def _held(trial: Trial) -> frozenset[tuple[str, str]]:
+def _held(trial: StoredTrial) -> frozenset[tuple[str, str]]:
     """What all runs of the plane have in common: proportions of the weights, all other settings."""
     weights = _self_supervised(trial)
     shares = {p: f"{w / _mean(weights):.6f}" for p, w in weights.items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.reading.records import Sweep, Trial
+from analysis.reading.records import StoredSweep, StoredTrial
 
 RESAMPLES = 10_000
 """of a bootstrap"""
@@ -83,7 +83,7 @@ class PairedDifference:
 
 
 def paired_difference(
-    first: Iterable[Trial], second: Iterable[Trial], set_name: str, measure: str
+    first: Iterable[StoredTrial], second: Iterable[StoredTrial], set_name: str, measure: str
 ) -> PairedDifference:
     """First row minus second, over the seeds that both have."""
     partners = {trial.seed: trial for trial in second}
@@ -145,7 +145,7 @@ class Saved:
         return self.saved / self.configured if self.configured else float("nan")
 
 
-def saved_batches(sweep: Sweep) -> Saved:
+def saved_batches(sweep: StoredSweep) -> Saved:
     """Over the runs stopped as collapsed."""
     stopped = [t for t in sweep.trials if t.stopped]
     configured = sum(t.n_batches for t in stopped)

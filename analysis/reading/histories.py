@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from analysis.reading.records import Curve
+from analysis.reading.records import MetricCurve
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +30,7 @@ _Bulk = Callable[[Sequence[str], str], Iterable[_Point]]
 """from runs and a metric to their points, of each run in the order of its client's history"""
 
 
-def curves_of(client: "MlflowClient", runs: Sequence["Run"]) -> dict[str, dict[str, Curve]]:
+def curves_of(client: "MlflowClient", runs: Sequence["Run"]) -> dict[str, dict[str, MetricCurve]]:
     """Run id -> metric -> curve, of all metrics of the runs; where a step has several values, the
     last counts.
 
@@ -42,7 +42,7 @@ def curves_of(client: "MlflowClient", runs: Sequence["Run"]) -> dict[str, dict[s
         for metric in run.data.metrics:
             having[metric].append(run.info.run_id)
     size, bulk = _bulk(client)
-    found: dict[str, dict[str, Curve]] = {run.info.run_id: {} for run in runs}
+    found: dict[str, dict[str, MetricCurve]] = {run.info.run_id: {} for run in runs}
     for metric, ids in having.items():
         for first in range(0, len(ids), size):
             points: dict[str, dict[int, float]] = defaultdict(dict)
@@ -53,9 +53,9 @@ def curves_of(client: "MlflowClient", runs: Sequence["Run"]) -> dict[str, dict[s
     return found
 
 
-def _curve(values: Mapping[int, float]) -> Curve:
+def _curve(values: Mapping[int, float]) -> MetricCurve:
     steps = sorted(values)
-    return Curve(np.array(steps, dtype=np.int64), np.array([values[s] for s in steps]))
+    return MetricCurve(np.array(steps, dtype=np.int64), np.array([values[s] for s in steps]))
 
 
 def _bulk(client: "MlflowClient") -> tuple[int, _Bulk]:

@@ -10,8 +10,8 @@ from matplotlib import colormaps
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
-from analysis.connection import connect, one_line_errors
-from analysis.reading.records import Trial
+from analysis.reading.records import StoredTrial
+from analysis.reading.store import artifacts
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 
@@ -40,8 +40,10 @@ Pictures = dict[tuple[str, int], Picture]
 """Set and batch -> picture"""
 
 
-def read_pictures(uri: str, trial: Trial, sets: tuple[str, ...], scratch: Path) -> Pictures:
-    """Pictures of a trial; empty if it has left none.
+def read_pictures(
+    client: "MlflowClient", trial: StoredTrial, sets: tuple[str, ...], scratch: Path
+) -> Pictures:
+    """Read the pictures that a trial has left, if any.
 
     Args:
         scratch: folder for the downloaded files.
@@ -49,12 +51,7 @@ def read_pictures(uri: str, trial: Trial, sets: tuple[str, ...], scratch: Path) 
     Raises:
         UserError: a file is there, but is no such picture.
     """
-    client, folder = connect(uri), scratch / trial.run_id
-    folder.mkdir()
-    with one_line_errors(uri):
-        if not client.list_artifacts(trial.run_id, schema.SALIENCE_ARTIFACTS):
-            return {}
-        found = _download(client, trial, folder)
+    found = artifacts(client, trial.run_id, schema.SALIENCE_ARTIFACTS, scratch)
     return {
         (set_name, int(file.stem)): _read(file, trial)
         for set_name in sets
@@ -62,11 +59,7 @@ def read_pictures(uri: str, trial: Trial, sets: tuple[str, ...], scratch: Path) 
     }
 
 
-def _download(client: "MlflowClient", trial: Trial, folder: Path) -> Path:
-    return Path(client.download_artifacts(trial.run_id, schema.SALIENCE_ARTIFACTS, str(folder)))
-
-
-def _read(file: Path, trial: Trial) -> Picture:
+def _read(file: Path, trial: StoredTrial) -> Picture:
     name = f"{schema.SALIENCE_ARTIFACTS}/{file.parent.name}/{file.name}"
     try:
         pixels = np.round(255 * imread(file)[..., :3]).astype(int)
@@ -95,7 +88,7 @@ def _values(pixels: NDArray[np.int_]) -> NDArray[np.float64]:
     return np.asarray(places / 255.0)
 
 
-def _frames(values: NDArray[np.float64], trial: Trial) -> NDArray[np.float64]:
+def _frames(values: NDArray[np.float64], trial: StoredTrial) -> NDArray[np.float64]:
     """One row per bin and, where that can be told, one column per frame; low pitches first."""
     n_bins = int(trial.params.get("geometry.n_bins", values.shape[0]))
     height = values.shape[0] // n_bins

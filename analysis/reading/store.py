@@ -7,9 +7,9 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.connection import connect, one_line_errors
+from analysis.reading.connection import opened
 from analysis.reading.histories import curves_of
-from analysis.reading.records import Curve, Sweep, Trial, in_table_order
+from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 """runs asked for at a time"""
-_kept: ContextVar[dict[tuple[str, str], Sweep] | None] = ContextVar("kept", default=None)
+_kept: ContextVar[dict[tuple[str, str], StoredSweep] | None] = ContextVar("kept", default=None)
 """sweeps read so far by URI and name, within ``read_once``"""
 _TRIAL_TAGS = (schema.ROW, schema.SEED, schema.ADDED_SET, schema.ADDED_EXCERPTS)
 _TRIAL_PARAMS = (
@@ -45,7 +45,7 @@ def read_once() -> Iterator[None]:
         _kept.reset(token)
 
 
-def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
+def read_sweep(uri: str, name: str, partial: bool = False) -> StoredSweep:
     """A sweep with all its curves.
 
     Args:
@@ -67,9 +67,8 @@ def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
     return sweep
 
 
-def _read(uri: str, name: str) -> Sweep:
-    client = connect(uri)
-    with one_line_errors(uri):
+def _read(uri: str, name: str) -> StoredSweep:
+    with opened(uri) as client:
         parents = _parents(client, uri)
         if name not in _names(parents):
             raise UserError(f"{uri}: no sweep {name!r} (there are: {', '.join(_names(parents))})")
@@ -80,7 +79,7 @@ def _read(uri: str, name: str) -> Sweep:
         curves = curves_of(client, children)
         trials = in_table_order(_trial(child, curves[child.info.run_id]) for child in children)
     tags = parent.data.tags
-    return Sweep(
+    return StoredSweep(
         name=name,
         script=tags.get(schema.SCRIPT, ""),
         question=tags.get(schema.QUESTION, ""),
@@ -93,25 +92,38 @@ def _read(uri: str, name: str) -> Sweep:
         planned=_planned(parent),
         trials=trials,
         seconds=_seconds(parent),
+        uri=uri,
+        tags=tags,
     )
 
 
 def sweep_names(uri: str) -> tuple[str, ...]:
     """Names of the sweeps in a store, the latest first; UserError if there is none."""
-    client = connect(uri)
-    with one_line_errors(uri):
+    with opened(uri) as client:
         return _names(_parents(client, uri))
 
 
 def log_files(uri: str, run_id: str, files: Iterable[Path]) -> None:
     """Attach figures and tables to a sweep's parent run, in place of those of the same name."""
-    client = connect(uri)
-    with one_line_errors(uri):
+    with opened(uri) as client:
         for file in files:
             client.log_artifact(run_id, str(file), schema.FIGURES_ARTIFACTS)
 
 
-def _check_finished(sweep: Sweep, partial: bool) -> None:
+def artifacts(client: "MlflowClient", run_id: str, folder: str, scratch: Path) -> Path:
+    """Copy a folder of a run's artifacts into a scratch folder; an empty one if the run has none.
+
+    Returns:
+        The copy.
+    """
+    copy = scratch / run_id
+    copy.mkdir()
+    if not client.list_artifacts(run_id, folder):
+        return copy
+    return Path(client.download_artifacts(run_id, folder, str(copy)))
+
+
+def _check_finished(sweep: StoredSweep, partial: bool) -> None:
     if not any(t.has_result for t in sweep.trials):
         raise UserError(f"sweep {sweep.name!r} ({sweep.state}): no trial has finished yet")
     if partial or sweep.finished:
@@ -180,18 +192,18 @@ def _require_trial(run: "Run") -> None:
         raise UserError(f"run {run_id}: tagged as a trial, but without {', '.join(missing)}")
 
 
-def _trial(run: "Run", curves: Mapping[str, Curve]) -> Trial:
+def _trial(run: "Run", curves: Mapping[str, MetricCurve]) -> StoredTrial:
     try:
         return _read_trial(run, curves)
     except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"run {run.info.run_id}: not a trial of ssmpe ({error!s:.80})") from error
 
 
-def _read_trial(run: "Run", curves: Mapping[str, Curve]) -> Trial:
+def _read_trial(run: "Run", curves: Mapping[str, MetricCurve]) -> StoredTrial:
     """A trial; ValueError or TypeError if its tags are not what a sweep would write."""
     tags, run_id = run.data.tags, run.info.run_id
     reason = tags.get(schema.END_REASON)
-    return Trial(
+    return StoredTrial(
         run_id=run_id,
         row=tags[schema.ROW],
         seed=int(tags[schema.SEED]),

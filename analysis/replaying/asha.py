@@ -8,7 +8,7 @@ from math import log
 
 import numpy as np
 
-from analysis.reading.records import Sweep, Trial
+from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.evaluation import collapse
 from ssmpe.tracking import schema
 
@@ -63,7 +63,7 @@ class Rungs:
         return False
 
 
-def cuts(sweep: Sweep, asha: Asha) -> dict[str, int]:
+def cuts(sweep: StoredSweep, asha: Asha) -> dict[str, int]:
     """Run -> batch at which it would have been cut, for those that would.
 
     Simulated with the recorded times: runs start in the recorded order, as many beside each other
@@ -74,7 +74,7 @@ def cuts(sweep: Sweep, asha: Asha) -> dict[str, int]:
     rungs = Rungs(asha, max(t.n_batches for t in sweep.trials))
     found: dict[str, int] = {}
     # time of the next report, number of the run (for ties), its reports to come
-    agenda: list[tuple[float, int, Trial, deque[tuple[float, int, float]]]] = []
+    agenda: list[tuple[float, int, StoredTrial, deque[tuple[float, int, float]]]] = []
     free, now, number = at_a_time(sweep.trials), 0.0, 0
     while waiting or agenda:
         while waiting and free:
@@ -96,14 +96,14 @@ def cuts(sweep: Sweep, asha: Asha) -> dict[str, int]:
     return found
 
 
-def at_a_time(trials: Sequence[Trial]) -> int:
+def at_a_time(trials: Sequence[StoredTrial]) -> int:
     """Runs that ran beside each other: the most that were under way in the middle of one."""
     spans = [(t.started, t.started + t.seconds) for t in trials if t.seconds > 0]
     middles = [(begin + end) / 2 for begin, end in spans]
     return max((sum(b <= m <= e for b, e in spans) for m in middles), default=1)
 
 
-def _reports(trial: Trial, validation: str) -> deque[tuple[float, int, float]]:
+def _reports(trial: StoredTrial, validation: str) -> deque[tuple[float, int, float]]:
     """Of every validation: seconds since the one before it (or the start), batch, F1."""
     f1 = trial.curve(validation, "f1")
     if f1 is None:

@@ -13,8 +13,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis.drawing import labels, page, style
-from analysis.reading.records import Sweep
-from analysis.replaying.collapse import DEFAULT, VALUES, Outcome
+from analysis.reading.records import StoredSweep
+from analysis.replaying.collapse import DEFAULT, VALUES, Verdict
 
 PANEL_TITLES = {
     "patience": "patience (validations)",
@@ -40,7 +40,7 @@ _BAR = 0.09
 """inches of a bar's height"""
 
 
-def draw_settings(sweep: Sweep, outcomes: Sequence[Outcome]) -> Figure:
+def draw_settings(sweep: StoredSweep, outcomes: Sequence[Verdict]) -> Figure:
     """Wrongly stopped runs over the share of batches saved, a panel per threshold."""
     text = page.Page(
         title="What other collapse settings would have saved, and wrongly stopped",
@@ -58,7 +58,7 @@ def draw_settings(sweep: Sweep, outcomes: Sequence[Outcome]) -> Figure:
     return figure
 
 
-def _settings_panel(ax: Axes, name: str, outcomes: Sequence[Outcome]) -> None:
+def _settings_panel(ax: Axes, name: str, outcomes: Sequence[Verdict]) -> None:
     values = VALUES[name]
     for place, value in enumerate(values):
         of_value = [o for o in outcomes if getattr(o.setting, name) == value]
@@ -109,7 +109,7 @@ class Rule:
     judgement: Mapping[str, bool] | None = None
 
 
-def draw_stops(sweep: Sweep, rules: Sequence[Rule]) -> Figure:
+def draw_stops(sweep: StoredSweep, rules: Sequence[Rule]) -> Figure:
     """How far every run would have been trained, a panel per rule."""
     trials = [t for row in sweep.rows for t in sweep.of_row(row)]
     text = page.Page(
@@ -129,7 +129,7 @@ def draw_stops(sweep: Sweep, rules: Sequence[Rule]) -> Figure:
     return figure
 
 
-def _stops_panel(ax: Axes, sweep: Sweep, rule: Rule) -> None:
+def _stops_panel(ax: Axes, sweep: StoredSweep, rule: Rule) -> None:
     top, centres = 0.0, []
     for row in sweep.rows:
         trials = sweep.of_row(row)

@@ -5,7 +5,7 @@ from analysis.numbers.statistics import Spread
 from analysis.reading.records import REFERENCE_ROW
 from analysis.replaying import effects as replay_effects
 from analysis.replaying.asha import Asha, at_a_time
-from analysis.replaying.collapse import Outcome, Recorded
+from analysis.replaying.collapse import Recorded, Verdict
 from analysis.replaying.replayed import Replay
 
 
@@ -54,7 +54,7 @@ def _others(replay: Replay) -> str:
     )
 
 
-def _beats(one: Outcome, other: Outcome) -> bool:
+def _beats(one: Verdict, other: Verdict) -> bool:
     """Whether a setting is no worse than another in what it saves, stops wrongly and stops early,
     and better in one of them."""
     ones, others = ((-o.saved, len(o.wrong), len(o.early)) for o in (one, other))

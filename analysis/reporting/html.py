@@ -13,7 +13,7 @@ from analysis.answers.answer import Answered
 from analysis.drawing import labels
 from analysis.drawing import tables as results_tables
 from analysis.numbers.comparison import Comparison
-from analysis.reading.records import Sweep
+from analysis.reading.records import StoredSweep
 from analysis.reporting import provenance
 from analysis.reporting.sections import Figure, Omitted
 from ssmpe.tracking.ui import run_url, trial_url, ui_command
@@ -125,7 +125,7 @@ def _results(comparison: Comparison) -> list[Mapping[str, Any]]:
     ]
 
 
-def _trials(uri: str, sweep: Sweep) -> list[Mapping[str, Any]]:
+def _trials(uri: str, sweep: StoredSweep) -> list[Mapping[str, Any]]:
     return [
         {
             "row": trial.row,

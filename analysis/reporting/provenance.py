@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.reading.records import Sweep
+from analysis.reading.records import StoredSweep
 from ssmpe.tracking import schema
 
 UNSET = "–"
@@ -22,7 +22,7 @@ class Change:
     after: str
 
 
-def changes(sweep: Sweep, row: str, baseline: str) -> list[Change]:
+def changes(sweep: StoredSweep, row: str, baseline: str) -> list[Change]:
     """Settings in which a row differs from the baseline, seeds apart; "–" where one has none.
 
     Of a row whose trials differ among themselves, all values.
@@ -33,12 +33,12 @@ def changes(sweep: Sweep, row: str, baseline: str) -> list[Change]:
     return [c for c in pairs if c.before != c.after]
 
 
-def configuration(sweep: Sweep, row: str) -> Mapping[str, str]:
+def configuration(sweep: StoredSweep, row: str) -> Mapping[str, str]:
     """All settings of a row, the seed apart."""
     return _values(sweep, row)
 
 
-def _values(sweep: Sweep, row: str) -> dict[str, str]:
+def _values(sweep: StoredSweep, row: str) -> dict[str, str]:
     """Of every path the values that the row's trials have."""
     trials = sweep.of_row(row)
     paths = dict.fromkeys(p for t in trials for p in t.params if p != _SEED)
@@ -46,7 +46,7 @@ def _values(sweep: Sweep, row: str) -> dict[str, str]:
     return {p: " / ".join(values) for p, values in each.items()}
 
 
-def command(sweep: Sweep) -> str:
+def command(sweep: StoredSweep) -> str:
     """What was typed; of sweeps of early versions, whose settings it leaves out, what would be."""
     if given := sweep.params.get("command"):
         return given
@@ -58,19 +58,19 @@ def command(sweep: Sweep) -> str:
     return shlex.join(parts)
 
 
-def has_command(sweep: Sweep) -> bool:
+def has_command(sweep: StoredSweep) -> bool:
     """Whether the sweep's run says what was typed."""
     return bool(sweep.params.get("command"))
 
 
-def machine(sweep: Sweep) -> dict[str, str]:
+def machine(sweep: StoredSweep) -> dict[str, str]:
     """Versions and hardware, as the sweep's run has them."""
     kinds = ("version.", "hardware.")
     found = {k: v for k, v in sweep.params.items() if k.startswith(kinds)}
     return {k.removeprefix("version.").replace("hardware.", ""): v for k, v in found.items()}
 
 
-def time_spent(sweep: Sweep) -> str:
+def time_spent(sweep: StoredSweep) -> str:
     """Of all trials together, and from the sweep's begin to its end."""
     train, evaluate = (
         sum(float(t.curves[m].values.sum()) for t in sweep.trials if m in t.curves)

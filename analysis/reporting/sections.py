@@ -21,7 +21,7 @@ from analysis.figure import Drawn
 from analysis.numbers.counts import SampleCount
 from analysis.numbers.diagnosed import Measured
 from analysis.numbers.plane import Plane
-from analysis.reading.records import Sweep
+from analysis.reading.records import StoredSweep
 from analysis.replaying.collapse import recorded
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -38,14 +38,14 @@ class Section:
     """
 
     module: ModuleType
-    applies: Callable[[Sweep], bool] = lambda sweep: True
+    applies: Callable[[StoredSweep], bool] = lambda sweep: True
 
     @property
     def question(self) -> str:
         return (inspect.getdoc(self.module) or "").partition("\n")[0]
 
 
-def _compares_counts(sweep: Sweep) -> bool:
+def _compares_counts(sweep: StoredSweep) -> bool:
     """Several counts of a set, or none against one where rows differ in nothing else."""
     if _is_search(sweep):
         return False  # it varies everything at once
@@ -59,18 +59,18 @@ def _compares_counts(sweep: Sweep) -> bool:
     return not comparison.left_out and len(comparison.counts) > 1
 
 
-def _has_content_objectives(sweep: Sweep) -> bool:
+def _has_content_objectives(sweep: StoredSweep) -> bool:
     return any("objectives.weights.energy" in t.params for t in sweep.trials)
 
 
-def _is_search(sweep: Sweep) -> bool:
+def _is_search(sweep: StoredSweep) -> bool:
     return any(p.startswith(schema.SUGGESTED) for t in sweep.trials for p in t.params)
 
 
-def _allows(reading: Callable[[Sweep], object]) -> Callable[[Sweep], bool]:
+def _allows(reading: Callable[[StoredSweep], object]) -> Callable[[StoredSweep], bool]:
     """Whether a figure's own reading of a sweep finds what it needs there."""
 
-    def allowed(sweep: Sweep) -> bool:
+    def allowed(sweep: StoredSweep) -> bool:
         try:
             reading(sweep)
         except UserError:
@@ -123,7 +123,9 @@ class Omitted:
     reason: str
 
 
-def draw(uri: str, sweep: Sweep, out: Path, partial: bool) -> tuple[list[Figure], list[Omitted]]:
+def draw(
+    uri: str, sweep: StoredSweep, out: Path, partial: bool
+) -> tuple[list[Figure], list[Omitted]]:
     """Draw all sections that apply into a folder."""
     figures, omitted = [], []
     for section in SECTIONS:

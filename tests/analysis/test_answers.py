@@ -6,14 +6,14 @@ import numpy as np
 
 from analysis.answers import answer as answers
 from analysis.numbers.comparison import Comparison
-from analysis.reading.records import Curve, Sweep
+from analysis.reading.records import MetricCurve, StoredSweep
 from tests.analysis.test_figures import sweep_of
 from tests.support.analysis_store import Invented
 
 WHERE = "MusicNet/test"
 
 
-def continued(sweep: Sweep, blank_at_start: float, f1_at_start: float) -> Sweep:
+def continued(sweep: StoredSweep, blank_at_start: float, f1_at_start: float) -> StoredSweep:
     """The sweep with rows -FT that begin with such scores at batch 0."""
     trials = []
     for trial in sweep.trials:
@@ -22,7 +22,7 @@ def continued(sweep: Sweep, blank_at_start: float, f1_at_start: float) -> Sweep:
             for measure, value in (("blank_rate", blank_at_start), ("f1", f1_at_start)):
                 old = curves[f"{WHERE}/{measure}"]
                 steps, values = np.insert(old.steps, 0, 0), np.insert(old.values, 0, value)
-                curves[f"{WHERE}/{measure}"] = Curve(steps, values)
+                curves[f"{WHERE}/{measure}"] = MetricCurve(steps, values)
             trial = replace(trial, curves=curves, params={**trial.params, "training.parent": "x"})
         trials.append(trial)
     return replace(sweep, script="two_stage", trials=tuple(trials))
@@ -86,7 +86,7 @@ def test_rows_with_the_same_remedy_alone_are_no_rows_without_it():
     assert "+MN-8+stop" in said
 
 
-def with_remedy(sweep: Sweep) -> Sweep:
+def with_remedy(sweep: StoredSweep) -> StoredSweep:
     """The sweep as one of ``content``: rows that are called so have targets without gradient."""
     trials = tuple(
         replace(t, params={**t.params, "objectives.stop_gradient": str("+stop" in t.row)})

@@ -9,7 +9,7 @@ import pytest
 from analysis import border, border_figure
 from analysis.drawing import style
 from analysis.numbers.plane import Plane
-from analysis.reading.records import Sweep
+from analysis.reading.records import StoredSweep
 from ssmpe.errors import UserError
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.support.analysis_store import Invented
@@ -82,7 +82,7 @@ def test_two_varied_axes_are_needed(axis):
         Plane.of(sweep_of(trials))
 
 
-def value(sweep: Sweep, row: str, metric: str) -> float:
+def value(sweep: StoredSweep, row: str, metric: str) -> float:
     """Mean over the seeds of a row's last values."""
     return float(np.mean([t.curves[metric].values[-1] for t in sweep.of_row(row)]))
 

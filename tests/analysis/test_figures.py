@@ -12,20 +12,20 @@ from matplotlib.transforms import Bbox
 from analysis import count_figure, curves
 from analysis.drawing import style
 from analysis.numbers.counts import SampleCount
-from analysis.reading.records import Curve, Sweep, Trial, in_table_order
+from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.tracking.schema import EndReason
 from tests.support.analysis_store import SETS, Invented, sample_count_trials
 
 MANY_SETS = ("MusicNet/train", "NSynth/train", "FMA/all")
 
 
-def trial_of(invented: Invented, sets: tuple[str, ...], batches: int) -> Trial:
+def trial_of(invented: Invented, sets: tuple[str, ...], batches: int) -> StoredTrial:
     """As it would be read from a store, ``batches`` times as long."""
     named = {
-        metric: Curve(np.array(list(curve)) * batches, np.array(list(curve.values())))
+        metric: MetricCurve(np.array(list(curve)) * batches, np.array(list(curve.values())))
         for metric, curve in invented.curves(sets).items()
     }
-    return Trial(
+    return StoredTrial(
         run_id=f"{invented.row} {invented.seed}",
         row=invented.row,
         seed=invented.seed,
@@ -43,24 +43,24 @@ def sweep_of(
     sets: tuple[str, ...] = SETS,
     state: str = "finished",
     batches: int = 1,
-) -> Sweep:
+) -> StoredSweep:
     trials = in_table_order(trial_of(i, sets, batches) for i in invented)
     name = "sample_count-20251122-133700"
     data = "embedded world (tiny)"
-    return Sweep(
+    return StoredSweep(
         name, "sample_count", "?", "tiny", data, state, "run", "1", {}, len(trials), trials
     )
 
 
-def small() -> Sweep:
+def small() -> StoredSweep:
     return sweep_of(sample_count_trials(1), SETS[:1], state="running")
 
 
-def usual() -> Sweep:
+def usual() -> StoredSweep:
     return sweep_of(sample_count_trials(3))
 
 
-def large() -> Sweep:
+def large() -> StoredSweep:
     """Three sets added, one of them scored without annotation, a failed run, 10,000 batches."""
     invented = sample_count_trials(3, MANY_SETS)
     for trial in invented:
@@ -69,7 +69,7 @@ def large() -> Sweep:
     return sweep_of(invented, (*SETS, "FMA/eval"), batches=25)
 
 
-def panel(figure: Figure, sweep: Sweep, row: int, set_name: str) -> Axes:
+def panel(figure: Figure, sweep: StoredSweep, row: int, set_name: str) -> Axes:
     return figure.axes[row * len(sweep.sets) + sweep.sets.index(set_name)]
 
 

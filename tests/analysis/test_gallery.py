@@ -82,7 +82,7 @@ def uri(tmp_path_factory) -> str:
 
 def read(uri: str, row: str, scratch: Path) -> Pictures:
     (trial, *_) = read_sweep(uri, "drawn").of_row(row)
-    return read_pictures(uri, trial, SETS, scratch)
+    return read_pictures(MlflowClient(uri), trial, SETS, scratch)
 
 
 def test_pictures_are_the_values_again(uri, tmp_path):

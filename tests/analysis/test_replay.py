@@ -12,7 +12,7 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from analysis import replay
 from analysis.drawing import style
-from analysis.reading.records import Curve, Sweep, Trial, in_table_order
+from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from analysis.replaying import asha as replay_asha
 from analysis.replaying import effects as replay_effects
 from analysis.replaying import figure as replay_figure
@@ -41,15 +41,15 @@ def trial(
     f1: float = 0.5,
     added: str = "X/train",
     started: float = 0.0,
-) -> Trial:
+) -> StoredTrial:
     """A trial with blank rates on X/test and a constant F1; every validation takes 10 s."""
     steps = np.arange(1, len(blank) + 1) * EVERY
 
-    def curve(values) -> Curve:
-        return Curve(steps, np.array(values, dtype=float))
+    def curve(values) -> MetricCurve:
+        return MetricCurve(steps, np.array(values, dtype=float))
 
     n = len(blank)
-    return Trial(
+    return StoredTrial(
         run_id=name,
         row=name.split("/")[0],
         seed=int(name.partition("/")[2] or 0),
@@ -71,9 +71,9 @@ def trial(
     )
 
 
-def sweep(*trials: Trial) -> Sweep:
+def sweep(*trials: StoredTrial) -> StoredSweep:
     about = ("name", "script", "?", "tiny", "data", "finished", "run", "0")
-    return Sweep(*about, {}, len(trials), in_table_order(trials))
+    return StoredSweep(*about, {}, len(trials), in_table_order(trials))
 
 
 def stopped_by_the_runner(blank: list[float]) -> int | None:

@@ -17,7 +17,7 @@ from optuna.distributions import (
 from analysis import degeneration, hyperparameters, precision_recall, results
 from analysis.answers import answer as answers
 from analysis.numbers.counts import SampleCount
-from analysis.numbers.front import Search
+from analysis.numbers.front import StoredSearch
 from analysis.reading.store import read_sweep
 from analysis.reporting import sections
 from ssmpe.errors import UserError
@@ -90,7 +90,7 @@ def _write_trial(client, experiment, parent, number, rng) -> None:
 
 
 def test_the_study_is_rebuilt(uri):
-    search = Search.read(uri, "search")
+    search = StoredSearch.of(read_sweep(uri, "search"))
     study = search.study()
     states = [t.state.name for t in study.trials]
     assert states.count("COMPLETE") == 13
@@ -101,7 +101,7 @@ def test_the_study_is_rebuilt(uri):
 
 
 def test_what_matters_is_found(uri):
-    f1, blank = Search.read(uri, "search").importances()
+    f1, blank = StoredSearch.of(read_sweep(uri, "search")).importances()
     assert set(f1) == set(SPACE)
     assert max(f1, key=lambda name: f1[name]) == "weight"
     assert max(blank, key=lambda name: blank[name]) == "stop_gradient"
@@ -114,7 +114,7 @@ def test_figure_and_numbers(uri, tmp_path):
     with (tmp_path / "hyperparameters.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [line["trial"] for line in lines] == [f"#{n}" for n in range(16)]
-    front = {t.row for t in Search.read(uri, "search").front}
+    front = {t.row for t in StoredSearch.of(read_sweep(uri, "search")).front}
     assert {line["trial"] for line in lines if line["front"] == "True"} == front
 
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from analysis import spending
 from analysis.drawing import style
 from analysis.numbers.costs import GPUS, of_sweep, total
-from analysis.reading.records import Sweep
+from analysis.reading.records import StoredSweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from tests.analysis.test_figures import sweep_of, text_boxes
@@ -28,7 +28,7 @@ from tests.support.analysis_store import (
 VALIDATIONS, STOPPED = N_BATCHES // EVERY, 300
 
 
-def timed(gpus: float = 0.0, running: bool = False) -> Sweep:
+def timed(gpus: float = 0.0, running: bool = False) -> StoredSweep:
     """Three seeds of every row; +MN-8 is stopped at 300 of 400 batches; two at a time."""
     invented = sample_count_trials(3)
     if running:

@@ -21,8 +21,7 @@ SERVER_TIMEOUT = 10
 """seconds a tracking server may take to answer; MLflow itself would retry for minutes"""
 
 
-def connect(uri: str) -> "MlflowClient":
-    """A client of an existing store; UserError if there is none, and none is made."""
+def _connect(uri: str) -> "MlflowClient":
     refuse_credentials("--tracking-uri", uri)
     # opening a SQLite or folder store that is missing, or foreign, would create MLflow's tables
     scheme = urlparse(uri).scheme
@@ -34,7 +33,7 @@ def connect(uri: str) -> "MlflowClient":
         raise UserError(f"{uri}: no MLflow store there")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before MLflow is imported
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    with one_line_errors(uri):
+    with _one_line_errors(uri):
         from mlflow import MlflowClient
 
         return MlflowClient(uri)
@@ -65,8 +64,19 @@ def _check_server(uri: str) -> None:
 
 
 @contextmanager
-def one_line_errors(uri: str) -> Iterator[None]:
-    """Turns MLflow's complaints, which can be pages long, into one line."""
+def opened(uri: str) -> Iterator["MlflowClient"]:
+    """Open a store that is there already; what MLflow complains of within becomes one line.
+
+    Raises:
+        UserError: there is no store, and none is made; or it refuses.
+    """
+    client = _connect(uri)
+    with _one_line_errors(uri):
+        yield client
+
+
+@contextmanager
+def _one_line_errors(uri: str) -> Iterator[None]:
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
