@@ -1,75 +1,155 @@
-"""What the commands that draw a sweep share: options, errors, where files go."""
+"""The one shape of every figure: a question to a sweep, and the functions that answer it.
+
+A figure is a file with its question as docstring, and at its end::
+
+    FIGURE = SweepFigure("border", __doc__, Plane.of, draw, numbers, findings)
+    main = FIGURE.main
+
+Options, files, what the terminal shows and the section in a report are the same for all.
+"""
 
 import argparse
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
 
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
+from analysis.drawing import style
+from analysis.drawing.tables import comma_separated
 from analysis.reading import store
+from analysis.reading.records import StoredSweep
 from ssmpe.errors import UserError
 
+# half a second, for which a sweep's --help need not wait
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
-class Drawn(Protocol):
-    """What a command has written."""
-
-    @property
-    def run_id(self) -> str: ...
-
-    @property
-    def files(self) -> tuple[Path, ...]: ...
-
-    @property
-    def summary(self) -> str:
-        """Findings, one per line; "" if the picture says it all."""
-
-    def show(self, console: Console) -> None: ...
+Found = TypeVar("Found")
+"""What a figure has found in a sweep, and draws"""
+Part = TypeVar("Part")
+ByName: TypeAlias = Part | Mapping[str, Part]
+"""One thing, in a file that is called as the figure; or several by the names of their files"""
 
 
 @dataclass(frozen=True)
-class Drawing:
-    """Figures with their numbers.
+class Drawn:
+    """Files that were written, and what they say.
 
     Attributes:
+        question: that they answer.
         run_id: of the sweep.
-        files: pictures as PNG and SVG, and a CSV of the numbers drawn.
-        summary: findings, one per line.
+        findings: sentences.
         table: shown before them, if there is one.
     """
 
+    question: str
     run_id: str
     files: tuple[Path, ...]
-    summary: str
+    findings: tuple[str, ...]
     table: Table | None = None
 
     def show(self, console: Console) -> None:
+        """Print table and findings: the one place where a sweep's texts reach a terminal."""
         if self.table is not None:
             console.print(self.table)
-        console.print(self.summary, highlight=False, markup=False)
+        if self.findings:
+            console.print("\n".join(self.findings), highlight=False, markup=False)
+
+    def lines(self) -> list[str]:
+        """Return what is shown on a terminal of 80 columns."""
+        page = io.StringIO()
+        self.show(Console(file=page, width=80, markup=False))
+        return page.getvalue().splitlines()
+
+    @property
+    def images(self) -> tuple[Path, ...]:
+        """The smaller of PNG and SVG, of every picture: drawings as lines, spectrograms as dots."""
+        pictures = [f for f in self.files if f.suffix == ".png"]
+        return tuple(
+            min((f, f.with_suffix(".svg")), key=lambda f: f.stat().st_size) for f in pictures
+        )
+
+    @property
+    def tables(self) -> tuple[Path, ...]:
+        """Files with the numbers that are drawn."""
+        return tuple(f for f in self.files if f.suffix == ".csv")
 
 
-Render = Callable[..., Drawn]
-"""tracking URI, sweep, folder, whether an unfinished sweep will do; a command's own options by
-name"""
-NONE: Mapping[str, Mapping[str, Any]] = {}
+@dataclass(frozen=True)
+class SweepFigure(Generic[Found]):
+    """A question to a sweep, answered by pictures, numbers and sentences.
+
+    Attributes:
+        name: of its command, and of its files if they have no other.
+        about: docstring of its file, whose first line is the question.
+        of: picks from a sweep what is drawn; is given the command's own options by name, and
+            raises UserError where the sweep has nothing to draw.
+        draw: pictures.
+        numbers: what is drawn, as tables; each becomes a CSV.
+        findings: sentences with numbers.
+        texts: further files, name -> content.
+        table: what the terminal shows before the findings.
+        applies: whether the figure belongs into a sweep's report.
+        options: of the command beside those of all, name -> how argparse is to take it.
+    """
+
+    name: str
+    about: str | None
+    of: Callable[..., Found]
+    draw: Callable[[Found], ByName[Figure]] = lambda found: {}
+    numbers: Callable[[Found], "ByName[DataFrame]"] = lambda found: {}
+    findings: Callable[[Found], Sequence[str]] = lambda found: ()
+    texts: Callable[[Found], Mapping[str, str]] = lambda found: {}
+    table: Callable[[Found], Table | None] = lambda found: None
+    applies: Callable[[StoredSweep], bool] = lambda sweep: True
+    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def question(self) -> str:
+        return first_line(self.about)
+
+    def write(self, sweep: StoredSweep, out: Path, **options: Any) -> Drawn:
+        """Draw a sweep into a folder, made if missing; raises what ``of`` raises, and UserError."""
+        return self.write_found(self.of(sweep, **options), sweep, out)
+
+    def write_found(self, found: Found, sweep: StoredSweep, out: Path) -> Drawn:
+        """Draw what ``of`` has found in a sweep; UserError if the folder cannot be written."""
+        said, folder = tuple(self.findings(found)), output_folder(out)
+        files: list[Path] = []
+        with style.look():
+            for stem, picture in self._named(self.draw(found)).items():
+                files += style.save(picture, folder, stem)
+        files += [write_text(folder / name, text) for name, text in self.texts(found).items()]
+        for stem, numbers in self._named(self.numbers(found)).items():
+            files.append(write_text(folder / f"{stem}.csv", comma_separated(numbers)))
+        return Drawn(self.question, sweep.run_id, tuple(files), said, self.table(found))
+
+    def main(self, arguments: Sequence[str] | None = None) -> int:
+        """Run the command; returns its exit code."""
+        return run(self.name, self.question, self.write, arguments, self.options)
+
+    def _named(self, parts: ByName[Part]) -> Mapping[str, Part]:
+        return parts if isinstance(parts, Mapping) else {self.name: parts}
 
 
 def run(
     module: str,
     description: str,
-    render: Render,
+    write: Callable[..., Drawn],
     arguments: Sequence[str] | None,
-    own: Mapping[str, Mapping[str, Any]] = NONE,
+    own: Mapping[str, Mapping[str, Any]],
 ) -> int:
-    """Exit code of the command ``python -m analysis.MODULE``: 0, or 2 for a mistake of the user.
+    """Run the command ``python -m analysis.MODULE``: 0, or 2 for a mistake of the user.
 
     Args:
-        own: name of an option that this command alone has -> how argparse is to take it.
+        write: draws a sweep into a folder, as ``SweepFigure.write``.
+        own: options that this command alone has, name -> how argparse is to take it.
     """
     parser = _parser(module, description)
     for option, how in own.items():
@@ -79,7 +159,8 @@ def run(
     try:
         name = options.sweep or store.sweep_names(uri)[0]
         out = options.out or Path("results") / "figures" / name
-        drawn = render(uri, name, out, options.partial, **{o: getattr(options, o) for o in own})
+        sweep = store.read_sweep(uri, name, options.partial)
+        drawn = write(sweep, out, **{option: getattr(options, option) for option in own})
         if options.log:
             store.log_files(uri, drawn.run_id, drawn.files)
     except UserError as error:
@@ -92,11 +173,37 @@ def run(
     return 0
 
 
-def lines(drawn: Drawn) -> list[str]:
-    """What it shows, for a terminal of 80 columns."""
-    page = io.StringIO()
-    drawn.show(Console(file=page, width=80, markup=False))
-    return page.getvalue().splitlines()
+def allows(of: Callable[[StoredSweep], object]) -> Callable[[StoredSweep], bool]:
+    """Return whether a sweep has what a figure picks from it."""
+
+    def allowed(sweep: StoredSweep) -> bool:
+        try:
+            of(sweep)
+        except UserError:
+            return False
+        return True
+
+    return allowed
+
+
+def write_text(file: Path, text: str) -> Path:
+    """Write a text file: the one place where a sweep's texts reach files."""
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def output_folder(path: Path) -> Path:
+    """Make a folder if it is missing; UserError if it cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot write figures there ({error.strerror})") from error
+    return path
+
+
+def first_line(docstring: str | None) -> str:
+    """Return the first line of a module's docstring; there is none under ``python -OO``."""
+    return (docstring or "").partition("\n")[0]
 
 
 def _parser(module: str, description: str) -> argparse.ArgumentParser:

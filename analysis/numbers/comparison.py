@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.numbers.statistics import Interval, Spread, paired_bootstrap
 from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial
-from analysis.reading.track_scores import Scores
+from analysis.reading.track_scores import Scores, read_track_scores
 from ssmpe.errors import UserError
 
 MEASURES = ("precision", "recall", "f1", "blank_rate")
@@ -56,20 +56,26 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All results of a sweep; sets outermost, rows in the table's order."""
+    """Results of a sweep; sets outermost, rows in the table's order."""
 
     sweep: StoredSweep
     baseline: str
     results: tuple[Result, ...]
 
     @classmethod
-    def of(cls, sweep: StoredSweep, scores: Scores, baseline: str | None = None) -> "Comparison":
-        """Results against a baseline row; by default Ref., or the first row if there is none.
+    def of(
+        cls, sweep: StoredSweep, baseline: str | None = None, scores: Scores | None = None
+    ) -> "Comparison":
+        """Compare rows with a baseline row; by default Ref., or the first row if there is none.
+
+        Args:
+            scores: by track; None: those of the store.
 
         Raises:
-            UserError: there is no such row.
+            UserError: there is no such row; or the store has a foreign table of scores.
         """
         rows = sweep.rows
+        scores = read_track_scores(sweep, MEASURES) if scores is None else scores
         if baseline is None:
             baseline = REFERENCE_ROW if REFERENCE_ROW in rows else rows[0]
         if baseline not in rows:
@@ -81,12 +87,12 @@ class Comparison:
     def has_intervals(self) -> bool:
         return any(d.interval for r in self.results for d in r.differences.values())
 
-    @property
-    def has_stopped(self) -> bool:
-        return any(r.stopped for r in self.results)
+    def result(self, row: str, set_name: str) -> Result:
+        """Return the result of a row on a set."""
+        return next(r for r in self.results if (r.row, r.set_name) == (row, set_name))
 
     def on(self, set_name: str) -> tuple[Result, ...]:
-        """Results on one set, in the table's order."""
+        """Return the results on one set, in the table's order."""
         return tuple(r for r in self.results if r.set_name == set_name)
 
 

@@ -9,7 +9,7 @@ from analysis.numbers.statistics import (
     paired_difference,
     rank_correlation,
 )
-from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
+from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 
 SEVERITY = "blank_rate"
@@ -67,6 +67,12 @@ class SampleCount:
         """Trials over all counts of one added set, the closed ones first."""
         return self.closed + self.added[added_set]
 
+    def ends(self, added_set: str) -> list[tuple[int, list[StoredTrial]]]:
+        """Return the lowest count and the highest of an added set, and the trials that count."""
+        trials = [t for t in self.series(added_set) if t.has_result]
+        counts = sorted({t.added_excerpts for t in trials})
+        return [(n, [t for t in trials if t.added_excerpts == n]) for n in (counts[0], counts[-1])]
+
     def correlation(self, added_set: str, set_name: str) -> RankCorrelation:
         """Of severity on a set with the count of excerpts, over all trials that count."""
         trials = [t for t in self.series(added_set) if t.has_result]
@@ -81,9 +87,7 @@ class SampleCount:
 
     def own_set(self, added_set: str) -> str:
         """The scored set of the kind of an added set; the validation set if none is."""
-        kind = dataset_of(added_set)
-        same = [s for s in self.sweep.sets if dataset_of(s) == kind]
-        return same[0] if same else self.sweep.validation
+        return self.sweep.kind_of(added_set) or self.sweep.validation
 
 
 def _n_counts(trials: tuple[StoredTrial, ...]) -> int:

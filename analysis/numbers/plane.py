@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
+from analysis.reading.records import REFERENCE_ROW, WEIGHTS, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.evaluation import collapse
 
 BLANK = collapse.DEFAULT.blank
 """blank rate at the border"""
-_WEIGHTS = "objectives.weights."
-_SUPERVISED = f"{_WEIGHTS}supervised"
+_SUPERVISED = f"{WEIGHTS}supervised"
 
 
 @dataclass(frozen=True)
@@ -103,16 +102,14 @@ class Plane:
     @property
     def own_set(self) -> str:
         """The scored set of the added kind; the validation set if none is."""
-        kind = dataset_of(self.added_set)
-        same = [s for s in self.sweep.sets if dataset_of(s) == kind]
-        return same[0] if same else self.sweep.validation
+        return self.sweep.kind_of(self.added_set) or self.sweep.validation
 
 
 def _self_supervised(trial: StoredTrial) -> dict[str, float]:
     return {
         path: float(weight)
         for path, weight in trial.params.items()
-        if path.startswith(_WEIGHTS) and path != _SUPERVISED
+        if path.startswith(WEIGHTS) and path != _SUPERVISED
     }
 
 

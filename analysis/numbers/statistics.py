@@ -30,6 +30,10 @@ class Spread:
         std = float(known.std(ddof=1)) if len(known) > 1 else float("nan")
         return cls(len(known), float(known.mean()), std, float(known.min()), float(known.max()))
 
+    def numbers(self, prefix: str = "") -> dict[str, float]:
+        """Return all of it, as columns of a table."""
+        return {f"{prefix}{name}": value for name, value in vars(self).items()}
+
     def text(self, decimals: int = 3, signed: bool = False) -> str:
         """ "0.812 ± 0.020", "0.812" of a single value, "–" of none."""
         mean = self.mean_text(decimals, signed)

@@ -13,7 +13,8 @@ from ssmpe.tracking.schema import EndReason
 REFERENCE_ROW = "Ref."
 """the closed condition: every objective, no added excerpts (paper section 3.3)"""
 
-_WEIGHTS = "objectives.weights."
+WEIGHTS = "objectives.weights."
+"""What paths of objectives' weights begin with, in a configuration"""
 _ADDED, _CAPS = "data.added.", ("data.max_hours.", "data.max_tracks.")
 
 
@@ -75,8 +76,8 @@ class StoredTrial:
 
     @property
     def supervised_only(self) -> bool:
-        weights = [p for p in self.params if p.startswith(_WEIGHTS)]
-        return weights == [f"{_WEIGHTS}supervised"]
+        weights = [p for p in self.params if p.startswith(WEIGHTS)]
+        return weights == [f"{WEIGHTS}supervised"]
 
     @property
     def added_settings(self) -> frozenset[str]:
@@ -134,6 +135,11 @@ class StoredSweep:
     seconds: float = float("nan")
     uri: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_search(self) -> bool:
+        """Whether rows were suggested, not listed."""
+        return any(p.startswith(schema.SUGGESTED) for t in self.trials for p in t.params)
 
     @property
     def unfinished(self) -> int:

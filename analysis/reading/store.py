@@ -1,9 +1,7 @@
 """Reads sweeps from an MLflow store by the names of the tracking schema."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +16,7 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 PAGE = 1000
-"""runs asked for at a time"""
-_kept: ContextVar[dict[tuple[str, str], StoredSweep] | None] = ContextVar("kept", default=None)
-"""sweeps read so far by URI and name, within ``read_once``"""
+"""Number of runs that are asked for at a time"""
 _TRIAL_TAGS = (schema.ROW, schema.SEED, schema.ADDED_SET, schema.ADDED_EXCERPTS)
 _TRIAL_PARAMS = (
     "data.labelled",
@@ -31,22 +27,12 @@ _TRIAL_PARAMS = (
 
 
 def default_uri() -> str:
-    """The store that sweeps started in this folder write."""
+    """Return the address of the store that sweeps started in this folder write."""
     return f"sqlite:///{Path('results').resolve() / 'mlflow.db'}"
 
 
-@contextmanager
-def read_once() -> Iterator[None]:
-    """While it lasts, no sweep is read twice: the figures of a report show one state of it."""
-    token = _kept.set({})
-    try:
-        yield
-    finally:
-        _kept.reset(token)
-
-
 def read_sweep(uri: str, name: str, partial: bool = False) -> StoredSweep:
-    """A sweep with all its curves.
+    """Read a sweep with all its curves.
 
     Args:
         uri: tracking URI of the store.
@@ -57,12 +43,7 @@ def read_sweep(uri: str, name: str, partial: bool = False) -> StoredSweep:
         UserError: there is no store at the URI, it holds no such sweep, the sweep has not finished
             (unless ``partial``), or none of its trials has.
     """
-    kept = _kept.get()
-    sweep = kept.get((uri, name)) if kept else None
-    if sweep is None:
-        sweep = _read(uri, name)
-        if kept is not None:
-            kept[uri, name] = sweep
+    sweep = _read(uri, name)
     _check_finished(sweep, partial)
     return sweep
 
@@ -98,7 +79,7 @@ def _read(uri: str, name: str) -> StoredSweep:
 
 
 def sweep_names(uri: str) -> tuple[str, ...]:
-    """Names of the sweeps in a store, the latest first; UserError if there is none."""
+    """Return the names of the sweeps in a store, the latest first; UserError if there is none."""
     with opened(uri) as client:
         return _names(_parents(client, uri))
 
@@ -135,7 +116,7 @@ def _check_finished(sweep: StoredSweep, partial: bool) -> None:
 
 
 def _parents(client: "MlflowClient", uri: str) -> list["Run"]:
-    """Parent runs of all sweeps, the latest first."""
+    """Return the parent runs of all sweeps, the latest first."""
     experiments = [e.experiment_id for e in client.search_experiments()]
     parents = _search(
         client, experiments, f"tags.`{schema.KIND}` = '{schema.KIND_SWEEP}'", "start_time DESC"
@@ -146,7 +127,7 @@ def _parents(client: "MlflowClient", uri: str) -> list["Run"]:
 
 
 def _names(parents: list["Run"]) -> tuple[str, ...]:
-    """Names of the sweeps; UserError if one, which becomes a folder's, could lead elsewhere."""
+    """Return names of sweeps; UserError if one, which becomes a folder's, could lead elsewhere."""
     names = tuple(p.data.tags.get(schema.SWEEP, "") for p in parents)
     for name, parent in zip(names, parents, strict=True):
         if name in ("", "..") or Path(name).name != name:
@@ -155,7 +136,7 @@ def _names(parents: list["Run"]) -> tuple[str, ...]:
 
 
 def _children(client: "MlflowClient", parent: "Run") -> list["Run"]:
-    """Trials of a sweep in the order in which they started."""
+    """Return the trials of a sweep in the order in which they started."""
     of_parent = f"tags.`{schema.PARENT_RUN}` = '{parent.info.run_id}'"
     condition = f"{of_parent} AND tags.`{schema.KIND}` = '{schema.KIND_TRIAL}'"
     return _search(client, [parent.info.experiment_id], condition, "start_time ASC")
@@ -177,7 +158,7 @@ def _search(
 
 
 def _planned(parent: "Run") -> int:
-    """Number of trials: that of a search; otherwise every row with every seed."""
+    """Return the number of trials: that of a search; otherwise every row with every seed."""
     if planned := parent.data.tags.get(schema.PLANNED):
         return int(planned)
     rows, seeds = (parent.data.params.get(p, "") for p in ("rows", "seeds"))
@@ -200,7 +181,7 @@ def _trial(run: "Run", curves: Mapping[str, MetricCurve]) -> StoredTrial:
 
 
 def _read_trial(run: "Run", curves: Mapping[str, MetricCurve]) -> StoredTrial:
-    """A trial; ValueError or TypeError if its tags are not what a sweep would write."""
+    """Read a trial; ValueError or TypeError if its tags are not what a sweep would write."""
     tags, run_id = run.data.tags, run.info.run_id
     reason = tags.get(schema.END_REASON)
     return StoredTrial(
@@ -220,11 +201,11 @@ def _read_trial(run: "Run", curves: Mapping[str, MetricCurve]) -> StoredTrial:
 
 
 def _configuration(params: Mapping[str, str]) -> dict[str, str]:
-    """Parameters without those that are listed with a zero since other trials have them."""
+    """Leave out parameters that are listed with a zero since other trials have them."""
     return {k: v for k, v in params.items() if not (k.startswith(schema.COUNTED) and not float(v))}
 
 
 def _seconds(run: "Run") -> float:
-    """From a run's begin to its end; NaN if it has none."""
+    """Return the time from a run's begin to its end; NaN if it has none."""
     begin, end = run.info.start_time, run.info.end_time
     return float("nan") if end is None else (end - begin) / 1000

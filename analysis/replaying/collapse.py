@@ -105,7 +105,7 @@ class Recorded:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a setting would have done to a sweep.
+    """Verdict on a setting: what it would have done to a sweep.
 
     Attributes:
         stops: run -> batch at which it would have been stopped, for those that would.
@@ -153,7 +153,7 @@ def recorded(sweep: StoredSweep) -> tuple[Recorded, ...]:
     return runs
 
 
-def outcome(runs: Sequence[Recorded], setting: Setting, longest: int) -> Verdict:
+def verdict(runs: Sequence[Recorded], setting: Setting, longest: int) -> Verdict:
     """What a setting would have done to runs of a sweep whose longest has so many batches."""
     grace = collapse.grace_batches(longest, setting.grace)
     stops = {r.trial.run_id: b for r in runs if (b := r.stopped_at(setting, grace))}

@@ -38,7 +38,7 @@ def test_what_two_stages_change_is_told_from_the_parent_s_scores():
     ]
     sweep = continued(sweep_of(invented), 0.07, 0.54)
     end = {t.row: t for t in sweep.trials}
-    first, second = answers.answer(Comparison.of(sweep, {})).sentences
+    first, second = answers.answer(Comparison.of(sweep, scores={})).sentences
     for row in ("+MN-8-FT", "Ref.-FT"):
         blank, f1 = (end[row].final(WHERE, m) for m in ("blank_rate", "f1"))
         moves = f"{row} goes from a blank rate of 0.07 to {blank:.2f} and from F1 0.54 to {f1:.2f}"
@@ -59,7 +59,7 @@ def test_a_remedy_is_compared_with_the_row_whose_kind_is_scored():
         Invented("+MN-8+energy", 0, "MusicNet/train", 8, weights=energy),
     ]
     sweep = replace(sweep_of(invented), script="energy")
-    first, second = answers.answer(Comparison.of(sweep, {})).sentences
+    first, second = answers.answer(Comparison.of(sweep, scores={})).sentences
     assert first.startswith(f"On {WHERE}, of the added kind, the blank rate is")
     assert "with +MN-8 and" in first
     assert "with +MN-8+energy, the only row with energy or sparsity objectives" in first
@@ -74,14 +74,16 @@ def test_a_remedy_is_compared_with_itself_where_nothing_is_added():
         Invented("+MN-8+stop", 0, "MusicNet/train", 8),
     ]
     sweep = with_remedy(sweep_of(invented))
-    _, second = answers.answer(Comparison.of(sweep, {})).sentences
+    _, second = answers.answer(Comparison.of(sweep, scores={})).sentences
     f1 = next(t for t in sweep.trials if t.row == "+stop").final(WHERE, "f1")
     assert f"; +stop, the same with nothing added, has {f1:.2f}" in second
 
 
 def test_rows_with_the_same_remedy_alone_are_no_rows_without_it():
     invented = [Invented("+stop", 0), Invented("+MN-8+stop", 0, "MusicNet/train", 8)]
-    said = " ".join(answers.answer(Comparison.of(with_remedy(sweep_of(invented)), {})).sentences)
+    said = " ".join(
+        answers.answer(Comparison.of(with_remedy(sweep_of(invented)), scores={})).sentences
+    )
     assert "with a remedy" not in said
     assert "+MN-8+stop" in said
 

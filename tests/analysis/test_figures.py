@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from analysis import count_figure, curves
-from analysis.drawing import style
+from analysis import curves, degeneration
+from analysis.drawing import rows, style
 from analysis.numbers.counts import SampleCount
 from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.tracking.schema import EndReason
@@ -80,7 +80,7 @@ def points(ax: Axes, marker: str) -> list[float]:
 
 def test_stopped_runs_keep_their_last_state_and_are_marked():
     sweep = usual()
-    ax = panel(count_figure.draw(SampleCount.of(sweep)), sweep, 2, "MusicNet/test")
+    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, 2, "MusicNet/test")
     metric = "MusicNet/test/blank_rate"
     last = [t.curves(SETS)[metric][300] for t in sample_count_trials(3) if t.row == "+MN-8"]
     assert points(ax, style.STOPPED_MARKER) == last
@@ -90,14 +90,14 @@ def test_stopped_runs_keep_their_last_state_and_are_marked():
 
 def test_every_trial_is_a_point():
     sweep = usual()
-    ax = panel(count_figure.draw(SampleCount.of(sweep)), sweep, 0, "URMP/validation")
+    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, 0, "URMP/validation")
     assert len(points(ax, style.MARKERS[0])) == 4 * 3
     assert len(points(ax, style.STOPPED_MARKER)) == 3
 
 
 def test_supervised_row_is_a_line_across_all_counts():
     sweep = usual()
-    ax = panel(count_figure.draw(SampleCount.of(sweep)), sweep, 0, "URMP/validation")
+    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, 0, "URMP/validation")
     across = [x for x in ax.lines if list(np.asarray(x.get_xdata())) == [0, 1]]
     mean = np.mean([t.final("URMP/validation", "f1") for t in sweep.of_row("supervised")])
     assert [np.asarray(x.get_ydata())[0] for x in across] == [pytest.approx(mean)]
@@ -108,14 +108,14 @@ def test_failed_run_is_shown_but_not_counted():
     comparison = SampleCount.of(sweep)
     assert comparison.correlation("MusicNet/train", "MusicNet/test").n == 14
     assert comparison.correlation("FMA/all", "MusicNet/test").n == 15
-    ax = panel(count_figure.draw(comparison), sweep, 0, "MusicNet/test")
+    ax = panel(degeneration.draw(comparison), sweep, 0, "MusicNet/test")
     assert len(points(ax, style.UNCOUNTED_MARKER)) == 1
 
 
 def test_set_without_annotation_is_said_to_be_so():
     sweep = large()
     assert sweep.sets[:3] == ("URMP/validation", "FMA/eval", "MusicNet/test")
-    figure = count_figure.draw(SampleCount.of(sweep))
+    figure = degeneration.draw(SampleCount.of(sweep))
     noted = [i for i, ax in enumerate(figure.axes) if "not annotated" in texts_of(ax)]
     assert noted == [1, 6]
     noted = [i for i, ax in enumerate(curves.draw(sweep).axes) if "not annotated" in texts_of(ax)]
@@ -129,7 +129,7 @@ def texts_of(ax: Axes) -> list[str]:
 def test_blank_rate_panels_carry_the_rank_correlation():
     sweep = usual()
     comparison = SampleCount.of(sweep)
-    figure = count_figure.draw(comparison)
+    figure = degeneration.draw(comparison)
     for set_name in sweep.sets:
         rho = comparison.correlation("MusicNet/train", set_name).rho
         assert texts_of(panel(figure, sweep, 2, set_name)) == [f"ρ = {rho:+.2f} (n = 15)"]
@@ -153,7 +153,7 @@ def test_no_text_overlaps_or_leaves_the_page(make, kind):
     sweep = make()
     with style.look():
         figure = (
-            curves.draw(sweep) if kind == "curves" else count_figure.draw(SampleCount.of(sweep))
+            curves.draw(sweep) if kind == "curves" else degeneration.draw(SampleCount.of(sweep))
         )
         boxes = list(text_boxes(figure))
     page = figure.bbox
@@ -192,5 +192,5 @@ def test_every_row_has_a_look_of_its_own():
     other = [Invented("+FMA-8", 0, "FMA/all", 8)]
     for invented in (counts + remedies, [*counts, *other, *remedies]):
         sweep = sweep_of([Invented("Ref.", 0), *invented])
-        looks = [curves.look(sweep, row) for row in sweep.rows]
+        looks = [rows.look(sweep, row) for row in sweep.rows]
         assert len(set(looks)) == len(looks)

@@ -10,7 +10,7 @@ from matplotlib.image import imsave
 from mlflow import MlflowClient
 from numpy.typing import NDArray
 
-from analysis import border, gallery, gallery_figure, spending
+from analysis import border, gallery, spending
 from analysis.drawing import style
 from analysis.drawing.axes import Grid
 from analysis.gallery import Gallery
@@ -21,7 +21,7 @@ from ssmpe.runner.trial import pictures
 from ssmpe.tracking import schema
 from tests.analysis.test_border import invented as on_a_plane
 from tests.analysis.test_figures import sweep_of, text_boxes
-from tests.support.analysis_store import SETS, Invented, write_sweep
+from tests.support.analysis_store import SETS, Invented, drawn, write_sweep
 
 GEOMETRY = {
     "geometry.sample_rate": "22050",
@@ -114,7 +114,7 @@ def test_a_tone_lies_at_its_pitch_and_time(uri, tmp_path):
 
 
 def test_by_default_the_most_blank_row_hangs_under_the_reference(uri, tmp_path):
-    drawn = gallery.render(uri, "drawn", tmp_path)
+    made = drawn(gallery.FIGURE, uri, "drawn", tmp_path)
     lines = list(csv.DictReader((tmp_path / "gallery.csv").open()))
     assert dict.fromkeys(x["row"] for x in lines) == {"Ref.": None, "+MN-8": None}
     assert {x["seed"] for x in lines} == {"1"}  # of the other seed, one has failed
@@ -126,10 +126,10 @@ def test_by_default_the_most_blank_row_hangs_under_the_reference(uri, tmp_path):
     for line in lines:
         curve = of_run[line["run"]].curves[f"{line['set']}/blank_rate"]
         assert float(line["blank_rate"]) == curve.at(int(line["batch"]))
-    assert "+MN-8 seed 1, collapsed at batch 300" in drawn.summary
+    assert "+MN-8 seed 1, collapsed at batch 300" in "\n".join(made.findings)
     stems = {f"gallery_{s.replace('/', '-')}" for s in SETS[:3]}
-    assert {p.stem for p in drawn.files} == {*stems, "gallery"}
-    assert all(p.stat().st_size > 500 for p in drawn.files)
+    assert {p.stem for p in made.files} == {*stems, "gallery"}
+    assert all(p.stat().st_size > 500 for p in made.files)
 
 
 @pytest.mark.parametrize("rows", ["+MN-2, Ref.", "+MN-8"])
@@ -152,7 +152,7 @@ def test_panels_show_truth_and_states_and_no_text_overlaps():
     }
     hung = Gallery(sweep, shown, found)
     with style.look():
-        figure = gallery_figure.draw(hung, "MusicNet/test")
+        figure = gallery.draw_set(hung, "MusicNet/test")
         boxes = list(text_boxes(figure))
     assert hung.batches == (50, 150, 200, 300, 400)
     rows = [figure.axes[i : i + 5] for i in (0, 5, 10)]
@@ -171,12 +171,12 @@ def test_runs_without_pictures_and_foreign_pictures_are_refused(uri, tmp_path):
     with pytest.raises(
         UserError, match=f"no pictures of salience in the store of rows {trial.row}"
     ):
-        gallery.render(uri, "plane", tmp_path, rows=trial.row)
+        drawn(gallery.FIGURE, uri, "plane", tmp_path, rows=trial.row)
     file = tmp_path / "000050.png"
     imsave(file, np.random.default_rng(0).random((20, 20, 3)))
     MlflowClient(uri).log_artifact(trial.run_id, str(file), "salience/URMP-validation")
     with pytest.raises(UserError, match=r"salience/URMP-validation/000050.png is no picture"):
-        gallery.render(uri, "plane", tmp_path, rows=trial.row)
+        drawn(gallery.FIGURE, uri, "plane", tmp_path, rows=trial.row)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.curves import mean_curve
+from analysis.drawing.rows import mean_curve
 from analysis.numbers.counts import SampleCount
 from analysis.numbers.statistics import Spread, paired_difference, rank_correlation, saved_batches
 from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
