@@ -27,7 +27,7 @@ class Difference:
     interval: Interval | None
 
     def text(self) -> str:
-        """ "+0.012 [-0.020, +0.041]", "–" where nothing can be compared."""
+        """Return "+0.012 [-0.020, +0.041]", or "–" where nothing can be compared."""
         if not self.spread.n:
             return "–"
         interval = f" {self.interval.text()}" if self.interval else ""

@@ -13,7 +13,7 @@ from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 
 SEVERITY = "blank_rate"
-"""the measure of degeneration that is correlated with the count"""
+"""Measure of degeneration that is correlated with the count"""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class SampleCount:
 
     @classmethod
     def of(cls, sweep: StoredSweep) -> "SampleCount":
-        """UserError if no two finished rows differ in added excerpts alone."""
+        """Pick the trials; UserError if no two finished rows differ in added excerpts alone."""
         supervised = tuple(t for t in sweep.trials if t.supervised_only)
         others = tuple(t for t in sweep.trials if not t.supervised_only)
         if not any(t.added_set and t.has_result for t in others):
@@ -64,7 +64,7 @@ class SampleCount:
         return tuple(sorted(added | ({0} if self.closed else set())))
 
     def series(self, added_set: str) -> tuple[StoredTrial, ...]:
-        """Trials over all counts of one added set, the closed ones first."""
+        """Return trials over all counts of one added set, the closed ones first."""
         return self.closed + self.added[added_set]
 
     def ends(self, added_set: str) -> list[tuple[int, list[StoredTrial]]]:
@@ -74,19 +74,19 @@ class SampleCount:
         return [(n, [t for t in trials if t.added_excerpts == n]) for n in (counts[0], counts[-1])]
 
     def correlation(self, added_set: str, set_name: str) -> RankCorrelation:
-        """Of severity on a set with the count of excerpts, over all trials that count."""
+        """Correlate severity on a set with the count of excerpts, over all trials that count."""
         trials = [t for t in self.series(added_set) if t.has_result]
         severity = [t.final(set_name, SEVERITY) for t in trials]
         return rank_correlation([t.added_excerpts for t in trials], severity)
 
     def closed_gain(self) -> PairedDifference:
-        """F1 on the validation set: closed condition minus supervised only."""
+        """Return F1 on the validation set, closed condition minus supervised only."""
         closed = [t for t in self.closed if t.has_result]
         supervised = [t for t in self.supervised if t.has_result]
         return paired_difference(closed, supervised, self.sweep.validation, "f1")
 
     def own_set(self, added_set: str) -> str:
-        """The scored set of the kind of an added set; the validation set if none is."""
+        """Return the scored set of an added set's kind; the validation set if there is none."""
         return self.sweep.kind_of(added_set) or self.sweep.validation
 
 
@@ -95,7 +95,7 @@ def _n_counts(trials: tuple[StoredTrial, ...]) -> int:
 
 
 def _held(trial: StoredTrial) -> frozenset[tuple[str, str]]:
-    """The part of a configuration that a comparison of counts holds fixed.
+    """Return the part of a configuration that a comparison of counts holds fixed.
 
     How much there is of an added set to draw from goes with the set.
     """
@@ -104,6 +104,6 @@ def _held(trial: StoredTrial) -> frozenset[tuple[str, str]]:
 
 
 def _held_configuration(trials: tuple[StoredTrial, ...]) -> frozenset[tuple[str, str]]:
-    """That of the reference row, or, in a sweep without it, of most trials."""
+    """Return what is held fixed in the reference row, or, in a sweep without it, in most trials."""
     reference = [t for t in trials if t.row == REFERENCE_ROW]
     return Counter(_held(t) for t in reference or trials).most_common(1)[0][0]

@@ -12,14 +12,16 @@ from ssmpe.errors import UserError
 from ssmpe.evaluation import collapse
 
 BLANK = collapse.DEFAULT.blank
-"""blank rate at the border"""
+"""Blank rate at the border"""
 _SUPERVISED = f"{WEIGHTS}supervised"
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Runs that differ in a common factor of their self-supervised weights, in the number of
-    excerpts that they add from one set, and in the seed alone.
+    """Runs on a plane of self-supervised weights and added excerpts.
+
+    They differ in a common factor of these weights, in the number of excerpts that they add from
+    one set, and in the seed alone.
 
     Attributes:
         added_set: the set.
@@ -37,7 +39,7 @@ class Plane:
 
     @classmethod
     def of(cls, sweep: StoredSweep) -> "Plane":
-        """UserError if the rows do not vary both factor and count."""
+        """Place the runs; UserError if the rows do not vary both factor and count."""
         reference = next((t for t in sweep.trials if t.row == REFERENCE_ROW), None)
         unit = _mean(_self_supervised(reference)) if reference else 1.0
         candidates = [t for t in sweep.trials if _self_supervised(t)]
@@ -63,12 +65,12 @@ class Plane:
 
     @property
     def factors(self) -> tuple[float, ...]:
-        """Ascending."""
+        """Factors, ascending."""
         return tuple(sorted({factor for factor, _ in self.cells}))
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Ascending; 0 is the closed condition."""
+        """Counts, ascending; 0 is the closed condition."""
         return tuple(sorted({count for _, count in self.cells}))
 
     @property
@@ -79,24 +81,24 @@ class Plane:
         return tuple(dict.fromkeys(found))
 
     def spread(self, place: tuple[float, int], set_name: str, measure: str) -> Spread:
-        """Over a cell's runs that count, at their last validations."""
+        """Return the spread over a cell's runs that count, at their last validations."""
         trials = self.cells.get(place, ())
         return Spread.of(t.final(set_name, measure) for t in trials if t.has_result)
 
     def means(self, set_name: str, measure: str) -> NDArray[np.float64]:
-        """Means (factors, counts); NaN in cells without a result."""
+        """Return means (factors, counts); NaN in cells without a result."""
         return np.array(
             [[self.spread((f, c), set_name, measure).mean for c in self.counts]
              for f in self.factors]
         )  # fmt: skip
 
     def collapsed(self, place: tuple[float, int]) -> int:
-        """How many of a cell's runs have collapsed on the added kind."""
+        """Return how many of a cell's runs have collapsed on the added kind."""
         counted = [t for t in self.cells.get(place, ()) if t.has_result]
         return sum(t.collapsed_at.get(self.own_set) is not None for t in counted)
 
     def stopped(self, place: tuple[float, int]) -> int:
-        """How many of a cell's runs were stopped for it."""
+        """Return how many of a cell's runs were stopped for it."""
         return sum(t.stopped for t in self.cells.get(place, ()))
 
     @property
@@ -118,7 +120,7 @@ def _mean(weights: dict[str, float]) -> float:
 
 
 def _held(trial: StoredTrial) -> frozenset[tuple[str, str]]:
-    """What all runs of the plane have in common: proportions of the weights, all other settings."""
+    """Return what all runs of a plane share: proportions of the weights, all other settings."""
     weights = _self_supervised(trial)
     shares = {p: f"{w / _mean(weights):.6f}" for p, w in weights.items()}
     free = {"training.seed", *trial.added_settings, *weights}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COLOURS = colormaps["magma"](np.arange(256), bytes=True)[:, :3].astype(int)
 _LINE = 2
-"""pixels between truth and salience"""
+"""Pixels between truth and salience"""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _read(file: Path, trial: StoredTrial) -> Picture:
 
 
 def _split(pixels: NDArray[np.int_]) -> list[NDArray[np.int_]]:
-    """Truth and salience, or salience alone: a line as bright as can be parts the former."""
+    """Split into truth and salience, if a line as bright as can be parts them."""
     half = (pixels.shape[1] - _LINE) // 2
     middle = pixels[:, half : half + _LINE]
     if pixels.shape[1] % 2 == 0 and (middle == _COLOURS[-1]).all():
@@ -79,7 +79,7 @@ def _split(pixels: NDArray[np.int_]) -> list[NDArray[np.int_]]:
 
 
 def _values(pixels: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Values in [0, 1] of colours of the map; ValueError if one is not of it."""
+    """Return values in [0, 1] of colours of the map; ValueError if one is not of it."""
     codes, table = (c @ (1 << 16, 1 << 8, 1) for c in (pixels, _COLOURS))
     order = np.argsort(table)
     places = order[np.searchsorted(table[order], codes).clip(max=len(table) - 1)]
@@ -89,7 +89,7 @@ def _values(pixels: NDArray[np.int_]) -> NDArray[np.float64]:
 
 
 def _frames(values: NDArray[np.float64], trial: StoredTrial) -> NDArray[np.float64]:
-    """One row per bin and, where that can be told, one column per frame; low pitches first."""
+    """Return one row per bin, low pitches first; ValueError if bins have no whole pixels."""
     n_bins = int(trial.params.get("geometry.n_bins", values.shape[0]))
     height = values.shape[0] // n_bins
     if height * n_bins != values.shape[0]:
@@ -98,7 +98,7 @@ def _frames(values: NDArray[np.float64], trial: StoredTrial) -> NDArray[np.float
 
 
 def frame_width(pictures: Iterable[Picture]) -> int | None:
-    """Pixels that a frame takes, by the places at which columns differ; None if none ever does."""
+    """Return the pixels that a frame takes, by where columns differ; None if none ever does."""
     panels = [p for pic in pictures for p in (pic.salience, pic.truth) if p is not None]
     places = {
         int(place) + 1

@@ -11,7 +11,7 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 
 REFERENCE_ROW = "Ref."
-"""the closed condition: every objective, no added excerpts (paper section 3.3)"""
+"""Row of the closed condition: every objective, no added excerpts (paper section 3.3)"""
 
 WEIGHTS = "objectives.weights."
 """What paths of objectives' weights begin with, in a configuration"""
@@ -26,7 +26,7 @@ class MetricCurve:
     values: NDArray[np.float64]
 
     def at(self, step: int) -> float:
-        """The value at a step, or the latest before it; NaN before the first."""
+        """Return the value at a step, or the latest before it; NaN before the first."""
         index = int(np.searchsorted(self.steps, step, side="right")) - 1
         return float(self.values[index]) if index >= 0 else float("nan")
 
@@ -96,11 +96,11 @@ class StoredTrial:
         return max((int(c.steps[-1]) for c in self.curves.values()), default=0)
 
     def curve(self, set_name: str, measure: str) -> MetricCurve | None:
-        """A measure on a set over batches; None if it was not logged."""
+        """Return a measure on a set over batches; None if it was not logged."""
         return self.curves.get(schema.set_metric(set_name, measure))
 
     def final(self, set_name: str, measure: str) -> float:
-        """A measure at the last validation (not at the best checkpoint's); NaN if not logged."""
+        """Return a measure at the last validation, not the best checkpoint's; NaN if not logged."""
         curve = self.curve(set_name, measure)
         return curve.at(self.last_step) if curve else float("nan")
 
@@ -193,7 +193,7 @@ class StoredSweep:
         return next((s for s in self.sets if dataset_of(s) == kind), None)
 
     def of_row(self, row: str) -> tuple[StoredTrial, ...]:
-        """Trials of a row by seed."""
+        """Return the trials of a row by seed."""
         return tuple(sorted((t for t in self.trials if t.row == row), key=lambda t: t.seed))
 
     @property
@@ -205,12 +205,12 @@ class StoredSweep:
 
 
 def dataset_of(set_name: str) -> str:
-    """ "MusicNet" of "MusicNet/test"."""
+    """Return "MusicNet" of "MusicNet/test"."""
     return set_name.partition("/")[0]
 
 
 def in_table_order(trials: Iterable[StoredTrial]) -> tuple[StoredTrial, ...]:
-    """Supervised only, then without added excerpts, then by added set and count; else as given."""
+    """Sort: supervised only, nothing added, then by added set and count; else as given."""
     return tuple(
         sorted(trials, key=lambda t: (not t.supervised_only, t.added_set, t.added_excerpts))
     )

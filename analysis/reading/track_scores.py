@@ -39,7 +39,7 @@ def read_track_scores(sweep: StoredSweep, measures: Iterable[str]) -> Scores:
 
 
 def _read(file: Path, trial: StoredTrial, measures: tuple[str, ...]) -> TrackScores:
-    """Scores of the last validation; empty if the table is of another."""
+    """Read scores of the last validation; none if the table is of another."""
     scores: dict[str, dict[str, float]] = {measure: {} for measure in measures}
     try:
         with file.open(newline="", encoding="utf-8") as lines:

@@ -39,7 +39,7 @@ VALUES = {
     "blank": (0.6, 0.7, 0.8),
     "grace": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5),
 }
-"""that are tried, the default's among them"""
+"""Values that are tried, the default's among them"""
 # to be certain of less than blankness asks for changes nothing
 GRID = tuple(
     setting
@@ -87,7 +87,7 @@ class Recorded:
         return min((b for b in labels if b is not None), default=None)
 
     def stopped_at(self, setting: Setting, grace: int) -> int | None:
-        """The validation at which a setting would have stopped it before its end, if it would."""
+        """Return the validation at which a setting would have stopped it before its end, if any."""
         for n, batch in enumerate(self.batches, 1):
             if grace <= batch < self.trial.n_batches and any(
                 collapse.collapsing(
@@ -134,7 +134,7 @@ class Verdict:
 
 
 def recorded(sweep: StoredSweep) -> tuple[Recorded, ...]:
-    """The runs to which the rule applies: those that add a kind which is scored.
+    """Return the runs to which the rule applies: those that add a kind which is scored.
 
     Raises:
         UserError: no run of the sweep has a complete curve that ends in a collapse.
@@ -154,7 +154,7 @@ def recorded(sweep: StoredSweep) -> tuple[Recorded, ...]:
 
 
 def verdict(runs: Sequence[Recorded], setting: Setting, longest: int) -> Verdict:
-    """What a setting would have done to runs of a sweep whose longest has so many batches."""
+    """Judge a setting on runs of a sweep whose longest has so many batches."""
     grace = collapse.grace_batches(longest, setting.grace)
     stops = {r.trial.run_id: b for r in runs if (b := r.stopped_at(setting, grace))}
     complete = [r for r in runs if r.complete]

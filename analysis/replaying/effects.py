@@ -30,8 +30,11 @@ class Swap:
 
 
 def shifts(sweep: StoredSweep, stops: Mapping[str, int]) -> tuple[Shift, ...]:
-    """Of every row, set and measure: mean over runs in the state in which each would have been
-    stopped, minus that at their ends. The largest first."""
+    """Return the shift of every row, set and measure, the largest first.
+
+    It is the mean over runs in the state in which each would have been stopped, minus that at
+    their ends.
+    """
     found = []
     for row in sweep.rows:
         counted = [t for t in sweep.of_row(row) if t.has_result]
@@ -46,7 +49,7 @@ def shifts(sweep: StoredSweep, stops: Mapping[str, int]) -> tuple[Shift, ...]:
 
 
 def swaps(sweep: StoredSweep, stops: Mapping[str, int]) -> tuple[Swap, ...]:
-    """Pairs of rows that change places on a set."""
+    """Return pairs of rows that change places on a set."""
     found = []
     for set_name in sweep.sets:
         for measure in MEASURES:
@@ -65,7 +68,7 @@ def swaps(sweep: StoredSweep, stops: Mapping[str, int]) -> tuple[Swap, ...]:
 
 
 def lost_rows(sweep: StoredSweep, cuts: Mapping[str, int]) -> tuple[str, ...]:
-    """Rows of which no seed would have been trained to its end."""
+    """Return the rows of which no seed would have been trained to its end."""
     kept = {t.row for t in sweep.trials if t.has_result and t.run_id not in cuts}
     return tuple(r for r in sweep.rows if r not in kept)
 
@@ -73,7 +76,7 @@ def lost_rows(sweep: StoredSweep, cuts: Mapping[str, int]) -> tuple[str, ...]:
 def _changed(
     trial: StoredTrial, set_name: str, measure: str, stops: Mapping[str, int]
 ) -> tuple[float, float]:
-    """A trial's value at its end, and in the state in which it would have been stopped."""
+    """Return a trial's value at its end, and in the state in which it would have been stopped."""
     final, curve = trial.final(set_name, measure), trial.curve(set_name, measure)
     stop = stops.get(trial.run_id)
     return final, final if stop is None or curve is None else curve.at(stop)

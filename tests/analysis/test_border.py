@@ -24,8 +24,10 @@ def weights(factor: float, **more: float) -> dict[str, float]:
 
 
 def invented(seeds: int, reference: bool = True) -> list[Invented]:
-    """Every factor with every count but the last of both, under names that say nothing of them;
-    the largest count is stopped at the larger factors."""
+    """Return every factor with every count but the last of both.
+
+    Names say nothing of them; the largest count is stopped at the larger factors.
+    """
     trials = []
     for factor in FACTORS:
         for count in COUNTS:
@@ -84,7 +86,7 @@ def test_two_varied_axes_are_needed(axis):
 
 
 def value(sweep: StoredSweep, row: str, metric: str) -> float:
-    """Mean over the seeds of a row's last values."""
+    """Return the mean over the seeds of a row's last values."""
     return float(np.mean([t.curves[metric].values[-1] for t in sweep.of_row(row)]))
 
 

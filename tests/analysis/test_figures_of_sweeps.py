@@ -34,7 +34,7 @@ MANY_SETS = ("MusicNet/train", "NSynth/train", "FMA/all")
 
 @pytest.fixture(scope="session")
 def empty(tmp_path_factory) -> Path:
-    """A new MLflow store; creating one takes seconds, so the others are copies of it."""
+    """Make a new MLflow store; creating one takes seconds, so the others are copies of it."""
     path = tmp_path_factory.mktemp("empty") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
@@ -42,7 +42,7 @@ def empty(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def uri(empty, tmp_path_factory) -> str:
-    """A store of finished sweeps, of one that is running and of one that adds nothing."""
+    """Fill a store with finished sweeps, one that is running and one that adds nothing."""
     uri = f"sqlite:///{copy(empty, tmp_path_factory.mktemp('store'))}"
     many = sample_count_trials(1, MANY_SETS)
     many[3].end_reason = "failed"
@@ -70,7 +70,7 @@ def file_of(made: Drawn, suffix: str) -> Path:
 
 
 def final_values(uri: str, sweep: str, row: str, metric: str) -> list[float]:
-    """Values of the latest steps, by SQL, in the order of the seeds."""
+    """Return the values of the latest steps, by SQL, in the order of the seeds."""
     query = """
         SELECT m.value FROM metrics m
         JOIN tags s ON s.run_uuid = m.run_uuid AND s.key = ? AND s.value = ?
@@ -104,8 +104,8 @@ def test_a_report_reads_its_sweep_once(uri, tmp_path, monkeypatch):
         return read(uri, name, partial)
 
     monkeypatch.setattr(store, "read_sweep", counted)
-    assert report.of_ended(uri, "three-seeds", tmp_path)[-1].startswith("report: ")
-    assert names == ["three-seeds"]
+    assert report.of_ended(uri, "one-seed", tmp_path)[-1].startswith("report: ")
+    assert names == ["one-seed"]
     with pytest.raises(UserError, match="has not finished"):
         store.read_sweep(uri, "running")
 

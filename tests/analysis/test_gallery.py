@@ -1,5 +1,7 @@
-"""Galleries of salience-grams, from pictures as the runner writes them; and the commands that
-draw from a store."""
+"""Galleries of salience-grams, from pictures as the runner writes them.
+
+And the commands that draw from a store.
+"""
 
 import csv
 from pathlib import Path
@@ -42,7 +44,7 @@ class Drawn(Invented):
 
 
 def panel(seed: int, loudest: float = 1.0) -> NDArray[np.float32]:
-    """A tone at A4 and noise below it."""
+    """Return a tone at A4 and noise below it."""
     values = 0.2 * np.random.default_rng(seed).random((BINS, FRAMES), np.float32)
     values[48 * 2, 10:60] = loudest
     return values
@@ -61,7 +63,7 @@ def trials() -> list[Invented]:
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory) -> str:
-    """A store with a sweep whose runs have pictures, and one on a plane of weights and counts."""
+    """Fill a store with a sweep whose runs have pictures, and one on a plane of weights."""
     folder = tmp_path_factory.mktemp("pictures")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     write_sweep(uri, "plane", on_a_plane(1)[:6])

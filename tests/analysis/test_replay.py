@@ -41,7 +41,7 @@ def trial(
     added: str = "X/train",
     started: float = 0.0,
 ) -> StoredTrial:
-    """A trial with blank rates on X/test and a constant F1; every validation takes 10 s."""
+    """Return a trial with blank rates on X/test and a constant F1; a validation takes 10 s."""
     steps = np.arange(1, len(blank) + 1) * EVERY
 
     def curve(values) -> MetricCurve:
@@ -76,7 +76,7 @@ def sweep(*trials: StoredTrial) -> StoredSweep:
 
 
 def stopped_by_the_runner(blank: list[float]) -> int | None:
-    """The scheduler's decision on what a trial reports."""
+    """Return the scheduler's decision on what a trial reports."""
     scheduler = CollapseASHA(N, collapse.grace_batches(N))
     data = DataConfig(validation="V/v", evaluation=("X/test",), added={"X/train": 8})
     going = SimpleNamespace(trial_id="a")

@@ -34,7 +34,7 @@ SPACE = {
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory) -> str:
-    """A store with a search of 16 trials: F1 falls with the weight, blanks with stop-gradient."""
+    """Fill a store with a search of 16 trials: F1 falls with weight, blanks with stop-gradient."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
     write_sweep(uri, "listed", sample_count_trials(1))
     client = MlflowClient(uri)

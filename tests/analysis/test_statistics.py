@@ -27,7 +27,7 @@ def trial(
     objectives: tuple[str, ...] = ALL,
     params: dict[str, str] | None = None,
 ) -> StoredTrial:
-    """A trial with an F1 curve (batch -> value) on the validation set, blank rate 1 - F1."""
+    """Return a trial with an F1 curve (batch -> value) on the validation set, blank rate 1 - F1."""
     f1 = f1 or {100: 0.5}
     steps = np.array(list(f1))
     values = np.array(list(f1.values()))
