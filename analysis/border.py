@@ -3,7 +3,7 @@
 python -m analysis.border --sweep NAME
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -15,9 +15,6 @@ from matplotlib.patches import Patch, Rectangle
 from analysis.drawing import labels, page, style, tables
 from analysis.figure import SweepFigure, allows
 from analysis.numbers.plane import BLANK, Plane
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 _MAPS = {"blank_rate": "Greys", "f1": "Blues"}
 _BORDER = style.colour(1)
@@ -109,7 +106,7 @@ def _legend(plane: Plane) -> list[Artist]:
     return handles
 
 
-def numbers(plane: Plane) -> "DataFrame":
+def numbers(plane: Plane) -> tables.Frame:
     """Return a line per cell, set and measure drawn."""
     return tables.frame(
         {
@@ -147,15 +144,7 @@ def findings(plane: Plane) -> list[str]:
     return lines
 
 
-FIGURE = SweepFigure(
-    "border",
-    __doc__,
-    of=Plane.of,
-    draw=draw,
-    numbers=numbers,
-    findings=findings,
-    applies=allows(Plane.of),
-)
+FIGURE = SweepFigure("border", __doc__, Plane.of, draw, numbers, findings, applies=allows(Plane.of))
 main = FIGURE.main
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ def findings(sweep: StoredSweep) -> list[str]:
     return [f"{len(sweep.trials)} runs of {len(sweep.rows)} rows, {stopped} stopped as collapsed."]
 
 
-FIGURE = SweepFigure("curves", __doc__, of=lambda sweep: sweep, draw=draw, findings=findings)
+FIGURE = SweepFigure("curves", __doc__, lambda sweep: sweep, draw, findings=findings)
 main = FIGURE.main
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ python -m analysis.degeneration --sweep NAME
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -19,12 +20,9 @@ from rich.table import Table
 from analysis.drawing import labels, page, style, tables
 from analysis.figure import SweepFigure
 from analysis.numbers.counts import SEVERITY, SampleCount
-from analysis.numbers.statistics import PairedDifference, Spread, saved_batches
+from analysis.numbers.statistics import Spread, saved_batches
 from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 MEASURES = ("f1", "recall", SEVERITY)
 """Measures that are drawn"""
@@ -180,68 +178,80 @@ def _legend(comparison: SampleCount) -> list[Artist]:
     return handles
 
 
-def _scores(trials: Sequence[StoredTrial], set_name: str) -> dict[str, Spread]:
-    """Return the scores of a row on a set by measure, over the trials that count."""
+@dataclass(frozen=True)
+class Line:
+    """Scores of a row on a set at its trials' last validations.
+
+    Attributes:
+        spreads: by measure, over the trials that count.
+        collapsed_at: seed -> batch from which the set was blank to the end, or None.
+    """
+
+    trials: tuple[StoredTrial, ...]
+    set_name: str
+    spreads: Mapping[str, Spread]
+    collapsed_at: Mapping[int, int | None]
+
+    @property
+    def ended(self) -> str:
+        """How many trials ended for which reason."""
+        reasons = Counter(str(t.end_reason or "running") for t in self.trials)
+        return ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()))
+
+    @property
+    def collapses(self) -> str:
+        """Batches in the order of the seeds, "–" for those that did not collapse."""
+        at = self.collapsed_at.values()
+        return ", ".join("–" if b is None else str(b) for b in at) if any(at) else "–"
+
+
+def _lines(sweep: StoredSweep, row: str) -> list[Line]:
+    trials = sweep.of_row(row)
     counted = [t for t in trials if t.has_result]
-    return {m: Spread.of(t.final(set_name, m) for t in counted) for m in SCORES}
+    return [
+        Line(
+            trials,
+            name,
+            {m: Spread.of(t.final(name, m) for t in counted) for m in SCORES},
+            {t.seed: t.collapsed_at.get(name) for t in counted},
+        )
+        for name in sweep.sets
+    ]
 
 
-def _ended(trials: Sequence[StoredTrial]) -> str:
-    """Say how many trials ended for which reason."""
-    reasons = Counter(str(t.end_reason or "running") for t in trials)
-    return ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()))
-
-
-def _collapsed_at(trials: Sequence[StoredTrial], set_name: str) -> dict[int, int | None]:
-    """Return seed -> batch from which the set was blank to the end, of the trials that count."""
-    return {t.seed: t.collapsed_at.get(set_name) for t in trials if t.has_result}
-
-
-def _collapse_text(trials: Sequence[StoredTrial], set_name: str) -> str:
-    """Return batches in the order of the seeds, "–" for those that did not collapse."""
-    batches = list(_collapsed_at(trials, set_name).values())
-    return ", ".join("–" if b is None else str(b) for b in batches) if any(batches) else "–"
-
-
-def numbers(comparison: SampleCount) -> "DataFrame":
+def numbers(comparison: SampleCount) -> tables.Frame:
     """Return a line per row and set: n, mean, std, low and high over seeds of each measure."""
-    sweep, lines = comparison.sweep, []
-    for trials in map(sweep.of_row, sweep.rows):
-        for set_name in sweep.sets:
-            line: dict[str, object] = {
-                "row": trials[0].row,
-                "added_set": trials[0].added_set,
-                "added_excerpts": trials[0].added_excerpts,
-                "set": set_name,
-            }
-            for measure, spread in _scores(trials, set_name).items():
-                line |= spread.numbers(f"{measure}_")
-            at = _collapsed_at(trials, set_name)
-            known = "; ".join(f"seed {s}: {b}" for s, b in at.items() if b is not None)
-            lines.append({**line, "ended": _ended(trials), "collapsed_at": known})
+    lines = []
+    for row in comparison.sweep.rows:
+        for line in _lines(comparison.sweep, row):
+            at = {seed: batch for seed, batch in line.collapsed_at.items() if batch is not None}
+            first = line.trials[0]
+            cells: dict[str, object] = {"row": row, "added_set": first.added_set}
+            cells |= {"added_excerpts": first.added_excerpts, "set": line.set_name}
+            for measure, spread in line.spreads.items():
+                cells |= spread.numbers(f"{measure}_")
+            known = "; ".join(f"seed {seed}: {batch}" for seed, batch in at.items())
+            lines.append({**cells, "ended": line.ended, "collapsed_at": known})
     return tables.frame(lines)
 
 
 def table(comparison: SampleCount) -> Table:
     """Return scores for the terminal; why trials ended stands under the name of their row."""
     sweep, groups = comparison.sweep, []
-    for trials in map(sweep.of_row, sweep.rows):
-        names = [trials[0].row, _ended(trials)] + [""] * len(sweep.sets)
-        if len(sweep.sets) == 1:
+    for row in sweep.rows:
+        lines = _lines(sweep, row)
+        names = [row, lines[0].ended] + [""] * len(lines)
+        if len(lines) == 1:
             names = ["\n".join(names[:2])]
         group = []
-        for name, set_name in zip(names, sweep.sets, strict=False):
-            scores = _scores(trials, set_name)
-            spreads = (scores[m] for m in ("f1", "recall", "blank_rate"))
-            texts = [s.text(decimals=2).replace(" ", "") for s in spreads]
-            group.append([name, set_name, *texts, _collapse_text(trials, set_name)])
+        for name, line in zip(names, lines, strict=False):
+            spreads = (line.spreads[m] for m in ("f1", "recall", "blank_rate"))
+            scores = [s.text(decimals=2).replace(" ", "") for s in spreads]
+            group.append([name, line.set_name, *scores, line.collapses])
         groups.append(group)
-    columns: dict[str, Mapping[str, Any]] = {
-        "row": {"max_width": 12},
-        "set": {"no_wrap": True},
-        **dict.fromkeys(("F1", "recall", "blank"), tables.NUMBER),
-        "blank from batch": {},
-    }
+    columns: dict[str, Mapping[str, Any]] = {"row": {"max_width": 12}, "set": {"no_wrap": True}}
+    columns |= dict.fromkeys(("F1", "recall", "blank"), tables.NUMBER)
+    columns |= {"blank from batch": {}}
     return tables.terminal(f"{sweep.name}: {sweep.question}", columns, groups, gap=0)
 
 
@@ -251,13 +261,13 @@ def texts(comparison: SampleCount) -> dict[str, str]:
     lines = tables.frame(
         {
             "row": row,
-            "set": set_name,
-            **{SCORES[m]: s.text() for m, s in _scores(sweep.of_row(row), set_name).items()},
-            "ended": _ended(sweep.of_row(row)),
-            "collapsed at": _collapse_text(sweep.of_row(row), set_name),
+            "set": line.set_name,
+            **{SCORES[m]: spread.text() for m, spread in line.spreads.items()},
+            "ended": line.ended,
+            "collapsed at": line.collapses,
         }
         for row in sweep.rows
-        for set_name in sweep.sets
+        for line in _lines(sweep, row)
     )
     reading = (
         "Scores at a trial's last validation, not at its best checkpoint: mean ± sample standard "
@@ -316,18 +326,14 @@ def _closed_gain(comparison: SampleCount) -> str:
     scored = comparison.sweep.validation
     if not gain.differences:
         return f"Closed minus supervised only on {scored}: no seed has finished both."
-    return (
-        f"Closed minus supervised only, F1 on {scored} at equal batches, paired by seed: "
-        f"{gain.spread.text(signed=True)} ({_by_seed(gain)})."
-    )
-
-
-def _by_seed(gain: PairedDifference) -> str:
-    each = [
+    by_seed = "; ".join(
         f"seed {seed}: {difference:+.3f} at batch {gain.batches[seed]}"
         for seed, difference in gain.differences.items()
-    ]
-    return "; ".join(each)
+    )
+    return (
+        f"Closed minus supervised only, F1 on {scored} at equal batches, paired by seed: "
+        f"{gain.spread.text(signed=True)} ({by_seed})."
+    )
 
 
 def _savings(comparison: SampleCount) -> str:
@@ -341,15 +347,7 @@ def _savings(comparison: SampleCount) -> str:
 
 
 FIGURE = SweepFigure(
-    "degeneration",
-    __doc__,
-    of=SampleCount.of,
-    draw=draw,
-    numbers=numbers,
-    findings=findings,
-    texts=texts,
-    table=table,
-    applies=applies,
+    "degeneration", __doc__, SampleCount.of, draw, numbers, findings, texts, table, applies
 )
 main = FIGURE.main
 

@@ -14,21 +14,17 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
 from analysis.drawing import style
-from analysis.drawing.tables import comma_separated
+from analysis.drawing.tables import Frame, comma_separated
 from analysis.reading import store
 from analysis.reading.records import StoredSweep
 from ssmpe.errors import UserError
-
-# half a second, for which a sweep's --help need not wait
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 Found = TypeVar("Found")
 """What a figure has found in a sweep, and draws"""
@@ -96,19 +92,19 @@ class SweepFigure(Generic[Found]):
         texts: further files, name -> content.
         table: what the terminal shows before the findings.
         applies: whether the figure belongs into a sweep's report.
-        options: of the command beside those of all, name -> how argparse is to take it.
+        options: of the command beside those of all, name -> what it takes, and its help.
     """
 
     name: str
     about: str | None
     of: Callable[..., Found]
     draw: Callable[[Found], ByName[Figure]] = lambda found: {}
-    numbers: Callable[[Found], "ByName[DataFrame]"] = lambda found: {}
+    numbers: Callable[[Found], ByName[Frame]] = lambda found: {}
     findings: Callable[[Found], Sequence[str]] = lambda found: ()
     texts: Callable[[Found], Mapping[str, str]] = lambda found: {}
     table: Callable[[Found], Table | None] = lambda found: None
     applies: Callable[[StoredSweep], bool] = lambda sweep: True
-    options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    options: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def question(self) -> str:
@@ -143,17 +139,17 @@ def run(
     description: str,
     write: Callable[..., Drawn],
     arguments: Sequence[str] | None,
-    own: Mapping[str, Mapping[str, Any]],
+    own: Mapping[str, tuple[str, str]],
 ) -> int:
     """Run the command ``python -m analysis.MODULE``: 0, or 2 for a mistake of the user.
 
     Args:
         write: draws a sweep into a folder, as ``SweepFigure.write``.
-        own: options that this command alone has, name -> how argparse is to take it.
+        own: options that this command alone has, as ``SweepFigure.options``.
     """
     parser = _parser(module, description)
-    for option, how in own.items():
-        parser.add_argument(f"--{option}", **how)
+    for option, (what, text) in own.items():
+        parser.add_argument(f"--{option}", metavar=what, help=text)
     options = parser.parse_args(arguments)
     uri = options.tracking_uri
     try:
@@ -209,15 +205,10 @@ def first_line(docstring: str | None) -> str:
 def _parser(module: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(f"python -m analysis.{module}", description=description)
     parser.add_argument("--sweep", metavar="NAME", help="default: the latest in the store")
-    parser.add_argument(
-        "--tracking-uri",
-        metavar="URI",
-        default=store.default_uri(),
-        help="MLflow store; default: ./results/mlflow.db",
-    )
-    parser.add_argument(
-        "--out", metavar="DIR", type=Path, help="default: ./results/figures/NAME, made if missing"
-    )
+    uri = "MLflow store; default: ./results/mlflow.db"
+    parser.add_argument("--tracking-uri", metavar="URI", default=store.default_uri(), help=uri)
+    out = "default: ./results/figures/NAME, made if missing"
+    parser.add_argument("--out", metavar="DIR", type=Path, help=out)
     parser.add_argument("--log", action="store_true", help="also attach the files to the sweep")
     parser.add_argument(
         "--partial", action="store_true", help="draw a sweep that has not finished as it stands"

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -25,9 +25,6 @@ from analysis.reading.pictures import Picture, Pictures, read_pictures
 from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 MAX_COLUMNS = 5
 MAP = "magma"
@@ -205,7 +202,7 @@ def _folder(set_name: str) -> str:
     return set_name.replace("/", "-")
 
 
-def numbers(gallery: Gallery) -> "DataFrame":
+def numbers(gallery: Gallery) -> tables.Frame:
     """Return which run and batch every panel is; panels without a picture are left out."""
     return tables.frame(
         {
@@ -234,20 +231,9 @@ def findings(gallery: Gallery) -> list[str]:
     return lines
 
 
+_ROWS = "rows to show, separated by commas; default: Ref. and the row that is most blank"
 FIGURE = SweepFigure(
-    "gallery",
-    __doc__,
-    of=Gallery.of,
-    draw=draw,
-    numbers=numbers,
-    findings=findings,
-    options={
-        "rows": {
-            "metavar": "ROW,ROW",
-            "help": "rows to show, separated by commas; default: Ref. and the row that is most "
-            "blank",
-        }
-    },
+    "gallery", __doc__, Gallery.of, draw, numbers, findings, options={"rows": ("ROW,ROW", _ROWS)}
 )
 main = FIGURE.main
 

@@ -5,7 +5,6 @@ python -m analysis.gradients --sweep NAME
 
 from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -18,9 +17,6 @@ from analysis.figure import SweepFigure, allows
 from analysis.numbers.diagnosed import Measured
 from analysis.numbers.statistics import Spread
 from analysis.reading.records import MetricCurve, StoredTrial
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 NOTE = (
     "Means of the batches measured since the last validation, and over seeds; thin lines: single "
@@ -117,7 +113,7 @@ def _name_rows(axes: list[list[Axes]], names: tuple[str, ...]) -> None:
             ax.tick_params(length=0)
 
 
-def numbers(found: Measured) -> "DataFrame":
+def numbers(found: Measured) -> tables.Frame:
     """Return every number that was measured: row, seed, metric, batch, value."""
     return tables.frame(
         {"row": t.row, "seed": t.seed, "metric": metric, "batch": step, "value": value}
@@ -190,13 +186,7 @@ def _ends(curves: Sequence[MetricCurve | None]) -> str:
 
 
 FIGURE = SweepFigure(
-    "gradients",
-    __doc__,
-    of=Measured.of,
-    draw=draw,
-    numbers=numbers,
-    findings=findings,
-    applies=allows(Measured.of),
+    "gradients", __doc__, Measured.of, draw, numbers, findings, applies=allows(Measured.of)
 )
 main = FIGURE.main
 

@@ -5,7 +5,7 @@ python -m analysis.hyperparameters --sweep NAME
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -16,11 +16,8 @@ from matplotlib.lines import Line2D
 from analysis.drawing import labels, style, tables
 from analysis.figure import SweepFigure
 from analysis.numbers.search import StoredSearch, number_of
-from analysis.reading.records import StoredTrial
+from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.tracking.schema import EndReason
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 NOTE = (
     "Every value is that of a trial's last validation. Importances: fANOVA over the trials that "
@@ -29,6 +26,11 @@ NOTE = (
 )
 _SIZE = (8.4, 7.2)
 """Width and height in inches"""
+
+
+def applies(sweep: StoredSweep) -> bool:
+    """Tell whether rows were suggested by a search."""
+    return sweep.is_search
 
 
 def draw(search: StoredSearch) -> Figure:
@@ -176,7 +178,7 @@ def _height(text: str, value: Any) -> float:
     return float((value - low) / (high - low))
 
 
-def numbers(search: StoredSearch) -> "DataFrame":
+def numbers(search: StoredSearch) -> tables.Frame:
     """Return a line per trial: how it ended, its goals, whether on the front, its settings."""
     front = {t.run_id for t in search.front}
     metrics = [goal.metric for goal in search.goals]
@@ -220,13 +222,7 @@ def _said(value: object) -> str:
 
 
 FIGURE = SweepFigure(
-    "hyperparameters",
-    __doc__,
-    of=StoredSearch.of,
-    draw=draw,
-    numbers=numbers,
-    findings=findings,
-    applies=lambda sweep: sweep.is_search,
+    "hyperparameters", __doc__, StoredSearch.of, draw, numbers, findings, applies=applies
 )
 main = FIGURE.main
 

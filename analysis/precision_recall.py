@@ -102,9 +102,7 @@ def _legend(sweep: StoredSweep) -> list[Artist]:
     return handles + [style.stopped_handle()] * any(t.stopped for t in sweep.trials)
 
 
-FIGURE = SweepFigure(
-    "precision_recall", __doc__, of=lambda sweep: sweep, draw=draw, applies=applies
-)
+FIGURE = SweepFigure("precision_recall", __doc__, lambda sweep: sweep, draw, applies=applies)
 main = FIGURE.main
 
 if __name__ == "__main__":

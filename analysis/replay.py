@@ -3,8 +3,6 @@
 python -m analysis.replay --sweep NAME
 """
 
-from typing import TYPE_CHECKING
-
 from matplotlib.figure import Figure
 from rich.table import Table
 
@@ -19,9 +17,6 @@ from analysis.replaying.collapse import DEFAULT, Recorded, Verdict
 from analysis.replaying.drawing import draw_settings, draw_stops
 from analysis.replaying.replayed import Replay
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
-
 
 def draw(replay: Replay) -> dict[str, Figure]:
     """Draw what each setting saves at what price, and which runs it stops."""
@@ -31,12 +26,12 @@ def draw(replay: Replay) -> dict[str, Figure]:
     }
 
 
-def numbers(replay: Replay) -> "dict[str, DataFrame]":
+def numbers(replay: Replay) -> dict[str, tables.Frame]:
     """Return a table of the settings, and one of the runs."""
     return {"replay": _settings(replay), "replay_stops": _stops(replay)}
 
 
-def _settings(replay: Replay) -> "DataFrame":
+def _settings(replay: Replay) -> tables.Frame:
     """Return a line per setting of the collapse rule."""
     lines = []
     for v in replay.verdicts:
@@ -59,7 +54,7 @@ def _settings(replay: Replay) -> "DataFrame":
     return tables.frame(lines)
 
 
-def _stops(replay: Replay) -> "DataFrame":
+def _stops(replay: Replay) -> tables.Frame:
     """Return where each run ended, and where each rule would have ended it, if it would."""
     blank_from = {r.trial.run_id: r.blank_from for r in replay.runs if r.complete}
     rules = {" ".join(rule.title.split()): rule.stops for rule in replay.rules}
@@ -200,15 +195,7 @@ def _unknown(replay: Replay) -> str:
     )
 
 
-FIGURE = SweepFigure(
-    "replay",
-    __doc__,
-    of=Replay.of,
-    draw=draw,
-    numbers=numbers,
-    findings=findings,
-    table=table,
-)
+FIGURE = SweepFigure("replay", __doc__, Replay.of, draw, numbers, findings, table=table)
 main = FIGURE.main
 
 if __name__ == "__main__":

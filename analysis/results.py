@@ -5,7 +5,6 @@ python -m analysis.results --sweep NAME
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from rich.table import Table
 from rich.text import Text
@@ -14,9 +13,6 @@ from analysis.drawing import labels, tables
 from analysis.drawing.style import MEASURE_LABELS
 from analysis.figure import SweepFigure
 from analysis.numbers.comparison import MEASURES, Comparison, Result
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 STOPPED = "†"
 COMPARED = ("f1", "blank_rate")
@@ -34,7 +30,7 @@ _LATEX = {
 }
 
 
-def scores(comparison: Comparison, set_name: str) -> "DataFrame":
+def scores(comparison: Comparison, set_name: str) -> tables.Frame:
     """Return the results on a set as texts, a line per row."""
     return tables.frame(
         {
@@ -144,7 +140,7 @@ def _tex(text: str) -> str:
     return "".join(_LATEX.get(character, character) for character in text)
 
 
-def numbers(comparison: Comparison) -> "DataFrame":
+def numbers(comparison: Comparison) -> tables.Frame:
     """Return every number: of each measure n, mean, std, difference and its interval."""
     sweep, lines = comparison.sweep, []
     for result in comparison.results:
@@ -192,20 +188,16 @@ def table(comparison: Comparison) -> Table:
     return tables.terminal(f"{sweep.name}: {sweep.question}", columns, groups, gap=0)
 
 
+_BASELINE = "compare with this row; default: Ref., else the first"
 FIGURE = SweepFigure(
     "results",
     __doc__,
-    of=Comparison.of,
+    Comparison.of,
     numbers=numbers,
     findings=findings,
     texts=texts,
     table=table,
-    options={
-        "baseline": {
-            "metavar": "ROW",
-            "help": "compare with this row; default: Ref., else the first",
-        }
-    },
+    options={"baseline": ("ROW", _BASELINE)},
 )
 main = FIGURE.main
 

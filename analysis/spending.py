@@ -3,7 +3,7 @@
 python -m analysis.spending --sweep NAME
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -14,9 +14,6 @@ from rich.table import Table
 from analysis.drawing import labels, page, style, tables
 from analysis.figure import SweepFigure
 from analysis.numbers.costs import Spending
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 _BAR = 0.24
 """Inches of a bar and the gap under it"""
@@ -121,7 +118,7 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def numbers(spending: Spending) -> "DataFrame":
+def numbers(spending: Spending) -> tables.Frame:
     """Return a line per row and one for all; times in seconds."""
     times = {"training", "evaluation", "other", "spent", "saved"}
     headings = {c: f"{c}_seconds" if c in times else c for c in _COLUMNS}
@@ -146,15 +143,7 @@ def table(spending: Spending) -> Table:
     return tables.terminal(f"{spending.sweep.name}: minutes", columns, [lines])
 
 
-FIGURE = SweepFigure(
-    "spending",
-    __doc__,
-    of=Spending.of,
-    draw=draw,
-    numbers=numbers,
-    findings=findings,
-    table=table,
-)
+FIGURE = SweepFigure("spending", __doc__, Spending.of, draw, numbers, findings, table=table)
 main = FIGURE.main
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Tables: numbers as CSV; texts as Markdown and for the terminal."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich import box
 from rich.table import Table
@@ -9,23 +9,25 @@ from rich.table import Table
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+Frame: TypeAlias = "DataFrame"
+"""Table of pandas, which takes half a second to import"""
 NUMBER: Mapping[str, Any] = {"justify": "right", "no_wrap": True}
 """How the terminal shows a column of numbers"""
 
 
-def frame(lines: Iterable[Mapping[str, object]]) -> "DataFrame":
+def frame(lines: Iterable[Mapping[str, object]]) -> Frame:
     """Return a table of lines by column; an integer beside a missing number stays an integer."""
     from pandas import DataFrame
 
     return DataFrame(list(lines), dtype=object)
 
 
-def comma_separated(table: "DataFrame") -> str:
+def comma_separated(table: Frame) -> str:
     """Return a table as CSV, every number in full."""
     return str(table.to_csv(index=False, lineterminator="\n", na_rep="nan"))
 
 
-def markdown(table: "DataFrame", texts: Sequence[str]) -> str:
+def markdown(table: Frame, texts: Sequence[str]) -> str:
     """Return a table in GitHub's Markdown; columns that are not of texts stand to the right."""
     rule = ["---" if column in texts else "--:" for column in table.columns]
     cells = [[str(c).replace("|", "\\|") for c in row] for row in table.itertuples(index=False)]

@@ -5,20 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis.answers.answer import Answered
 from analysis.drawing import labels
+from analysis.drawing.tables import Frame
 from analysis.figure import Drawn
 from analysis.numbers.comparison import Comparison
 from analysis.reading.records import StoredSweep
 from analysis.reporting import provenance
 from ssmpe.tracking.ui import run_url, trial_url, ui_command
-
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
 _TYPES = {
     ".png": "image/png",
@@ -48,7 +46,7 @@ class Page:
 
     comparison: Comparison
     answer: Answered
-    scores: Mapping[str, "DataFrame"]
+    scores: Mapping[str, Frame]
     reading: Sequence[str]
     figures: Sequence[Drawn]
     omitted: Sequence[Omitted]
