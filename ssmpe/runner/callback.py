@@ -11,17 +11,17 @@ from typing import Any, ClassVar
 from ray.tune import Callback
 
 from ssmpe.config import TrialConfig
+from ssmpe.errors import last_line
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner import ending
 from ssmpe.runner.cluster import excluded
 from ssmpe.runner.ending import Ending
 from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.progress import Progress
-from ssmpe.runner.queue.outcomes import last_line
-from ssmpe.runner.space import tells_of_full_disk
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
 from ssmpe.runner.trial.trainable import HISTOGRAMS, PICTURES, SCORES
+from ssmpe.storage import tells_of_full_disk
 from ssmpe.tracking import mlmodel, schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmpe.errors import UserError
-from ssmpe.runner.patience import outlast
-from ssmpe.runner.trial.checkpoints import KEPT, WHOLE, Checkpoints, Stage, check_storage, outdated
+from ssmpe.runner.trial.checkpoints import KEPT, WHOLE, Checkpoints, Stage, outdated
+from ssmpe.storage import outlast, require_writable
 from tests.support.object_storage import bucket, s3  # noqa: F401
 
 STAGES = st.builds(Stage, st.integers(0, 10**7), st.booleans())
@@ -173,5 +173,5 @@ def test_nobody_waits_for_a_full_disk():
 def test_storage_that_cannot_be_written_to_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written to") as error:
-        check_storage(str(tmp_path / "file"))
+        require_writable(str(tmp_path / "file"), "--storage file")
     assert "\n" not in str(error.value)

@@ -15,9 +15,7 @@ from pathlib import Path
 
 from pyarrow import fs
 
-from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.runner.patience import PATIENCE, outlast
-from ssmpe.runner.space import tells_of_full_disk
+from ssmpe.storage import PATIENCE, opened, outlast, write_and_remove
 
 BEGUN = "begun"
 """file of a sweep: where it is missing, the storage is away, an empty mount point say"""
@@ -57,7 +55,7 @@ class Stage:
 class Checkpoints:
     """Those of one sweep.
 
-    Whatever storage does not do at once is tried again for ``ssmpe.runner.patience.PATIENCE``
+    Whatever storage does not do at once is tried again for ``ssmpe.storage.PATIENCE``
     seconds.
 
     Args:
@@ -66,7 +64,7 @@ class Checkpoints:
     """
 
     def __init__(self, storage: str, sweep: str) -> None:
-        self._filesystem, root = open_storage(storage)
+        self._filesystem, root = opened(storage)
         self._root = f"{root}/{sweep}"
         self._is_local = isinstance(self._filesystem, fs.LocalFileSystem)
 
@@ -143,10 +141,7 @@ class Checkpoints:
         with self._filesystem.open_input_stream(f"{self._root}/{BEGUN}") as stream:
             if stream.read().decode(errors="replace") != mark:
                 raise FileNotFoundError(f"{self._root}: not the storage that the driver writes to")
-        probe = f"{self._root}/.write-test-{uuid.uuid4().hex}"
-        with self._filesystem.open_output_stream(probe) as stream:
-            stream.write(b"x")
-        self._filesystem.delete_file(probe)
+        write_and_remove(self._filesystem, self._root)
 
     def _require_begun(self) -> None:
         (info,) = self._filesystem.get_file_info([f"{self._root}/{BEGUN}"])
@@ -196,32 +191,3 @@ def outdated(stages: Sequence[Stage]) -> list[Stage]:
     validated = [stage for stage in stages if stage.validated]
     kept = {*stages[:KEPT], *validated[:KEPT]}
     return [stage for stage in stages if stage not in kept]
-
-
-def check_storage(storage: str) -> None:
-    """Write and remove a file where the checkpoints are to go.
-
-    Raises:
-        UserError: that does not work.
-        OutOfSpaceError: the disk is full.
-    """
-    try:
-        filesystem, root = open_storage(storage)
-        filesystem.create_dir(root, recursive=True)
-        probe = f"{root}/.write-test-{uuid.uuid4().hex}"
-        with filesystem.open_output_stream(probe) as stream:
-            stream.write(b"x")
-        filesystem.delete_file(probe)
-    except (OSError, ValueError) as error:
-        if tells_of_full_disk(error):
-            raise OutOfSpaceError(f"{storage}: the disk is full") from None
-        reason = str(error).splitlines()[0]
-        raise UserError(f"--storage {storage}: cannot be written to ({reason})") from None
-
-
-def open_storage(storage: str) -> tuple[fs.FileSystem, str]:
-    """The file system behind a folder or URI, and the path in it, without a slash at its end."""
-    if "://" in storage:
-        filesystem, root = fs.FileSystem.from_uri(storage)
-        return filesystem, root.rstrip("/")
-    return fs.LocalFileSystem(), storage.rstrip("/")

@@ -14,18 +14,17 @@ from ray import tune
 from ray.tune.result import RESULT_DUPLICATE
 
 from ssmpe.config import TrialConfig
-from ssmpe.errors import UserError
+from ssmpe.errors import UserError, last_line
 from ssmpe.evaluation.scores import ScoringError
 from ssmpe.network.precision import PrecisionError
 from ssmpe.runner.cluster.excluded import UnfitNodeError, selectors
-from ssmpe.runner.patience import PATIENCE
-from ssmpe.runner.queue.outcomes import last_line
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
 from ssmpe.runner.trial.device import keep_freed_memory, keep_to_share, return_freed_memory
 from ssmpe.runner.trial.pictures import save_pictures
 from ssmpe.runner.trial.repeatable import make_repeatable
 from ssmpe.runner.trial.worker import Worker
+from ssmpe.storage import PATIENCE
 from ssmpe.training.trainer import DivergedError, InterruptedTrainingError, Trainer, Validation
 
 PICTURES = "pictures"
