@@ -3,26 +3,36 @@
 python -m analysis.gallery --sweep NAME [--rows ROW,ROW]
 """
 
-import csv
-import io
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from analysis import figure as command
-from analysis import gallery_figure
-from analysis.drawing import style
-from analysis.figure import Drawing
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from analysis.drawing import labels, page, tables
+from analysis.drawing.axes import Grid
+from analysis.figure import SweepFigure
 from analysis.numbers.statistics import Spread
-from analysis.reading.pictures import Pictures, read_pictures
-from analysis.reading.records import REFERENCE_ROW, Sweep, Trial, dataset_of
-from analysis.reading.store import read_sweep
+from analysis.reading.pictures import Picture, Pictures, read_pictures
+from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
+from analysis.reading.store import opened
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 
 MAX_COLUMNS = 5
+MAP = "magma"
+NOTE = (
+    "The same excerpt, the beginning of the set's first track, at several validations. In the "
+    "corner: F1 and blank rate of the whole set then. Pitches are estimated where the salience "
+    "has a peak of at least 0.5; a frame without one is blank."
+)
 
 
 @dataclass(frozen=True)
@@ -34,9 +44,32 @@ class Gallery:
         pictures: run -> its pictures.
     """
 
-    sweep: Sweep
-    trials: tuple[Trial, ...]
+    sweep: StoredSweep
+    trials: tuple[StoredTrial, ...]
     pictures: dict[str, Pictures]
+
+    @classmethod
+    def of(cls, sweep: StoredSweep, rows: str | None = None) -> "Gallery":
+        """Read the pictures of a trial per row.
+
+        Args:
+            rows: names separated by commas; None: Ref. (if there) and the row with the highest
+                blank rate on its added kind.
+
+        Raises:
+            UserError: there is no such row; no run shown has pictures, or a file among them is
+                none.
+        """
+        trials = one_of_each(sweep, chosen(sweep, rows))
+        with opened(sweep.uri) as client, tempfile.TemporaryDirectory() as scratch:
+            found = {t.run_id: read_pictures(client, t, sweep.sets, Path(scratch)) for t in trials}
+        gallery = cls(sweep, trials, found)
+        if not gallery.sets:
+            shown = ", ".join(t.row for t in trials)
+            raise UserError(
+                f"sweep {sweep.name!r}: no pictures of salience in the store of rows {shown}"
+            )
+        return gallery
 
     @property
     def sets(self) -> tuple[str, ...]:
@@ -55,44 +88,8 @@ class Gallery:
         return tuple(dict.fromkeys((*(shared[p] for p in places), last)))
 
 
-def render(
-    uri: str, name: str, out: Path, partial: bool = False, rows: str | None = None
-) -> Drawing:
-    """Draw a sweep's salience-grams into a folder, a figure per evaluated set.
-
-    Args:
-        uri: tracking URI of the MLflow store.
-        name: the sweep.
-        out: folder, made if missing.
-        partial: draw a sweep that has not finished as it stands; the figures say so.
-        rows: names separated by commas; None: Ref. (if there) and the row with the highest blank
-            rate on its added kind.
-
-    Raises:
-        UserError: as ``read_sweep``; there is no such row; no run shown has pictures, or a file
-            among them is none; the folder cannot be written.
-    """
-    sweep = read_sweep(uri, name, partial)
-    trials = one_of_each(sweep, chosen(sweep, rows))
-    with tempfile.TemporaryDirectory() as scratch:
-        found = {t.run_id: read_pictures(uri, t, sweep.sets, Path(scratch)) for t in trials}
-    gallery = Gallery(sweep, trials, found)
-    if not gallery.sets:
-        shown = ", ".join(t.row for t in trials)
-        raise UserError(f"sweep {name!r}: no pictures of salience in the store of rows {shown}")
-    out = style.output_folder(out)
-    files: list[Path] = []
-    with style.look():
-        for set_name in gallery.sets:
-            figure = gallery_figure.draw(gallery, set_name)
-            files += style.save(figure, out, f"gallery_{set_name.replace('/', '-')}")
-    table = out / "gallery.csv"
-    table.write_text(comma_separated(gallery), encoding="utf-8")
-    return Drawing(sweep.run_id, (*files, table), summary(gallery))
-
-
-def chosen(sweep: Sweep, rows: str | None) -> tuple[str, ...]:
-    """Rows to show, in the order in which they hang; UserError if one is not of the sweep."""
+def chosen(sweep: StoredSweep, rows: str | None) -> tuple[str, ...]:
+    """Choose rows, in the order in which they hang; UserError if one is not of the sweep."""
     if rows is not None:
         names = tuple(dict.fromkeys(r.strip() for r in rows.split(",") if r.strip()))
         for name in names:
@@ -107,8 +104,8 @@ def chosen(sweep: Sweep, rows: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first, blankest)))
 
 
-def _blankness(sweep: Sweep, row: str) -> tuple[bool, float]:
-    """Whether a row adds a kind that is scored, and its mean blank rate there (else on all)."""
+def _blankness(sweep: StoredSweep, row: str) -> tuple[bool, float]:
+    """Tell whether a row adds a scored kind, and its mean blank rate there (else on all)."""
     trials = [t for t in sweep.of_row(row) if t.has_result]
     added = {dataset_of(s) for t in trials for s in t.added_set.split(",") if s}
     own = [s for s in sweep.sets if dataset_of(s) in added]
@@ -116,8 +113,8 @@ def _blankness(sweep: Sweep, row: str) -> tuple[bool, float]:
     return bool(own), blank.mean if blank.n else 0.0
 
 
-def one_of_each(sweep: Sweep, rows: Sequence[str]) -> tuple[Trial, ...]:
-    """A trial per row: of the first seed that has a result in all of them, if there is one."""
+def one_of_each(sweep: StoredSweep, rows: Sequence[str]) -> tuple[StoredTrial, ...]:
+    """Return a trial per row: of the first seed that has a result in all, if there is one."""
     done = {(t.row, t.seed): t for t in sweep.trials if t.has_result}
     common = [s for s in sweep.seeds if all((r, s) in done for r in rows)]
     if common:
@@ -125,39 +122,120 @@ def one_of_each(sweep: Sweep, rows: Sequence[str]) -> tuple[Trial, ...]:
     return tuple(sweep.of_row(r)[0] for r in rows)
 
 
-def summary(gallery: Gallery) -> str:
-    """Which runs are shown, and how each ended."""
+def draw(gallery: Gallery) -> dict[str, Figure]:
+    """Draw a figure per set."""
+    return {f"gallery_{_folder(s)}": draw_set(gallery, s) for s in gallery.sets}
+
+
+def draw_set(gallery: Gallery, set_name: str) -> Figure:
+    """Draw a row for the truth, if known, and one per run; columns are batches."""
+    shown = {t.run_id: _of_set(gallery.pictures[t.run_id], set_name) for t in gallery.trials}
+    truth = next((p.truth for of_run in shown.values() for p in of_run.values()), None)
+    grid = Grid.of(
+        gallery.trials[0].params, [p for of_run in shown.values() for p in of_run.values()]
+    )
+    names = ["truth"] * (truth is not None) + [f"{t.row}, seed {t.seed}" for t in gallery.trials]
+    text = page.Page(
+        title=f"Salience on {set_name} ({labels.kind(gallery.sweep, set_name)})",
+        subtitle=labels.subtitle(gallery.sweep),
+        x_label="seconds" if grid.seconds else "",
+        legend=_legend(),
+        legend_columns=3,
+        note=NOTE,
+        panel=(1.6, 1.35),
+        left=1.15,
+    )
+    look: Any = {"cmap": MAP, "vmin": 0, "vmax": 1, "origin": "lower", "aspect": "auto"}
+    figure, axes = page.panels(len(names), len(gallery.batches), text)
+    for name, panels in zip(names, axes, strict=True):
+        panels[0].set_ylabel(name)
+        for ax in panels:
+            grid.label(ax)
+    for batch, ax in zip(gallery.batches, axes[0], strict=True):
+        ax.set_title(f"batch {batch}")
+    if truth is not None:
+        for ax in axes[0]:
+            ax.imshow(truth, extent=grid.extent, **look)
+    for trial, panels in zip(gallery.trials, axes[-len(gallery.trials) :], strict=True):
+        for batch, ax in zip(gallery.batches, panels, strict=True):
+            if picture := shown[trial.run_id].get(batch):
+                ax.imshow(picture.salience, extent=grid.extent, **look)
+                _write_scores(ax, _scores(trial, set_name, batch))
+            else:
+                _say_why_empty(ax, trial, batch)
+    return figure
+
+
+def _of_set(pictures: Pictures, set_name: str) -> dict[int, Picture]:
+    return {batch: picture for (s, batch), picture in pictures.items() if s == set_name}
+
+
+def _legend() -> list[Artist]:
+    colours = colormaps[MAP]
+    names = {0.0: "salience 0", 0.5: "0.5", 1.0: "1"}
+    return [Patch(color=colours(value), label=name) for value, name in names.items()]
+
+
+def _write_scores(ax: Axes, scores: dict[str, float]) -> None:
+    names = {"f1": "F1", "blank_rate": "blank"}
+    parts = [f"{names[m]} {value:.2f}" for m, value in scores.items() if np.isfinite(value)]
+    where: Any = {"transform": ax.transAxes, "ha": "right", "va": "top"}
+    ax.text(0.98, 0.97, ", ".join(parts), color="white", size=7, **where)
+
+
+def _say_why_empty(ax: Axes, trial: StoredTrial, batch: int) -> None:
+    ended = trial.stopped and batch > trial.last_step
+    why = f"stopped as collapsed\nat batch {trial.last_step}" if ended else "no picture"
+    ax.text(
+        0.5, 0.5, why, transform=ax.transAxes, ha="center", va="center", color="#777777", size=8
+    )
+
+
+def _scores(trial: StoredTrial, set_name: str, batch: int) -> dict[str, float]:
+    """Return F1 and blank rate of the whole set at a validation; NaN if not scored."""
+    curves = {m: trial.curve(set_name, m) for m in ("f1", "blank_rate")}
+    return {m: c.at(batch) if c else float("nan") for m, c in curves.items()}
+
+
+def _folder(set_name: str) -> str:
+    """Return the name of a folder for a set."""
+    return set_name.replace("/", "-")
+
+
+def numbers(gallery: Gallery) -> tables.Frame:
+    """Return which run and batch every panel is; panels without a picture are left out."""
+    return tables.frame(
+        {
+            "set": set_name,
+            "row": trial.row,
+            "seed": trial.seed,
+            "run": trial.run_id,
+            "batch": batch,
+            **_scores(trial, set_name, batch),
+            "artifact": f"{schema.SALIENCE_ARTIFACTS}/{_folder(set_name)}/{batch:06d}.png",
+        }
+        for set_name in gallery.sets
+        for trial in gallery.trials
+        for batch in gallery.batches
+        if (set_name, batch) in gallery.pictures[trial.run_id]
+    )
+
+
+def findings(gallery: Gallery) -> list[str]:
+    """Say which runs are shown, and how each ended."""
     lines = []
     for trial in gallery.trials:
         blank = ", ".join(f"{s} {trial.final(s, 'blank_rate'):.2f}" for s in gallery.sets)
         ended = f"{trial.end_reason or 'running'} at batch {trial.last_step}"
         lines.append(f"{trial.row} seed {trial.seed}, {ended}: blank rate {blank}.")
-    return "\n".join(lines)
+    return lines
 
 
-def comma_separated(gallery: Gallery) -> str:
-    """Which run and batch every panel is; panels without a picture left out."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("set", "row", "seed", "run", "batch", "f1", "blank_rate", "artifact"))
-    for set_name in gallery.sets:
-        for trial in gallery.trials:
-            for batch in gallery.batches:
-                if (set_name, batch) in gallery.pictures[trial.run_id]:
-                    scores = gallery_figure.scores(trial, set_name, batch)
-                    folder = f"{schema.SALIENCE_ARTIFACTS}/{set_name.replace('/', '-')}"
-                    of_run = (trial.row, trial.seed, trial.run_id, batch)
-                    writer.writerow((set_name, *of_run, *scores, f"{folder}/{batch:06d}.png"))
-    return buffer.getvalue()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    assert __doc__
-    help_text = "rows to show, separated by commas; default: Ref. and the row that is most blank"
-    own = {"rows": {"metavar": "ROW,ROW", "help": help_text}}
-    return command.run("gallery", __doc__.partition("\n")[0], render, arguments, own)
-
+_ROWS = "rows to show, separated by commas; default: Ref. and the row that is most blank"
+FIGURE = SweepFigure(
+    "gallery", __doc__, Gallery.of, draw, numbers, findings, options={"rows": ("ROW,ROW", _ROWS)}
+)
+main = FIGURE.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

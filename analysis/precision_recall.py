@@ -3,10 +3,6 @@
 python -m analysis.precision_recall --sweep NAME
 """
 
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,16 +10,14 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from rich.console import Console
 
-from analysis import figure as command
 from analysis.drawing import labels, page, style
+from analysis.figure import SweepFigure
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, Sweep
-from analysis.reading.store import read_sweep
+from analysis.reading.records import REFERENCE_ROW, StoredSweep
 
 LEVELS = (0.2, 0.4, 0.6, 0.8)
-"""of F1, along which a line is drawn"""
+"""Values of F1 along which a line is drawn"""
 NOTE = (
     "Every value is that of a trial's last validation, not of its best checkpoint; runs stopped as "
     "collapsed count with the state in which they were stopped. Large: mean over seeds; small: "
@@ -31,29 +25,13 @@ NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class RenderedScatter:
-    """What was written; the numbers are those of the table of results."""
-
-    run_id: str
-    files: tuple[Path, ...]
-    summary: str = ""
-
-    def show(self, console: Console) -> None:
-        """Nothing: there is only the picture."""
+def applies(sweep: StoredSweep) -> bool:
+    """Tell whether rows have objectives of content, which trade recall for precision."""
+    return any("objectives.weights.energy" in t.params for t in sweep.trials)
 
 
-def render(uri: str, name: str, out: Path, partial: bool = False) -> RenderedScatter:
-    """Draw a sweep's precision over recall; arguments and errors as ``results.render``."""
-    sweep = read_sweep(uri, name, partial)
-    out = style.output_folder(out)
-    with style.look():
-        files = style.save(draw(sweep), out, "precision_recall")
-    return RenderedScatter(sweep.run_id, files)
-
-
-def draw(sweep: Sweep) -> Figure:
-    """One panel per set."""
+def draw(sweep: StoredSweep) -> Figure:
+    """Draw a panel per set."""
     text = page.Page(
         title="Precision against recall",
         subtitle=labels.subtitle(sweep),
@@ -65,8 +43,8 @@ def draw(sweep: Sweep) -> Figure:
     )
     figure, (axes,) = page.panels(1, len(sweep.sets), text)
     axes[0].set_ylabel("precision")
+    labels.name_sets(axes, sweep)
     for set_name, ax in zip(sweep.sets, axes, strict=True):
-        ax.set_title(f"{set_name}\n{labels.kind(sweep, set_name)}", linespacing=1.3)
         style.unit_axis(ax)
         ax.set_xlim(ax.get_ylim())
         ax.set_xticks(ax.get_yticks(), ["0", "", "0.5", "", "1"])
@@ -83,8 +61,8 @@ def _draw_levels(ax: Axes) -> None:
         ax.plot(recall, level * recall / (2 * recall - level), color="#cccccc", lw=0.7, zorder=1)
 
 
-def _draw_row(ax: Axes, sweep: Sweep, row: str, set_name: str) -> bool:
-    """Points of a row, if it has any on the set."""
+def _draw_row(ax: Axes, sweep: StoredSweep, row: str, set_name: str) -> bool:
+    """Draw the points of a row; tells whether it has any on the set."""
     colour, marker = _look(sweep, row)
     trials = [t for t in sweep.of_row(row) if t.has_result]
     points = [(t.final(set_name, "recall"), t.final(set_name, "precision")) for t in trials]
@@ -102,8 +80,8 @@ def _draw_row(ax: Axes, sweep: Sweep, row: str, set_name: str) -> bool:
     return True
 
 
-def _look(sweep: Sweep, row: str) -> tuple[style.Colour, str]:
-    """Colour and marker of a row."""
+def _look(sweep: StoredSweep, row: str) -> tuple[style.Colour, str]:
+    """Return the colour and the marker of a row."""
     if row == REFERENCE_ROW:
         return "black", "*"
     supervised = [r for r in sweep.rows if sweep.of_row(r)[0].supervised_only]
@@ -114,22 +92,18 @@ def _look(sweep: Sweep, row: str) -> tuple[style.Colour, str]:
     return style.colour(place), style.MARKERS[(place + turn) % len(style.MARKERS)]
 
 
-def _legend(sweep: Sweep) -> list[Artist]:
-    handles: list[Artist] = []
-    for row in sweep.rows:
-        colour, marker = _look(sweep, row)
-        look: Any = {"marker": marker, "ms": 6, "mec": "black", "mew": 0.6, "ls": "none"}
-        handles.append(Line2D([], [], color=colour, label=row, **look))
-    if any(t.stopped for t in sweep.trials):
-        handles.append(style.stopped_handle())
-    return handles
+def _legend(sweep: StoredSweep) -> list[Artist]:
+    look: Any = {"ms": 6, "mec": "black", "mew": 0.6, "ls": "none"}
+    looks = {row: _look(sweep, row) for row in sweep.rows}
+    handles: list[Artist] = [
+        Line2D([], [], color=colour, marker=marker, label=row, **look)
+        for row, (colour, marker) in looks.items()
+    ]
+    return handles + [style.stopped_handle()] * any(t.stopped for t in sweep.trials)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    assert __doc__
-    return command.run("precision_recall", __doc__.partition("\n")[0], render, arguments)
-
+FIGURE = SweepFigure("precision_recall", __doc__, lambda sweep: sweep, draw, applies=applies)
+main = FIGURE.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

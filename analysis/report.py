@@ -8,90 +8,129 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
-
-from analysis import figure as command
-from analysis import results
+from analysis import (
+    border,
+    curves,
+    degeneration,
+    gallery,
+    gradients,
+    hyperparameters,
+    precision_recall,
+    results,
+    spending,
+)
 from analysis.answers.answer import Answered, answer
-from analysis.drawing import style
-from analysis.reading.store import log_files, read_once
-from analysis.reporting import html as report_page
-from analysis.reporting import sections
-from analysis.reporting.sections import Omitted
+from analysis.figure import RESULTS, Drawn, SweepFigure, first_line, output_folder, run
+from analysis.numbers.comparison import Comparison
+from analysis.reading import store
+from analysis.reading.records import StoredSweep
+from analysis.reporting.html import Omitted, Page, fill
+from ssmpe.console import Parser, exit_code, make_console, write_text
 from ssmpe.errors import UserError
+from ssmpe.tracking.sqlite import local_uri
+from ssmpe.tracking.ui import ui_command
 
-FILE = "report.html"
+FILE, INDEX = "report.html", "index.html"
+FIGURES: tuple[SweepFigure[Any], ...] = (
+    hyperparameters.FIGURE,
+    curves.FIGURE,
+    degeneration.FIGURE,
+    border.FIGURE,
+    precision_recall.FIGURE,
+    gallery.FIGURE,
+    gradients.FIGURE,
+    spending.FIGURE,
+)
+"""Figures of a report in their order, each of the sweeps to which it applies; a replay costs time,
+and is none of them"""
 
 
-@dataclass(frozen=True)
-class Report:
-    """What was written.
+@dataclass(frozen=True, kw_only=True)
+class SweepReport(Drawn):
+    """Report of a sweep: the page, and the files that it has in it.
 
     Attributes:
-        table: the results.
-        others: files that the page has in it.
-        omitted: figures that could not be drawn.
+        sweep: that it is about.
+        answer: to the sweep's question.
     """
 
+    sweep: StoredSweep
     answer: Answered
-    table: results.Rendered
-    file: Path
-    others: tuple[Path, ...]
-    omitted: tuple[Omitted, ...]
 
     @property
-    def run_id(self) -> str:
-        return self.table.run_id
-
-    @property
-    def question(self) -> str:
-        return self.table.comparison.sweep.question
-
-    @property
-    def data(self) -> str:
-        """What the data are."""
-        return self.table.comparison.sweep.data_label
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        return (self.file, *self.others)
-
-    @property
-    def summary(self) -> str:
-        """The answer, and what is left out, one sentence per line."""
-        left = [f"left out: {o.question} {o.reason}" for o in self.omitted]
-        return "\n".join([*self.answer.sentences, " ".join(self.answer.basis), *left])
-
-    def show(self, console: Console) -> None:
-        console.print(self.table.table)
-        console.print(self.summary, highlight=False, markup=False)
+    def file(self) -> Path:
+        """The page."""
+        return self.files[0]
 
 
-def render(uri: str, name: str, out: Path, partial: bool = False) -> Report:
+def write(sweep: StoredSweep, out: Path) -> SweepReport:
     """Write a sweep's report into a folder, beside the figures and tables that it shows.
 
     A figure that cannot be drawn is left out, and the report says why.
 
-    Args:
-        uri: tracking URI of the MLflow store.
-        name: the sweep.
-        out: folder, made if missing.
-        partial: take a sweep that has not finished as it stands; the report says so.
+    Raises:
+        UserError: as ``Comparison.of``; the folder cannot be written.
+    """
+    comparison = Comparison.of(sweep)
+    tables = results.FIGURE.write_found(comparison, sweep, out)
+    said = answer(comparison)
+    figures: list[Drawn] = []
+    omitted: list[Omitted] = []
+    for figure in (f for f in FIGURES if f.applies(sweep)):
+        try:
+            figures.append(figure.write(sweep, out))
+        except UserError as error:
+            omitted.append(Omitted(figure.question, str(error)))
+    scores = {s: results.scores(comparison, s) for s in sweep.sets}
+    page = Page(comparison, said, scores, results.reading(comparison), figures, omitted)
+    file = output_folder(out) / FILE
+    write_text(file, page.html(tables.files))
+    return SweepReport(
+        question=sweep.question,
+        run_id=sweep.run_id,
+        files=(file, *tables.files, *(f for figure in figures for f in figure.files)),
+        findings=(
+            *said.sentences,
+            " ".join(said.basis),
+            *(f"left out: {o.question} {o.reason}" for o in omitted),
+        ),
+        table=tables.table,
+        sweep=sweep,
+        answer=said,
+    )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A sweep and its report on the page of links; or, without one, why there is none."""
+
+    name: str
+    report: SweepReport | None
+    reason: str = ""
+
+    @property
+    def link(self) -> str:
+        """The report's place, seen from the page of links."""
+        return f"{self.name}/{FILE}"
+
+
+def write_all(uri: str, out: Path, partial: bool = False) -> tuple[Path, list[Entry]]:
+    """Write the reports of all sweeps below a folder, each into its own, and the page of links.
 
     Raises:
-        UserError: as ``results.render``.
+        UserError: there is no store, no sweep in it, or the folder cannot be written.
     """
-    with read_once():
-        table = results.render(uri, name, out, partial)
-        comparison = table.comparison
-        figures, omitted = sections.draw(uri, comparison.sweep, out, partial)
-    said = answer(comparison)
-    parts = report_page.Parts(uri, comparison, said, figures, omitted, table.files)
-    file = style.output_folder(out) / FILE
-    file.write_text(report_page.html(parts), encoding="utf-8")
-    others = (*table.files, *(f for figure in figures for f in figure.drawn.files))
-    return Report(said, table, file, others, tuple(omitted))
+    entries = []
+    for name in store.sweep_names(uri):
+        try:
+            entries.append(Entry(name, write(store.read_sweep(uri, name, partial), out / name)))
+        except UserError as error:
+            entries.append(Entry(name, None, str(error)))
+    file = output_folder(out) / INDEX
+    write_text(file, fill(INDEX, uri=uri, entries=entries, ui_command=ui_command(uri)))
+    return file, entries
 
 
 def of_ended(uri: str, name: str, out: Path) -> list[str]:
@@ -101,24 +140,44 @@ def of_ended(uri: str, name: str, out: Path) -> list[str]:
     the one line then says why there is no report.
     """
     try:
-        made = render(uri, name, out)
-        log_files(uri, made.run_id, made.files)
+        made = write(store.read_sweep(uri, name), out)
+        store.log_files(uri, made.run_id, made.files)
     except UserError as error:
         return [f"no report: {error}"]
-    return [*command.lines(made), f"report: {made.file}"]
+    return [*made.lines(), f"report: {made.file}"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    assert __doc__
+    """Run the command; returns its exit code."""
     given = sys.argv[1:] if arguments is None else list(arguments)
     if "--all" in given:
-        from analysis.reporting import index as report_index
+        return _run_all([option for option in given if option != "--all"])
+    description = f"{first_line(__doc__)} With --all: every sweep's, and a page of links."
+    return run("report", description, write, given, {})
 
-        return report_index.run([option for option in given if option != "--all"])
-    description = f"{__doc__.partition(chr(10))[0]} With --all: every sweep's, and a page of links."
-    return command.run("report", description, render, given)
+
+def _run_all(arguments: Sequence[str]) -> int:
+    parser = Parser(
+        "python -m analysis.report --all",
+        description="What has every sweep of a store asked, and what did it find? A page of links "
+        "to all reports.",
+    )
+    parser.add_argument("--tracking-uri", metavar="URI", default=local_uri(RESULTS))
+    parser.add_argument("--out", metavar="DIR", type=Path, default=RESULTS / "figures")
+    parser.add_argument("--partial", action="store_true")
+    options = parser.parse_args(arguments)
+
+    def command() -> int:
+        file, entries = write_all(options.tracking_uri, options.out, options.partial)
+        console = make_console()
+        for entry in entries:
+            said = str(options.out / entry.link) if entry.report else f"no report: {entry.reason}"
+            console.print(said, soft_wrap=True)
+        console.print(str(file), soft_wrap=True)
+        return 0
+
+    return exit_code(command)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

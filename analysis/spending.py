@@ -3,35 +3,27 @@
 python -m analysis.spending --sweep NAME
 """
 
-import csv
-import io
-import sys
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from rich import box
 from rich.table import Table
 
-from analysis import figure as command
-from analysis.drawing import labels, page, style
-from analysis.figure import Drawing
-from analysis.numbers.costs import Costs, of_sweep, total
-from analysis.reading.records import Sweep
-from analysis.reading.store import read_sweep
+from analysis.drawing import labels, page, style, tables
+from analysis.figure import SweepFigure
+from analysis.numbers.costs import Spending
 
 _BAR = 0.24
-"""inches of a bar and the gap under it"""
+"""Inches of a bar and the gap under it"""
 NOTE = (
     "Sums over seeds. Training and evaluation as the runs have recorded them; other: the time "
     "from a run's begin to its end less both – start of the process, loading, checkpoints, and, "
     "of a run that was interrupted or restarted, the pause and the batches trained twice. Saved "
     "is an estimate: batches not trained, at the run's own mean time per batch."
 )
+_SAVED: Any = {"fill": False, "hatch": "/////", "ec": "#777777", "lw": 0}
 PARTS = (
     ("training", style.colour(0)),
     ("evaluation", style.colour(5)),
@@ -40,30 +32,15 @@ PARTS = (
 )
 
 
-def render(uri: str, name: str, out: Path, partial: bool = False) -> Drawing:
-    """Draw what a sweep has spent and saved into a folder.
-
-    Arguments and errors as ``degeneration.render``; besides UserError: the store has no times.
-    """
-    sweep = read_sweep(uri, name, partial)
-    rows = of_sweep(sweep)
-    out = style.output_folder(out)
-    with style.look():
-        figures = style.save(draw(sweep, rows), out, "spending")
-    table = out / "spending.csv"
-    table.write_text(comma_separated(rows), encoding="utf-8")
-    return Drawing(sweep.run_id, (*figures, table), summary(sweep, rows), _table(sweep, rows))
-
-
-def draw(sweep: Sweep, rows: Sequence[Costs]) -> Figure:
-    """A bar per row: its hours by what they were spent on, and those saved."""
-    names = [c.row for c in rows]
+def draw(spending: Spending) -> Figure:
+    """Draw a bar per row: its hours by what they were spent on, and those saved."""
+    rows, names = spending.rows, [c.row for c in spending.rows]
     unit, seconds = _unit(max(c.spent + c.saved for c in rows))
     text = page.Page(
         title="Time spent and saved",
-        subtitle=labels.subtitle(sweep),
+        subtitle=labels.subtitle(spending.sweep),
         x_label=f"{unit} of all runs of a row, one after another",
-        legend=_legend(rows),
+        legend=_legend(spending),
         legend_columns=4,
         note=NOTE,
         panel=(4.0, len(names) * _BAR),
@@ -74,9 +51,7 @@ def draw(sweep: Sweep, rows: Sequence[Costs]) -> Figure:
     begin = np.zeros(len(names))
     for part, colour in PARTS:
         widths = np.array([getattr(c, part) for c in rows]) / seconds
-        look: Any = {"color": colour, "lw": 0}
-        if part == "saved":
-            look = {"fill": False, "hatch": "/////", "ec": "#777777", "lw": 0}
+        look: Any = _SAVED if part == "saved" else {"color": colour, "lw": 0}
         ax.barh(places, widths, left=begin, height=0.68, **look)
         begin = begin + widths
     ax.set_yticks(places, names)
@@ -87,21 +62,20 @@ def draw(sweep: Sweep, rows: Sequence[Costs]) -> Figure:
 
 
 def _unit(seconds: float) -> tuple[str, float]:
-    """Name of a unit that suits a time, and its seconds."""
+    """Return the name of a unit that suits a time, and its seconds."""
     return ("hours", 3600.0) if seconds >= 2 * 3600 else ("minutes", 60.0)
 
 
-def _legend(rows: Sequence[Costs]) -> list[Artist]:
+def _legend(spending: Spending) -> list[Artist]:
     handles: list[Artist] = [Patch(color=c, lw=0, label=n) for n, c in PARTS if n != "saved"]
-    if any(c.saved for c in rows):
-        look: Any = {"fill": False, "hatch": "/////", "ec": "#777777", "lw": 0}
-        handles.append(Patch(label="saved by stopping (estimate)", **look))
+    if any(c.saved for c in spending.rows):
+        handles.append(Patch(label="saved by stopping (estimate)", **_SAVED))
     return handles
 
 
-def summary(sweep: Sweep, rows: Sequence[Costs]) -> str:
-    """What was spent and saved in all, in sentences."""
-    whole = total(rows)
+def findings(spending: Spending) -> list[str]:
+    """Say what was spent and saved in all."""
+    sweep, whole = spending.sweep, spending.total
     shares = [f"{part} {getattr(whole, part) / whole.spent:.0%}" for part, _ in PARTS[:2]]
     spent = (
         f"{whole.runs} runs took {_time(whole.spent)} in all: {', '.join(shares)}, the rest start, "
@@ -130,7 +104,7 @@ def summary(sweep: Sweep, rows: Sequence[Costs]) -> str:
         lines.append(
             f"Taken from earlier sweeps, and left out here: {', '.join(dict.fromkeys(copied))}."
         )
-    return "\n".join(lines)
+    return lines
 
 
 def _time(seconds: float) -> str:
@@ -144,38 +118,33 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def comma_separated(rows: Sequence[Costs]) -> str:
-    """A line per row and one for all; times in seconds."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
+def numbers(spending: Spending) -> tables.Frame:
+    """Return a line per row and one for all; times in seconds."""
     times = {"training", "evaluation", "other", "spent", "saved"}
-    writer.writerow(("row", *(f"{c}_seconds" if c in times else c for c in _COLUMNS)))
-    for costs in (*rows, total(rows)):
-        writer.writerow((costs.row, *(getattr(costs, c) for c in _COLUMNS)))
-    return buffer.getvalue()
-
-
-def _table(sweep: Sweep, rows: Sequence[Costs]) -> Table:
-    """For rich's console; times in minutes."""
-    table = Table(
-        title=f"{sweep.name}: minutes", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1)
+    headings = {c: f"{c}_seconds" if c in times else c for c in _COLUMNS}
+    return tables.frame(
+        {"row": costs.row, **{headings[c]: getattr(costs, c) for c in _COLUMNS}}
+        for costs in (*spending.rows, spending.total)
     )
-    table.add_column("row", max_width=14)
-    for heading in ("runs", "batches", "train", "evaluate", "other", "GPU-h", "saved"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for costs in (*rows, total(rows)):
+
+
+def table(spending: Spending) -> Table:
+    """Return a line per row and one for all, for the terminal; times in minutes."""
+    names = ("runs", "batches", "train", "evaluate", "other", "GPU-h", "saved")
+    lines = []
+    for costs in (*spending.rows, spending.total):
         minutes = (f"{getattr(costs, p) / 60:.1f}" for p in ("training", "evaluation", "other"))
         saved = f"{costs.saved / 60:.1f}" if costs.stopped else "–"
-        cells = (f"{costs.trained}/{costs.configured}", *minutes, f"{costs.gpu_hours:.2f}", saved)
-        table.add_row(costs.row, str(costs.runs), *cells)
-    return table
+        batches = f"{costs.trained}/{costs.configured}"
+        lines.append(
+            (costs.row, str(costs.runs), batches, *minutes, f"{costs.gpu_hours:.2f}", saved)
+        )
+    columns = {"row": {"max_width": 14}, **dict.fromkeys(names, tables.NUMBER)}
+    return tables.terminal(f"{spending.sweep.name}: minutes", columns, [lines])
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; returns its exit code."""
-    assert __doc__
-    return command.run("spending", __doc__.partition("\n")[0], render, arguments)
-
+FIGURE = SweepFigure("spending", __doc__, Spending.of, draw, numbers, findings, table=table)
+main = FIGURE.main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -90,9 +90,9 @@ def report_store(tmp_path_factory) -> str:
 @pytest.fixture(scope="session")
 def reports(report_store, tmp_path_factory):
     """Reports of its sweeps that have ended, by name; below one folder with the page of links."""
-    from analysis.reporting import index as report_index
+    from analysis import report
 
-    _, entries = report_index.render(report_store, tmp_path_factory.mktemp("reports"))
+    _, entries = report.write_all(report_store, tmp_path_factory.mktemp("reports"))
     return {entry.name: entry.report for entry in entries if entry.report}
 
 

@@ -1,34 +1,11 @@
 """The answer of a sweep to its question: two sentences with numbers, and what they rest on."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis.answers import added as answers_added
-from analysis.answers import objectives as answers_objectives
-from analysis.answers import remedies as answers_remedies
-from analysis.answers import search as answers_search
-from analysis.answers import stages as answers_stages
-from analysis.answers.facts import Facts, counted, listed, sentence
+from analysis.answers.facts import Facts, change, clear, counted, listed, rows_of, sentence
+from analysis.answers.own import OWN, Two
 from analysis.numbers.comparison import Comparison
-
-Two = tuple[str, str]
-Answer = Callable[[Facts], Two | None]
-"""Two sentences; None where the rows that they are about have no result"""
-
-ANSWERS: dict[str, Answer] = {
-    "sample_count": answers_added.sample_count,
-    "additional_data": answers_added.additional_data,
-    "distribution": answers_added.distribution,
-    "loss_weights": answers_added.loss_weights,
-    "objectives": answers_objectives.objectives,
-    "energy": answers_remedies.of_rows("with energy or sparsity objectives"),
-    "content": answers_remedies.of_rows("with a remedy"),
-    "monophonic": answers_remedies.of_rows("with monophonic objectives"),
-    "supervision": answers_remedies.of_rows("with other labels"),
-    "hyperparameters": answers_search.hyperparameters,
-    "two_stage": answers_stages.two_stage,
-}
-"""by sweep file; others, and those that lack the rows they are about, have the general answer"""
+from analysis.numbers.counts import SEVERITY
 
 
 @dataclass(frozen=True)
@@ -45,15 +22,16 @@ class Answered:
 
 
 def answer(comparison: Comparison) -> Answered:
-    """What a sweep says to its question."""
+    """Return what a sweep says to its question."""
     facts = Facts(comparison)
-    own = ANSWERS.get(facts.sweep.script)
-    return Answered((own and own(facts)) or general(facts), tuple(_basis(facts)))
+    own = (found for fits in OWN if (found := fits(facts)))
+    return Answered(next(own, None) or general(facts), tuple(_basis(facts)))
 
 
 def general(facts: Facts) -> Two:
-    """Of any sweep: the best and the worst row, and how many collapsed."""
-    return _extremes(facts), _collapses(facts)
+    """Say of any sweep which row is the best and which the worst, and what collapsed."""
+    kinds = [_on_kind(facts, kind) for kind in facts.kinds]
+    return _extremes(facts), sentence(_collapses(facts), *kinds, _unscored(facts))
 
 
 def _extremes(facts: Facts) -> str:
@@ -68,44 +46,62 @@ def _extremes(facts: Facts) -> str:
         f"Of {counted(len(ranked), 'row')}, {best} is the best on {where} "
         f"({facts.scored(best, where)}) and {worst} the worst ({facts.scored(worst, where)})"
     )
+    parts = [text]
     if facts.baseline in ranked and facts.baseline not in (best, worst):
-        text += f"; {facts.baseline} itself has {facts.value(facts.baseline, where)}"
-    return sentence(text)
+        parts.append(f"{facts.baseline} itself has {facts.value(facts.baseline, where)}")
+    if facts.comparison.has_intervals:
+        compared = {r: d for r in facts.rows if (d := facts.difference(r, where))}
+        better, worse = (
+            listed(
+                [f"{r} {change(d, interval=False)}" for r, d in compared.items() if clear(d) == s]
+            )
+            for s in (1, -1)
+        )
+        parts.append(
+            f"beyond their intervals, better than {facts.baseline}: {better}; worse: {worse}"
+        )
+    return sentence(*parts)
 
 
 def _collapses(facts: Facts) -> str:
-    runs = facts.counted(facts.rows)
-    scores = [_on_added_kind(facts, kind) for kind in facts.added_kinds]
-    where = f"on {listed(facts.added_kinds)}, of the added kind" if scores else "on any set"
-    collapsed = {
-        t.run_id: t
-        for kind in facts.added_kinds or (None,)
-        for t in facts.collapsed(facts.rows, kind)
-    }
-    if not collapsed:
-        which = (
-            "The only run did not collapse"
-            if len(runs) == 1
-            else f"None of {len(runs)} runs collapsed"
-        )
-        said = f"{which} {where}"
+    runs, sets = facts.counted(facts.rows), facts.kinds or facts.sweep.sets
+    where = f"on {listed(facts.kinds)}, of the added kind" if facts.kinds else "on any set"
+    collapsed = facts.collapsed(facts.rows, sets)
+    if collapsed:
+        n = f"{len(collapsed)} of {counted(len(runs), 'run')}"
+        said = f"{n} collapsed {where} ({rows_of(collapsed)})"
+    elif len(runs) == 1:
+        said = f"the only run did not collapse {where}"
     else:
-        rows = listed(list(dict.fromkeys(t.row for t in collapsed.values())))
-        said = f"{len(collapsed)} of {counted(len(runs), 'run')} collapsed {where} ({rows})"
-    return sentence("; ".join([said, *filter(None, scores)]))
+        said = f"none of {len(runs)} runs collapsed {where}"
+    others = {s: facts.collapsed(facts.rows, [s]) for s in facts.sweep.sets if s not in sets}
+    return ", ".join([said, *(f"and {rows_of(ts)} on {s}" for s, ts in others.items() if ts)])
 
 
-def _on_added_kind(facts: Facts, kind: str) -> str:
-    rows = [r for r in facts.rows if facts.added_kind(r) == kind]
-    ranked = facts.ranked(kind, rows=rows)
-    if not ranked:
-        return ""
-    best, worst = ranked[-1], ranked[0]
-    text = f"with excerpts of it added, F1 on {kind} is at best that of {best} "
-    text += f"({facts.scored(best, kind)})"
-    return (
-        text if worst == best else f"{text}, at worst that of {worst} ({facts.value(worst, kind)})"
-    )
+def _on_kind(facts: Facts, kind: str) -> str:
+    """Say how blank rows are, and how they score, on the kind that they add."""
+    rows = facts.adding(kind)
+    blank, f1 = facts.ranked(kind, SEVERITY, rows), facts.ranked(kind, rows=rows)
+    base = facts.value(facts.baseline, kind, SEVERITY)
+    said = f"with excerpts of it added, the blank rate on {kind} is"
+    if len(blank) == 1:
+        said += f" {facts.value(blank[0], kind, SEVERITY)} with {blank[0]}"
+    elif blank:
+        least, most = (f"{r} ({facts.value(r, kind, SEVERITY)})" for r in (blank[0], blank[-1]))
+        said += f" lowest with {least} and highest with {most}"
+    if facts.baseline not in rows:
+        said += f", against {base} of {facts.baseline}"
+    if len(f1) == 1:
+        said += f"; it has {facts.scored(f1[0], kind)} there"
+    elif f1:
+        said += f"; F1 there is at best that of {f1[-1]} ({facts.scored(f1[-1], kind)})"
+        said += f", at worst that of {f1[0]} ({facts.value(f1[0], kind)})"
+    return said
+
+
+def _unscored(facts: Facts) -> str:
+    rows = [r for r in facts.rows if facts.added(r) and facts.kind(r) is None]
+    return f"not scored on the kind that is added: {listed(rows)}" if rows else ""
 
 
 def _basis(facts: Facts) -> list[str]:

@@ -10,9 +10,9 @@ from analysis.reading.pictures import Picture, frame_width
 
 _GEOMETRY = ("sample_rate", "hop_length", "fmin", "bins_per_octave")
 _LEAST = 0.25
-"""value from which a bin is taken to be in use"""
+"""Value from which a bin is taken to be in use"""
 _ROOM = (0.15, 0.3)
-"""share of the pitches in use that is added below and, where scores are written, above them"""
+"""Share of the pitches in use that is added below and, where scores are written, above them"""
 _OCTAVES = range(12, 132, 12)
 
 
@@ -34,7 +34,7 @@ class Grid:
 
     @classmethod
     def of(cls, params: Mapping[str, str], pictures: Sequence[Picture]) -> "Grid":
-        """Of pictures of one size, and settings of which the geometry may be missing."""
+        """Find the axes of pictures of one size; settings may lack the geometry."""
         n_bins, n_columns = pictures[0].salience.shape
         panels = [p for pic in pictures for p in (pic.salience, pic.truth) if p is not None]
         used = np.flatnonzero(np.max([p.max(axis=1) for p in panels], axis=0) >= _LEAST)
@@ -54,11 +54,11 @@ class Grid:
 
     @property
     def extent(self) -> tuple[float, float, float, float]:
-        """For ``imshow``: left, right, bottom, top."""
+        """Left, right, bottom and top, for ``imshow``."""
         return (0.0, self.seconds or 1.0, *self.edges)
 
     def label(self, ax: Axes) -> None:
-        """Limits and ticks of a panel: whole seconds, octaves of C as MIDI pitch and in Hz."""
+        """Set limits and ticks of a panel: whole seconds, octaves of C as MIDI pitch and in Hz."""
         ax.set_xlim(0, self.seconds or 1.0)
         ax.set_xticks(np.arange(int(self.seconds) + 1) if self.seconds else [])
         ax.set_ylim(self.view)

@@ -1,10 +1,14 @@
 """Words that every figure of a sweep carries."""
 
-from analysis.reading.records import Sweep, dataset_of
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from analysis.reading.records import StoredSweep, dataset_of
 
 
-def subtitle(sweep: Sweep) -> tuple[str, ...]:
-    """Which sweep, how large, on what data; and that it is not whole, if so."""
+def subtitle(sweep: StoredSweep) -> tuple[str, ...]:
+    """Say which sweep it is, how large, on what data; and that it is not whole, if so."""
     n = len(sweep.seeds)
     lines = [f"sweep {sweep.name} · preset {sweep.preset} · {n} seed{'s' * (n > 1)}"]
     lines.append(sweep.data_label)
@@ -13,10 +17,16 @@ def subtitle(sweep: Sweep) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def kind(sweep: Sweep, set_name: str) -> str:
-    """What the network saw of a set's kind in training."""
+def kind(sweep: StoredSweep, set_name: str) -> str:
+    """Say what the network saw of a set's kind in training."""
     labelled = sweep.trials[0].params["data.labelled"]
     if dataset_of(set_name) == dataset_of(labelled):
         return "kind: labelled"
     added = {dataset_of(s) for s in sweep.added_sets}
     return "kind: added, unlabelled" if dataset_of(set_name) in added else "kind: not trained on"
+
+
+def name_sets(panels: Sequence[Axes], sweep: StoredSweep, sets: Sequence[str] = ()) -> None:
+    """Write over each panel of a row which set it shows; without ``sets``, all of the sweep."""
+    for set_name, ax in zip(sets or sweep.sets, panels, strict=True):
+        ax.set_title(f"{set_name}\n{kind(sweep, set_name)}", linespacing=1.3)

@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 
 _PANEL = (1.95, 1.4)
 _LEFT, _RIGHT, _GAP = 0.62, 0.22, (0.18, 0.3)
-"""margins, and gaps between panels across and down"""
+"""Margins, and gaps between panels across and down"""
 _MIN_WIDTH = 7.0
 _LINE = 0.17
-"""height of a line of text"""
+"""Height of a line of text"""
 _SUBTITLE, _NOTE, _TICK = 9.0, 8.0, 8.5
-"""sizes of text in points"""
+"""Sizes of text in points"""
 _CHARACTERS_PER_INCH = 135.0
-"""at a size of one point, DejaVu Sans, on average"""
+"""Average of DejaVu Sans, at a size of one point"""
 
 
 @dataclass(frozen=True)
@@ -47,22 +47,22 @@ class Page:
 
 
 def legend_columns(texts: Sequence[str]) -> int:
-    """How many entries with such texts fit beside each other in the narrowest figure."""
+    """Return how many entries with such texts fit beside each other in the narrowest figure."""
     return 4 if max(map(len, texts)) <= 16 else 3
 
 
 def margin(texts: Sequence[str]) -> float:
-    """Inches that such tick labels take to the left of the panels, without an axis label."""
+    """Return the inches that such tick labels take to the left of panels without an axis label."""
     return max(_LEFT, 0.42 + max(map(len, texts)) * _TICK / _CHARACTERS_PER_INCH)
 
 
 def panels(
     n_rows: int, n_columns: int, page: Page, share_y: Literal["all", "row"] = "all"
 ) -> tuple[Figure, list[list[Axes]]]:
-    """A figure of n_rows x n_columns panels that share their axes, with the page's text laid out.
+    """Lay out a figure of n_rows x n_columns panels that share their axes, with the page's text.
 
-    The vertical axis is that of all panels, or of those in a row.
-    Heights are added up in inches, so that text never meets text whatever the number of panels.
+    The vertical axis is that of all panels, or of those in a row. Heights are added up in
+    inches, so that text never meets text whatever the number of panels.
     """
     gaps = ((n_columns - 1) * _GAP[0], (n_rows - 1) * _GAP[1])
     width = max(_MIN_WIDTH, page.left + _RIGHT + n_columns * page.panel[0] + gaps[0])
@@ -87,7 +87,7 @@ def panels(
 
 
 def _foot_height(page: Page, width: float) -> float:
-    """Inches below the panels: tick and axis labels, legend, note."""
+    """Return the inches below the panels: tick and axis labels, legend, note."""
     legend_rows = -(-len(page.legend) // page.legend_columns)
     return 0.72 + 1.15 * _LINE * legend_rows + _LINE * len(_wrap((page.note,), width, _NOTE))
 

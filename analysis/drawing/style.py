@@ -1,17 +1,19 @@
 """One look for all figures, in colours that colour-blind readers can tell apart."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ssmpe.errors import UserError
+from analysis.reading.records import StoredTrial
 
 Colour = str | tuple[float, float, float]
 LineStyle = str | tuple[float, tuple[float, ...]]
@@ -54,47 +56,43 @@ _RC: Any = {
 
 
 def stopped_handle() -> Line2D:
-    """Legend entry of a trial that was stopped for its collapse."""
-    return Line2D(
-        [],
-        [],
-        ls="none",
-        marker=STOPPED_MARKER,
-        ms=7,
-        mec="black",
-        mew=0.8,
-        color="white",
-        label="stopped as collapsed",
-    )
+    """Return the legend entry of a trial that was stopped for its collapse."""
+    look: Any = {"ls": "none", "marker": STOPPED_MARKER, "ms": 7, "mec": "black", "mew": 0.8}
+    return Line2D([], [], color="white", label="stopped as collapsed", **look)
 
 
-def uncounted_handle() -> Line2D:
-    """Legend entry of a trial that ended without a result."""
-    label = "no result (failed, interrupted): not in means"
-    return Line2D(
-        [], [], ls="none", marker=UNCOUNTED_MARKER, ms=6, mew=1.2, color="black", label=label
-    )
+def end_handles(trials: Iterable[StoredTrial]) -> list[Artist]:
+    """Return legend entries of the marks at the ends of trials, as far as these have any."""
+    trials = list(trials)
+    handles: list[Artist] = []
+    if any(t.stopped for t in trials):
+        handles.append(stopped_handle())
+    if not all(t.has_result for t in trials):
+        label = "no result (failed, interrupted): not in means"
+        look: Any = {"ls": "none", "marker": UNCOUNTED_MARKER, "ms": 6, "mew": 1.2}
+        handles.append(Line2D([], [], color="black", label=label, **look))
+    return handles
 
 
 def unit_axis(ax: Axes) -> None:
-    """The vertical axis of a share, 0 to 1."""
+    """Make the vertical axis that of a share, 0 to 1."""
     ax.set_ylim(-0.05, 1.05)
     ax.set_yticks([0.0, 0.25, 0.5, 0.75, 1.0], ["0", "", "0.5", "", "1"])
     ax.tick_params(length=0)
 
 
 def say_unannotated(ax: Axes) -> None:
-    """In a panel of scores that the set cannot have."""
+    """Say in a panel that the set cannot have such scores."""
     ax.text(0.5, 0.5, "not annotated", transform=ax.transAxes, ha="center", color="#777777")
 
 
 def colour(index: int) -> str:
-    """Colour of the index-th category."""
+    """Return the colour of the index-th category."""
     return OKABE_ITO[index % len(OKABE_ITO)]
 
 
 def shade(colour: str, position: float) -> tuple[float, float, float]:
-    """A colour from its light (0) over itself (0.5) to its dark (1)."""
+    """Return a colour between its light (0), itself (0.5) and its dark (1)."""
     rgb = np.array(to_rgb(colour))
     mixed = (
         rgb + (1 - rgb) * (1 - 2 * position) * 0.6
@@ -105,22 +103,13 @@ def shade(colour: str, position: float) -> tuple[float, float, float]:
 
 
 def look() -> AbstractContextManager[None]:
-    """The context in which figures are drawn and saved; nothing outside it changes."""
+    """Return the context in which figures are drawn and saved; nothing outside it changes."""
     return mpl.rc_context(_RC)
 
 
 def save(figure: Figure, folder: Path, stem: str) -> tuple[Path, Path]:
-    """Write PNG and SVG; their paths."""
+    """Write a picture as PNG and SVG; returns their paths."""
     png, svg = folder / f"{stem}.png", folder / f"{stem}.svg"
     figure.savefig(png, dpi=DPI)
     figure.savefig(svg, metadata={"Date": None})
     return png, svg
-
-
-def output_folder(path: Path) -> Path:
-    """The folder, made if missing; UserError if it cannot be."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path}: cannot write figures there ({error.strerror})") from error
-    return path

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.numbers.statistics import Interval, Spread, paired_bootstrap
-from analysis.reading.records import REFERENCE_ROW, Sweep, Trial
-from analysis.reading.track_scores import Scores
+from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial
+from analysis.reading.track_scores import Scores, read_track_scores
 from ssmpe.errors import UserError
 
 MEASURES = ("precision", "recall", "f1", "blank_rate")
@@ -27,7 +27,7 @@ class Difference:
     interval: Interval | None
 
     def text(self) -> str:
-        """ "+0.012 [-0.020, +0.041]", "–" where nothing can be compared."""
+        """Return "+0.012 [-0.020, +0.041]", or "–" where nothing can be compared."""
         if not self.spread.n:
             return "–"
         interval = f" {self.interval.text()}" if self.interval else ""
@@ -56,20 +56,26 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All results of a sweep; sets outermost, rows in the table's order."""
+    """Results of a sweep; sets outermost, rows in the table's order."""
 
-    sweep: Sweep
+    sweep: StoredSweep
     baseline: str
     results: tuple[Result, ...]
 
     @classmethod
-    def of(cls, sweep: Sweep, scores: Scores, baseline: str | None = None) -> "Comparison":
-        """Results against a baseline row; by default Ref., or the first row if there is none.
+    def of(
+        cls, sweep: StoredSweep, baseline: str | None = None, scores: Scores | None = None
+    ) -> "Comparison":
+        """Compare rows with a baseline row; by default Ref., or the first row if there is none.
+
+        Args:
+            scores: by track; None: those of the store.
 
         Raises:
-            UserError: there is no such row.
+            UserError: there is no such row; or the store has a foreign table of scores.
         """
         rows = sweep.rows
+        scores = read_track_scores(sweep, MEASURES) if scores is None else scores
         if baseline is None:
             baseline = REFERENCE_ROW if REFERENCE_ROW in rows else rows[0]
         if baseline not in rows:
@@ -81,16 +87,16 @@ class Comparison:
     def has_intervals(self) -> bool:
         return any(d.interval for r in self.results for d in r.differences.values())
 
-    @property
-    def has_stopped(self) -> bool:
-        return any(r.stopped for r in self.results)
+    def result(self, row: str, set_name: str) -> Result:
+        """Return the result of a row on a set."""
+        return next(r for r in self.results if (r.row, r.set_name) == (row, set_name))
 
     def on(self, set_name: str) -> tuple[Result, ...]:
-        """Results on one set, in the table's order."""
+        """Return the results on one set, in the table's order."""
         return tuple(r for r in self.results if r.set_name == set_name)
 
 
-def _result(sweep: Sweep, scores: Scores, baseline: str, set_name: str, row: str) -> Result:
+def _result(sweep: StoredSweep, scores: Scores, baseline: str, set_name: str, row: str) -> Result:
     trials = sweep.of_row(row)
     counted = [t for t in trials if t.has_result]
     partners = {t.seed: t for t in sweep.of_row(baseline) if t.has_result}
@@ -108,7 +114,7 @@ def _result(sweep: Sweep, scores: Scores, baseline: str, set_name: str, row: str
 
 
 def _difference(
-    pairs: Sequence[tuple[Trial, Trial]], scores: Scores, set_name: str, measure: str
+    pairs: Sequence[tuple[StoredTrial, StoredTrial]], scores: Scores, set_name: str, measure: str
 ) -> Difference:
     spread = Spread.of(a.final(set_name, measure) - b.final(set_name, measure) for a, b in pairs)
     by_track = [

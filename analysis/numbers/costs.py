@@ -5,18 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.reading.records import Sweep, Trial
+from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 
 GPUS = "hardware.gpus_per_trial"
-"""parameter of the sweep's run"""
+"""Parameter of the sweep's run"""
 ALL = "all rows"
 
 
 @dataclass(frozen=True)
 class Costs:
-    """Of runs; times in seconds, summed over runs.
+    """Costs of runs; times in seconds, summed over runs.
 
     Attributes:
         runs, stopped: how many have been validated, and were stopped as collapsed.
@@ -53,39 +53,46 @@ class Costs:
         return self.gpus * self.saved / 3600
 
 
-def of_sweep(sweep: Sweep) -> tuple[Costs, ...]:
-    """Costs of every row that has a validation, runs without a result included: spent is spent.
+@dataclass(frozen=True)
+class Spending:
+    """Costs of every row of a sweep that has a validation.
 
-    A run that was copied from an earlier sweep has cost this one nothing.
-
-    Raises:
-        UserError: no run has recorded how long its training took.
+    Runs without a result are among them: spent is spent. A run that was copied from an earlier
+    sweep has cost this one nothing.
     """
-    gpus = float(sweep.params.get(GPUS, 0))
-    by_row = [[t for t in sweep.of_row(row) if _own(t)] for row in sweep.rows]
-    found = tuple(_of(trials[0].row, trials, gpus) for trials in by_row if trials)
-    if not found:
-        raise UserError(
-            f"sweep {sweep.name!r}: no run has recorded {schema.TRAIN_SECONDS}: nothing to add up"
-        )
-    return found
+
+    sweep: StoredSweep
+    rows: tuple[Costs, ...]
+
+    @classmethod
+    def of(cls, sweep: StoredSweep) -> "Spending":
+        """Add up costs by row; UserError if no run has recorded how long its training took."""
+        gpus = float(sweep.params.get(GPUS, 0))
+        by_row = [[t for t in sweep.of_row(row) if _own(t)] for row in sweep.rows]
+        rows = tuple(_of(trials[0].row, trials, gpus) for trials in by_row if trials)
+        if not rows:
+            raise UserError(
+                f"sweep {sweep.name!r}: no run has recorded {schema.TRAIN_SECONDS}: nothing to add "
+                "up"
+            )
+        return cls(sweep, rows)
+
+    @property
+    def total(self) -> Costs:
+        """Costs of all rows together."""
+        summed = {
+            name: sum(getattr(c, name) for c in self.rows)
+            for name in Costs.__dataclass_fields__
+            if name not in ("row", "gpus")
+        }
+        return Costs(row=ALL, gpus=self.rows[0].gpus, **summed)
 
 
-def total(rows: Sequence[Costs]) -> Costs:
-    """Of all rows together."""
-    summed = {
-        name: sum(getattr(c, name) for c in rows)
-        for name in Costs.__dataclass_fields__
-        if name not in ("row", "gpus")
-    }
-    return Costs(row=ALL, gpus=rows[0].gpus, **summed)
-
-
-def _own(trial: Trial) -> bool:
+def _own(trial: StoredTrial) -> bool:
     return schema.TRAIN_SECONDS in trial.curves and not trial.copied
 
 
-def _of(row: str, trials: Sequence[Trial], gpus: float) -> Costs:
+def _of(row: str, trials: Sequence[StoredTrial], gpus: float) -> Costs:
     training = [_sum(t, schema.TRAIN_SECONDS) for t in trials]
     evaluation = [_sum(t, schema.EVALUATION_SECONDS) for t in trials]
     busy = np.add(training, evaluation)
@@ -107,6 +114,6 @@ def _of(row: str, trials: Sequence[Trial], gpus: float) -> Costs:
     )
 
 
-def _sum(trial: Trial, metric: str) -> float:
+def _sum(trial: StoredTrial, metric: str) -> float:
     curve = trial.curves.get(metric)
     return float(curve.values.sum()) if curve else 0.0

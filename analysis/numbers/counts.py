@@ -9,11 +9,11 @@ from analysis.numbers.statistics import (
     paired_difference,
     rank_correlation,
 )
-from analysis.reading.records import REFERENCE_ROW, Sweep, Trial, dataset_of
+from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 
 SEVERITY = "blank_rate"
-"""the measure of degeneration that is correlated with the count"""
+"""Measure of degeneration that is correlated with the count"""
 
 
 @dataclass(frozen=True)
@@ -27,15 +27,15 @@ class SampleCount:
         left_out: rows that differ in more, which the comparison cannot use.
     """
 
-    sweep: Sweep
-    supervised: tuple[Trial, ...]
-    closed: tuple[Trial, ...]
-    added: dict[str, tuple[Trial, ...]]
+    sweep: StoredSweep
+    supervised: tuple[StoredTrial, ...]
+    closed: tuple[StoredTrial, ...]
+    added: dict[str, tuple[StoredTrial, ...]]
     left_out: tuple[str, ...]
 
     @classmethod
-    def of(cls, sweep: Sweep) -> "SampleCount":
-        """UserError if no two finished rows differ in added excerpts alone."""
+    def of(cls, sweep: StoredSweep) -> "SampleCount":
+        """Pick the trials; UserError if no two finished rows differ in added excerpts alone."""
         supervised = tuple(t for t in sweep.trials if t.supervised_only)
         others = tuple(t for t in sweep.trials if not t.supervised_only)
         if not any(t.added_set and t.has_result for t in others):
@@ -63,35 +63,39 @@ class SampleCount:
         added = {t.added_excerpts for trials in self.added.values() for t in trials}
         return tuple(sorted(added | ({0} if self.closed else set())))
 
-    def series(self, added_set: str) -> tuple[Trial, ...]:
-        """Trials over all counts of one added set, the closed ones first."""
+    def series(self, added_set: str) -> tuple[StoredTrial, ...]:
+        """Return trials over all counts of one added set, the closed ones first."""
         return self.closed + self.added[added_set]
 
+    def ends(self, added_set: str) -> list[tuple[int, list[StoredTrial]]]:
+        """Return the lowest count and the highest of an added set, and the trials that count."""
+        trials = [t for t in self.series(added_set) if t.has_result]
+        counts = sorted({t.added_excerpts for t in trials})
+        return [(n, [t for t in trials if t.added_excerpts == n]) for n in (counts[0], counts[-1])]
+
     def correlation(self, added_set: str, set_name: str) -> RankCorrelation:
-        """Of severity on a set with the count of excerpts, over all trials that count."""
+        """Correlate severity on a set with the count of excerpts, over all trials that count."""
         trials = [t for t in self.series(added_set) if t.has_result]
         severity = [t.final(set_name, SEVERITY) for t in trials]
         return rank_correlation([t.added_excerpts for t in trials], severity)
 
     def closed_gain(self) -> PairedDifference:
-        """F1 on the validation set: closed condition minus supervised only."""
+        """Return F1 on the validation set, closed condition minus supervised only."""
         closed = [t for t in self.closed if t.has_result]
         supervised = [t for t in self.supervised if t.has_result]
         return paired_difference(closed, supervised, self.sweep.validation, "f1")
 
     def own_set(self, added_set: str) -> str:
-        """The scored set of the kind of an added set; the validation set if none is."""
-        kind = dataset_of(added_set)
-        same = [s for s in self.sweep.sets if dataset_of(s) == kind]
-        return same[0] if same else self.sweep.validation
+        """Return the scored set of an added set's kind; the validation set if there is none."""
+        return self.sweep.kind_of(added_set) or self.sweep.validation
 
 
-def _n_counts(trials: tuple[Trial, ...]) -> int:
+def _n_counts(trials: tuple[StoredTrial, ...]) -> int:
     return len({t.added_excerpts for t in trials if t.has_result})
 
 
-def _held(trial: Trial) -> frozenset[tuple[str, str]]:
-    """The part of a configuration that a comparison of counts holds fixed.
+def _held(trial: StoredTrial) -> frozenset[tuple[str, str]]:
+    """Return the part of a configuration that a comparison of counts holds fixed.
 
     How much there is of an added set to draw from goes with the set.
     """
@@ -99,7 +103,7 @@ def _held(trial: Trial) -> frozenset[tuple[str, str]]:
     return frozenset((path, value) for path, value in trial.params.items() if path not in free)
 
 
-def _held_configuration(trials: tuple[Trial, ...]) -> frozenset[tuple[str, str]]:
-    """That of the reference row, or, in a sweep without it, of most trials."""
+def _held_configuration(trials: tuple[StoredTrial, ...]) -> frozenset[tuple[str, str]]:
+    """Return what is held fixed in the reference row, or, in a sweep without it, in most trials."""
     reference = [t for t in trials if t.row == REFERENCE_ROW]
     return Counter(_held(t) for t in reference or trials).most_common(1)[0][0]

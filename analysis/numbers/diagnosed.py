@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.reading.records import Curve, Sweep, Trial
+from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 
@@ -17,11 +17,11 @@ SUPERVISED = "supervised"
 class Measured:
     """A sweep with diagnostics; curves are None where a trial has nothing of the kind."""
 
-    sweep: Sweep
+    sweep: StoredSweep
 
     @classmethod
-    def of(cls, sweep: Sweep) -> "Measured":
-        """UserError if no self-supervised term was measured in it."""
+    def of(cls, sweep: StoredSweep) -> "Measured":
+        """Take a sweep; UserError if no self-supervised term was measured in it."""
         found = cls(sweep)
         if not found.terms:
             raise UserError(
@@ -43,7 +43,7 @@ class Measured:
         return tuple(sorted(names, key=lambda name: (name != labelled, name)))
 
     def metrics(self) -> tuple[str, ...]:
-        """Keys of all that was measured."""
+        """Return the keys of all that was measured."""
         # the parts of each key before the first name
         prefixes = tuple(
             key.partition("*")[0]
@@ -56,47 +56,47 @@ class Measured:
         )
         return tuple(sorted({m for m in self._keys() if m.startswith(prefixes)}))
 
-    def cosine(self, trial: Trial, part: str, term: str) -> Curve | None:
-        """Cosine of a term's gradient with the supervised one's in a part of the network."""
+    def cosine(self, trial: StoredTrial, part: str, term: str) -> MetricCurve | None:
+        """Return the cosine of a term's gradient with the supervised one's, in a part of it."""
         return trial.curves.get(schema.gradient_metric(part, "cosine", term))
 
-    def relative_norm(self, trial: Trial, part: str, term: str) -> Curve | None:
-        """Norm of a weighted term's gradient, divided by the supervised one's."""
+    def relative_norm(self, trial: StoredTrial, part: str, term: str) -> MetricCurve | None:
+        """Return the norm of a weighted term's gradient, divided by the supervised one's."""
         own = trial.curves.get(schema.gradient_metric(part, "norm", term))
         return _ratio(own, trial.curves.get(schema.gradient_metric(part, "norm", SUPERVISED)))
 
-    def loss(self, trial: Trial, term: str, set_name: str) -> Curve | None:
-        """An unweighted term on a set's excerpts, per frame."""
+    def loss(self, trial: StoredTrial, term: str, set_name: str) -> MetricCurve | None:
+        """Return an unweighted term on a set's excerpts, per frame."""
         return trial.curves.get(schema.term_metric(term, set_name))
 
-    def salience(self, trial: Trial, measure: str, set_name: str) -> Curve | None:
-        """A measure of the salience of a set's excerpts."""
+    def salience(self, trial: StoredTrial, measure: str, set_name: str) -> MetricCurve | None:
+        """Return a measure of the salience of a set's excerpts."""
         return trial.curves.get(schema.salience_metric(measure, set_name))
 
-    def relative_change(self, trial: Trial, set_name: str) -> Curve | None:
-        """Change of the mean salience of a set's excerpts by one batch, in % of that mean."""
+    def relative_change(self, trial: StoredTrial, set_name: str) -> MetricCurve | None:
+        """Return the change of a set's mean salience by one batch, in % of that mean."""
         change = self.salience(trial, "change", set_name)
         ratio = _ratio(change, self.salience(trial, "mean", set_name))
-        return ratio and Curve(ratio.steps, 100 * ratio.values)
+        return ratio and MetricCurve(ratio.steps, 100 * ratio.values)
 
-    def pull(self, trial: Trial, where: str, set_name: str) -> Curve | None:
-        """Mean pull on a frame's logits at a place, of all terms together."""
+    def pull(self, trial: StoredTrial, where: str, set_name: str) -> MetricCurve | None:
+        """Return the mean pull on a frame's logits at a place, of all terms together."""
         key = schema.pull_metric(where, "mean", "*", set_name)
         terms = [trial.curves[m] for m in self._matching(key) if m in trial.curves]
         if not terms:
             return None
         steps = np.unique(np.concatenate([curve.steps for curve in terms]))
         sums = [sum(curve.at(int(step)) for curve in terms) for step in steps]
-        return Curve(steps, np.array(sums))
+        return MetricCurve(steps, np.array(sums))
 
     def _names(self, key: Callable[[str], str]) -> tuple[str, ...]:
-        """What stands in the keys in place of the argument."""
+        """Return what stands in the keys in place of the argument."""
         prefix, _, suffix = key("*").partition("*")
         found = {m.removeprefix(prefix).removesuffix(suffix) for m in self._matching(key("*"))}
         return tuple(sorted(found))
 
     def _matching(self, key: str) -> Iterator[str]:
-        """Keys that have any text where this one has a star."""
+        """Return the keys that have any text where this one has a star."""
         prefix, _, suffix = key.partition("*")
         return (m for m in self._keys() if m.startswith(prefix) and m.endswith(suffix))
 
@@ -104,8 +104,10 @@ class Measured:
         return sorted({metric for trial in self.sweep.trials for metric in trial.curves})
 
 
-def _ratio(first: Curve | None, second: Curve | None) -> Curve | None:
-    """Of two curves at the steps of the first."""
+def _ratio(first: MetricCurve | None, second: MetricCurve | None) -> MetricCurve | None:
+    """Divide one curve by another at the steps of the first."""
     if first is None or second is None:
         return None
-    return Curve(first.steps, first.values / np.array([second.at(int(s)) for s in first.steps]))
+    return MetricCurve(
+        first.steps, first.values / np.array([second.at(int(s)) for s in first.steps])
+    )

@@ -7,20 +7,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, Sweep, Trial, dataset_of
+from analysis.reading.records import REFERENCE_ROW, WEIGHTS, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.evaluation import collapse
 
 BLANK = collapse.DEFAULT.blank
-"""blank rate at the border"""
-_WEIGHTS = "objectives.weights."
-_SUPERVISED = f"{_WEIGHTS}supervised"
+"""Blank rate at the border"""
+_SUPERVISED = f"{WEIGHTS}supervised"
 
 
 @dataclass(frozen=True)
 class Plane:
-    """Runs that differ in a common factor of their self-supervised weights, in the number of
-    excerpts that they add from one set, and in the seed alone.
+    """Runs on a plane of self-supervised weights and added excerpts.
+
+    They differ in a common factor of these weights, in the number of excerpts that they add from
+    one set, and in the seed alone.
 
     Attributes:
         added_set: the set.
@@ -30,22 +31,22 @@ class Plane:
         left_out: rows that differ in more.
     """
 
-    sweep: Sweep
+    sweep: StoredSweep
     added_set: str
-    cells: dict[tuple[float, int], tuple[Trial, ...]]
+    cells: dict[tuple[float, int], tuple[StoredTrial, ...]]
     relative: bool
     left_out: tuple[str, ...]
 
     @classmethod
-    def of(cls, sweep: Sweep) -> "Plane":
-        """UserError if the rows do not vary both factor and count."""
+    def of(cls, sweep: StoredSweep) -> "Plane":
+        """Place the runs; UserError if the rows do not vary both factor and count."""
         reference = next((t for t in sweep.trials if t.row == REFERENCE_ROW), None)
         unit = _mean(_self_supervised(reference)) if reference else 1.0
         candidates = [t for t in sweep.trials if _self_supervised(t)]
         held = Counter(_held(t) for t in ([reference] if reference else candidates))
         kept = [t for t in candidates if held and _held(t) == held.most_common(1)[0][0]]
         sets = dict.fromkeys(t.added_set for t in kept if t.added_set)
-        cells: dict[tuple[float, int], list[Trial]] = {}
+        cells: dict[tuple[float, int], list[StoredTrial]] = {}
         for trial in kept:
             if trial.added_set in ("", *list(sets)[:1]):
                 factor = round(_mean(_self_supervised(trial)) / unit, 6)
@@ -64,12 +65,12 @@ class Plane:
 
     @property
     def factors(self) -> tuple[float, ...]:
-        """Ascending."""
+        """Factors, ascending."""
         return tuple(sorted({factor for factor, _ in self.cells}))
 
     @property
     def counts(self) -> tuple[int, ...]:
-        """Ascending; 0 is the closed condition."""
+        """Counts, ascending; 0 is the closed condition."""
         return tuple(sorted({count for _, count in self.cells}))
 
     @property
@@ -80,39 +81,37 @@ class Plane:
         return tuple(dict.fromkeys(found))
 
     def spread(self, place: tuple[float, int], set_name: str, measure: str) -> Spread:
-        """Over a cell's runs that count, at their last validations."""
+        """Return the spread over a cell's runs that count, at their last validations."""
         trials = self.cells.get(place, ())
         return Spread.of(t.final(set_name, measure) for t in trials if t.has_result)
 
     def means(self, set_name: str, measure: str) -> NDArray[np.float64]:
-        """Means (factors, counts); NaN in cells without a result."""
+        """Return means (factors, counts); NaN in cells without a result."""
         return np.array(
             [[self.spread((f, c), set_name, measure).mean for c in self.counts]
              for f in self.factors]
         )  # fmt: skip
 
     def collapsed(self, place: tuple[float, int]) -> int:
-        """How many of a cell's runs have collapsed on the added kind."""
+        """Return how many of a cell's runs have collapsed on the added kind."""
         counted = [t for t in self.cells.get(place, ()) if t.has_result]
         return sum(t.collapsed_at.get(self.own_set) is not None for t in counted)
 
     def stopped(self, place: tuple[float, int]) -> int:
-        """How many of a cell's runs were stopped for it."""
+        """Return how many of a cell's runs were stopped for it."""
         return sum(t.stopped for t in self.cells.get(place, ()))
 
     @property
     def own_set(self) -> str:
         """The scored set of the added kind; the validation set if none is."""
-        kind = dataset_of(self.added_set)
-        same = [s for s in self.sweep.sets if dataset_of(s) == kind]
-        return same[0] if same else self.sweep.validation
+        return self.sweep.kind_of(self.added_set) or self.sweep.validation
 
 
-def _self_supervised(trial: Trial) -> dict[str, float]:
+def _self_supervised(trial: StoredTrial) -> dict[str, float]:
     return {
         path: float(weight)
         for path, weight in trial.params.items()
-        if path.startswith(_WEIGHTS) and path != _SUPERVISED
+        if path.startswith(WEIGHTS) and path != _SUPERVISED
     }
 
 
@@ -120,8 +119,8 @@ def _mean(weights: dict[str, float]) -> float:
     return sum(weights.values()) / len(weights)
 
 
-def _held(trial: Trial) -> frozenset[tuple[str, str]]:
-    """What all runs of the plane have in common: proportions of the weights, all other settings."""
+def _held(trial: StoredTrial) -> frozenset[tuple[str, str]]:
+    """Return what all runs of a plane share: proportions of the weights, all other settings."""
     weights = _self_supervised(trial)
     shares = {p: f"{w / _mean(weights):.6f}" for p, w in weights.items()}
     free = {"training.seed", *trial.added_settings, *weights}

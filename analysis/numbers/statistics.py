@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.reading.records import Sweep, Trial
+from analysis.reading.records import StoredSweep, StoredTrial
 
 RESAMPLES = 10_000
-"""of a bootstrap"""
+"""Number of resamples of a bootstrap"""
 
 
 @dataclass(frozen=True)
@@ -23,20 +23,24 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
-        """Of the values that are not NaN; all NaN if there are none."""
+        """Sum up the values that are not NaN; all NaN if there are none."""
         known = np.array([v for v in values if not np.isnan(v)], dtype=np.float64)
         if not len(known):
             return cls(0, *[float("nan")] * 4)
         std = float(known.std(ddof=1)) if len(known) > 1 else float("nan")
         return cls(len(known), float(known.mean()), std, float(known.min()), float(known.max()))
 
+    def numbers(self, prefix: str = "") -> dict[str, float]:
+        """Return all of it, as columns of a table."""
+        return {f"{prefix}{name}": value for name, value in vars(self).items()}
+
     def text(self, decimals: int = 3, signed: bool = False) -> str:
-        """ "0.812 ± 0.020", "0.812" of a single value, "–" of none."""
+        """Return "0.812 ± 0.020", "0.812" of a single value, "–" of none."""
         mean = self.mean_text(decimals, signed)
         return mean if np.isnan(self.std) else f"{mean} ± {self.std:.{decimals}f}"
 
     def mean_text(self, decimals: int = 3, signed: bool = False) -> str:
-        """The mean alone."""
+        """Return the mean alone."""
         return f"{self.mean:{'+' if signed else ''}.{decimals}f}" if self.n else "–"
 
 
@@ -56,7 +60,7 @@ class RankCorrelation:
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> RankCorrelation:
-    """Of the pairs in which neither is NaN."""
+    """Correlate the pairs in which neither is NaN."""
     pairs = np.array([p for p in zip(first, second, strict=True) if not np.isnan(p).any()])
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
         return RankCorrelation(float("nan"), len(pairs))
@@ -83,9 +87,9 @@ class PairedDifference:
 
 
 def paired_difference(
-    first: Iterable[Trial], second: Iterable[Trial], set_name: str, measure: str
+    first: Iterable[StoredTrial], second: Iterable[StoredTrial], set_name: str, measure: str
 ) -> PairedDifference:
-    """First row minus second, over the seeds that both have."""
+    """Subtract the second row from the first, over the seeds that both have."""
     partners = {trial.seed: trial for trial in second}
     batches, differences = {}, {}
     for trial in sorted(first, key=lambda t: t.seed):
@@ -111,12 +115,12 @@ class Interval:
     n: int
 
     def text(self, decimals: int = 3) -> str:
-        """ "[-0.012, +0.034]"."""
+        """Return "[-0.012, +0.034]"."""
         return f"[{self.low:+.{decimals}f}, {self.high:+.{decimals}f}]"
 
 
 def paired_bootstrap(differences: Sequence[float], level: float = 0.95) -> Interval | None:
-    """Percentile interval of the mean of paired differences, resampled with replacement.
+    """Return a percentile interval of the mean of paired differences, resampled with replacement.
 
     The same differences give the same interval. NaNs are left out; None of fewer than two items,
     which say nothing about their spread.
@@ -145,8 +149,8 @@ class Saved:
         return self.saved / self.configured if self.configured else float("nan")
 
 
-def saved_batches(sweep: Sweep) -> Saved:
-    """Over the runs stopped as collapsed."""
+def saved_batches(sweep: StoredSweep) -> Saved:
+    """Count them over the runs stopped as collapsed."""
     stopped = [t for t in sweep.trials if t.stopped]
     configured = sum(t.n_batches for t in stopped)
     return Saved(len(stopped), configured - sum(t.last_step for t in stopped), configured)

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from analysis.reading.records import Curve
+from analysis.reading.records import MetricCurve
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 BULK = "/ajax-api/2.0/mlflow/metrics/get-history-bulk"
-"""of a tracking server, by which MLflow's pages draw several runs in one chart"""
+"""Request by which MLflow's pages draw several runs of a tracking server in one chart"""
 RUNS_OF_A_SERVER, POINTS_OF_A_SERVER = 100, 25_000
-"""that it answers for at most in one request"""
+"""Most that it answers for in one request"""
 RUNS_OF_A_DATABASE = 500
-"""read in one query; SQLite takes no more than 999 values in some builds"""
+"""Runs read in one query; SQLite takes no more than 999 values in some builds"""
 
 
 class _Point(NamedTuple):
@@ -27,12 +27,13 @@ class _Point(NamedTuple):
 
 
 _Bulk = Callable[[Sequence[str], str], Iterable[_Point]]
-"""from runs and a metric to their points, of each run in the order of its client's history"""
+"""From runs and a metric to their points, of each run in the order of its client's history"""
 
 
-def curves_of(client: "MlflowClient", runs: Sequence["Run"]) -> dict[str, dict[str, Curve]]:
-    """Run id -> metric -> curve, of all metrics of the runs; where a step has several values, the
-    last counts.
+def curves_of(client: "MlflowClient", runs: Sequence["Run"]) -> dict[str, dict[str, MetricCurve]]:
+    """Return run id -> metric -> curve, of all metrics of the runs.
+
+    Where a step has several values, the last counts.
 
     Raises:
         MlflowException, SQLAlchemyError
@@ -42,7 +43,7 @@ def curves_of(client: "MlflowClient", runs: Sequence["Run"]) -> dict[str, dict[s
         for metric in run.data.metrics:
             having[metric].append(run.info.run_id)
     size, bulk = _bulk(client)
-    found: dict[str, dict[str, Curve]] = {run.info.run_id: {} for run in runs}
+    found: dict[str, dict[str, MetricCurve]] = {run.info.run_id: {} for run in runs}
     for metric, ids in having.items():
         for first in range(0, len(ids), size):
             points: dict[str, dict[int, float]] = defaultdict(dict)
@@ -53,13 +54,13 @@ def curves_of(client: "MlflowClient", runs: Sequence["Run"]) -> dict[str, dict[s
     return found
 
 
-def _curve(values: Mapping[int, float]) -> Curve:
+def _curve(values: Mapping[int, float]) -> MetricCurve:
     steps = sorted(values)
-    return Curve(np.array(steps, dtype=np.int64), np.array([values[s] for s in steps]))
+    return MetricCurve(np.array(steps, dtype=np.int64), np.array([values[s] for s in steps]))
 
 
 def _bulk(client: "MlflowClient") -> tuple[int, _Bulk]:
-    """How to read from this client's store, and of how many runs in one go."""
+    """Return how to read from this client's store, and of how many runs in one go."""
     store: Any = client._tracking_client.store
     if hasattr(store, "get_metric_history_bulk"):
         return RUNS_OF_A_DATABASE, lambda ids, metric: _of_database(store, ids, metric)
@@ -74,7 +75,7 @@ def _of_database(store: Any, ids: Sequence[str], metric: str) -> Iterable[_Point
 
 
 def _of_server(client: "MlflowClient", ids: Sequence[str], metric: str) -> Iterable[_Point]:
-    """Asks for half of the runs at a time if all have more points than one answer holds."""
+    """Ask for half of the runs at a time if all have more points than one answer holds."""
     from mlflow.utils.rest_utils import http_request
 
     asked = {"run_id": list(ids), "metric_key": metric, "max_results": POINTS_OF_A_SERVER}

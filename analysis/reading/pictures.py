@@ -10,8 +10,8 @@ from matplotlib import colormaps
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
-from analysis.connection import connect, one_line_errors
-from analysis.reading.records import Trial
+from analysis.reading.records import StoredTrial
+from analysis.reading.store import artifacts
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _COLOURS = colormaps["magma"](np.arange(256), bytes=True)[:, :3].astype(int)
 _LINE = 2
-"""pixels between truth and salience"""
+"""Pixels between truth and salience"""
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,10 @@ Pictures = dict[tuple[str, int], Picture]
 """Set and batch -> picture"""
 
 
-def read_pictures(uri: str, trial: Trial, sets: tuple[str, ...], scratch: Path) -> Pictures:
-    """Pictures of a trial; empty if it has left none.
+def read_pictures(
+    client: "MlflowClient", trial: StoredTrial, sets: tuple[str, ...], scratch: Path
+) -> Pictures:
+    """Read the pictures that a trial has left, if any.
 
     Args:
         scratch: folder for the downloaded files.
@@ -49,12 +51,7 @@ def read_pictures(uri: str, trial: Trial, sets: tuple[str, ...], scratch: Path) 
     Raises:
         UserError: a file is there, but is no such picture.
     """
-    client, folder = connect(uri), scratch / trial.run_id
-    folder.mkdir()
-    with one_line_errors(uri):
-        if not client.list_artifacts(trial.run_id, schema.SALIENCE_ARTIFACTS):
-            return {}
-        found = _download(client, trial, folder)
+    found = artifacts(client, trial.run_id, schema.SALIENCE_ARTIFACTS, scratch)
     return {
         (set_name, int(file.stem)): _read(file, trial)
         for set_name in sets
@@ -62,11 +59,7 @@ def read_pictures(uri: str, trial: Trial, sets: tuple[str, ...], scratch: Path) 
     }
 
 
-def _download(client: "MlflowClient", trial: Trial, folder: Path) -> Path:
-    return Path(client.download_artifacts(trial.run_id, schema.SALIENCE_ARTIFACTS, str(folder)))
-
-
-def _read(file: Path, trial: Trial) -> Picture:
+def _read(file: Path, trial: StoredTrial) -> Picture:
     name = f"{schema.SALIENCE_ARTIFACTS}/{file.parent.name}/{file.name}"
     try:
         pixels = np.round(255 * imread(file)[..., :3]).astype(int)
@@ -77,7 +70,7 @@ def _read(file: Path, trial: Trial) -> Picture:
 
 
 def _split(pixels: NDArray[np.int_]) -> list[NDArray[np.int_]]:
-    """Truth and salience, or salience alone: a line as bright as can be parts the former."""
+    """Split into truth and salience, if a line as bright as can be parts them."""
     half = (pixels.shape[1] - _LINE) // 2
     middle = pixels[:, half : half + _LINE]
     if pixels.shape[1] % 2 == 0 and (middle == _COLOURS[-1]).all():
@@ -86,7 +79,7 @@ def _split(pixels: NDArray[np.int_]) -> list[NDArray[np.int_]]:
 
 
 def _values(pixels: NDArray[np.int_]) -> NDArray[np.float64]:
-    """Values in [0, 1] of colours of the map; ValueError if one is not of it."""
+    """Return values in [0, 1] of colours of the map; ValueError if one is not of it."""
     codes, table = (c @ (1 << 16, 1 << 8, 1) for c in (pixels, _COLOURS))
     order = np.argsort(table)
     places = order[np.searchsorted(table[order], codes).clip(max=len(table) - 1)]
@@ -95,8 +88,8 @@ def _values(pixels: NDArray[np.int_]) -> NDArray[np.float64]:
     return np.asarray(places / 255.0)
 
 
-def _frames(values: NDArray[np.float64], trial: Trial) -> NDArray[np.float64]:
-    """One row per bin and, where that can be told, one column per frame; low pitches first."""
+def _frames(values: NDArray[np.float64], trial: StoredTrial) -> NDArray[np.float64]:
+    """Return one row per bin, low pitches first; ValueError if bins have no whole pixels."""
     n_bins = int(trial.params.get("geometry.n_bins", values.shape[0]))
     height = values.shape[0] // n_bins
     if height * n_bins != values.shape[0]:
@@ -105,7 +98,7 @@ def _frames(values: NDArray[np.float64], trial: Trial) -> NDArray[np.float64]:
 
 
 def frame_width(pictures: Iterable[Picture]) -> int | None:
-    """Pixels that a frame takes, by the places at which columns differ; None if none ever does."""
+    """Return the pixels that a frame takes, by where columns differ; None if none ever does."""
     panels = [p for pic in pictures for p in (pic.salience, pic.truth) if p is not None]
     places = {
         int(place) + 1

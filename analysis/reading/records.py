@@ -1,7 +1,7 @@
 """A finished sweep as plain data: trials, their curves and how they ended."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -11,27 +11,28 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 
 REFERENCE_ROW = "Ref."
-"""the closed condition: every objective, no added excerpts (paper section 3.3)"""
+"""Row of the closed condition: every objective, no added excerpts (paper section 3.3)"""
 
-_WEIGHTS = "objectives.weights."
+WEIGHTS = "objectives.weights."
+"""What paths of objectives' weights begin with, in a configuration"""
 _ADDED, _CAPS = "data.added.", ("data.max_hours.", "data.max_tracks.")
 
 
 @dataclass(frozen=True)
-class Curve:
+class MetricCurve:
     """One metric over a trial: steps (N,) in batches, strictly increasing, and values (N,)."""
 
     steps: NDArray[np.int64]
     values: NDArray[np.float64]
 
     def at(self, step: int) -> float:
-        """The value at a step, or the latest before it; NaN before the first."""
+        """Return the value at a step, or the latest before it; NaN before the first."""
         index = int(np.searchsorted(self.steps, step, side="right")) - 1
         return float(self.values[index]) if index >= 0 else float("nan")
 
 
 @dataclass(frozen=True)
-class Trial:
+class StoredTrial:
     """One trial.
 
     Attributes:
@@ -53,7 +54,7 @@ class Trial:
     added_excerpts: int
     end_reason: EndReason | None
     collapsed_at: Mapping[str, int | None]
-    curves: Mapping[str, Curve]
+    curves: Mapping[str, MetricCurve]
     params: Mapping[str, str]
     started: float = float("nan")
     seconds: float = float("nan")
@@ -75,8 +76,8 @@ class Trial:
 
     @property
     def supervised_only(self) -> bool:
-        weights = [p for p in self.params if p.startswith(_WEIGHTS)]
-        return weights == [f"{_WEIGHTS}supervised"]
+        weights = [p for p in self.params if p.startswith(WEIGHTS)]
+        return weights == [f"{WEIGHTS}supervised"]
 
     @property
     def added_settings(self) -> frozenset[str]:
@@ -94,24 +95,26 @@ class Trial:
         """Batches trained at its last validation, 0 if it had none."""
         return max((int(c.steps[-1]) for c in self.curves.values()), default=0)
 
-    def curve(self, set_name: str, measure: str) -> Curve | None:
-        """A measure on a set over batches; None if it was not logged."""
+    def curve(self, set_name: str, measure: str) -> MetricCurve | None:
+        """Return a measure on a set over batches; None if it was not logged."""
         return self.curves.get(schema.set_metric(set_name, measure))
 
     def final(self, set_name: str, measure: str) -> float:
-        """A measure at the last validation (not at the best checkpoint's); NaN if not logged."""
+        """Return a measure at the last validation, not the best checkpoint's; NaN if not logged."""
         curve = self.curve(set_name, measure)
         return curve.at(self.last_step) if curve else float("nan")
 
 
 @dataclass(frozen=True)
-class Sweep:
+class StoredSweep:
     """A sweep.
 
     Attributes:
         data: what the data are, in words, or the data root's path.
         state: running, finished, failed (a trial has, or the sweep itself) or interrupted.
         experiment_id: MLflow experiment of its runs.
+        uri: address of the store that has it.
+        tags: what its run has as tags beside those above.
         params: what its run has as parameters: versions, hardware, rows, seeds.
         planned: number of trials it was to have.
         trials: supervised-only row first, then closed rows, then by added set and count.
@@ -128,8 +131,15 @@ class Sweep:
     experiment_id: str
     params: Mapping[str, str]
     planned: int
-    trials: tuple[Trial, ...]
+    trials: tuple[StoredTrial, ...]
     seconds: float = float("nan")
+    uri: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_search(self) -> bool:
+        """Whether rows were suggested, not listed."""
+        return any(p.startswith(schema.SUGGESTED) for t in self.trials for p in t.params)
 
     @property
     def unfinished(self) -> int:
@@ -171,8 +181,19 @@ class Sweep:
         others = sorted(names - {self.validation}, key=lambda s: (dataset_of(s) not in added, s))
         return (self.validation, *others)
 
-    def of_row(self, row: str) -> tuple[Trial, ...]:
-        """Trials of a row by seed."""
+    @property
+    def added_kinds(self) -> tuple[str, ...]:
+        """Scored sets of the kinds that are added."""
+        kinds = (self.kind_of(name) for name in self.added_sets)
+        return tuple(dict.fromkeys(k for k in kinds if k is not None))
+
+    def kind_of(self, added_set: str) -> str | None:
+        """Return the scored set of an added set's kind; None if there is none."""
+        kind = dataset_of(added_set)
+        return next((s for s in self.sets if dataset_of(s) == kind), None)
+
+    def of_row(self, row: str) -> tuple[StoredTrial, ...]:
+        """Return the trials of a row by seed."""
         return tuple(sorted((t for t in self.trials if t.row == row), key=lambda t: t.seed))
 
     @property
@@ -184,12 +205,12 @@ class Sweep:
 
 
 def dataset_of(set_name: str) -> str:
-    """ "MusicNet" of "MusicNet/test"."""
+    """Return "MusicNet" of "MusicNet/test"."""
     return set_name.partition("/")[0]
 
 
-def in_table_order(trials: Iterable[Trial]) -> tuple[Trial, ...]:
-    """Supervised only, then without added excerpts, then by added set and count; else as given."""
+def in_table_order(trials: Iterable[StoredTrial]) -> tuple[StoredTrial, ...]:
+    """Sort: supervised only, nothing added, then by added set and count; else as given."""
     return tuple(
         sorted(trials, key=lambda t: (not t.supervised_only, t.added_set, t.added_excerpts))
     )

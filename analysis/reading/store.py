@@ -3,24 +3,21 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.connection import connect, one_line_errors
 from analysis.reading.histories import curves_of
-from analysis.reading.records import Curve, Sweep, Trial, in_table_order
+from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.reading import open_store, reading
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 PAGE = 1000
-"""runs asked for at a time"""
-_kept: ContextVar[dict[tuple[str, str], Sweep] | None] = ContextVar("kept", default=None)
-"""sweeps read so far by URI and name, within ``read_once``"""
+"""Number of runs that are asked for at a time"""
 _TRIAL_TAGS = (schema.ROW, schema.SEED, schema.ADDED_SET, schema.ADDED_EXCERPTS)
 _TRIAL_PARAMS = (
     "data.labelled",
@@ -30,23 +27,16 @@ _TRIAL_PARAMS = (
 )
 
 
-def default_uri() -> str:
-    """The store that sweeps started in this folder write."""
-    return f"sqlite:///{Path('results').resolve() / 'mlflow.db'}"
-
-
 @contextmanager
-def read_once() -> Iterator[None]:
-    """While it lasts, no sweep is read twice: the figures of a report show one state of it."""
-    token = _kept.set({})
-    try:
-        yield
-    finally:
-        _kept.reset(token)
+def opened(uri: str) -> Iterator["MlflowClient"]:
+    """Open a store that is there already; UserError if there is none, or it cannot be read."""
+    client = open_store(uri)
+    with reading(uri):
+        yield client
 
 
-def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
-    """A sweep with all its curves.
+def read_sweep(uri: str, name: str, partial: bool = False) -> StoredSweep:
+    """Read a sweep with all its curves.
 
     Args:
         uri: tracking URI of the store.
@@ -57,19 +47,13 @@ def read_sweep(uri: str, name: str, partial: bool = False) -> Sweep:
         UserError: there is no store at the URI, it holds no such sweep, the sweep has not finished
             (unless ``partial``), or none of its trials has.
     """
-    kept = _kept.get()
-    sweep = kept.get((uri, name)) if kept else None
-    if sweep is None:
-        sweep = _read(uri, name)
-        if kept is not None:
-            kept[uri, name] = sweep
+    sweep = _read(uri, name)
     _check_finished(sweep, partial)
     return sweep
 
 
-def _read(uri: str, name: str) -> Sweep:
-    client = connect(uri)
-    with one_line_errors(uri):
+def _read(uri: str, name: str) -> StoredSweep:
+    with opened(uri) as client:
         parents = _parents(client, uri)
         if name not in _names(parents):
             raise UserError(f"{uri}: no sweep {name!r} (there are: {', '.join(_names(parents))})")
@@ -80,7 +64,7 @@ def _read(uri: str, name: str) -> Sweep:
         curves = curves_of(client, children)
         trials = in_table_order(_trial(child, curves[child.info.run_id]) for child in children)
     tags = parent.data.tags
-    return Sweep(
+    return StoredSweep(
         name=name,
         script=tags.get(schema.SCRIPT, ""),
         question=tags.get(schema.QUESTION, ""),
@@ -93,25 +77,38 @@ def _read(uri: str, name: str) -> Sweep:
         planned=_planned(parent),
         trials=trials,
         seconds=_seconds(parent),
+        uri=uri,
+        tags=tags,
     )
 
 
 def sweep_names(uri: str) -> tuple[str, ...]:
-    """Names of the sweeps in a store, the latest first; UserError if there is none."""
-    client = connect(uri)
-    with one_line_errors(uri):
+    """Return the names of the sweeps in a store, the latest first; UserError if there is none."""
+    with opened(uri) as client:
         return _names(_parents(client, uri))
 
 
 def log_files(uri: str, run_id: str, files: Iterable[Path]) -> None:
     """Attach figures and tables to a sweep's parent run, in place of those of the same name."""
-    client = connect(uri)
-    with one_line_errors(uri):
+    with opened(uri) as client:
         for file in files:
             client.log_artifact(run_id, str(file), schema.FIGURES_ARTIFACTS)
 
 
-def _check_finished(sweep: Sweep, partial: bool) -> None:
+def artifacts(client: "MlflowClient", run_id: str, folder: str, scratch: Path) -> Path:
+    """Copy a folder of a run's artifacts into a scratch folder; an empty one if the run has none.
+
+    Returns:
+        The copy.
+    """
+    copy = scratch / run_id
+    copy.mkdir()
+    if not client.list_artifacts(run_id, folder):
+        return copy
+    return Path(client.download_artifacts(run_id, folder, str(copy)))
+
+
+def _check_finished(sweep: StoredSweep, partial: bool) -> None:
     if not any(t.has_result for t in sweep.trials):
         raise UserError(f"sweep {sweep.name!r} ({sweep.state}): no trial has finished yet")
     if partial or sweep.finished:
@@ -123,7 +120,7 @@ def _check_finished(sweep: Sweep, partial: bool) -> None:
 
 
 def _parents(client: "MlflowClient", uri: str) -> list["Run"]:
-    """Parent runs of all sweeps, the latest first."""
+    """Return the parent runs of all sweeps, the latest first."""
     experiments = [e.experiment_id for e in client.search_experiments()]
     parents = _search(
         client, experiments, f"tags.`{schema.KIND}` = '{schema.KIND_SWEEP}'", "start_time DESC"
@@ -134,7 +131,7 @@ def _parents(client: "MlflowClient", uri: str) -> list["Run"]:
 
 
 def _names(parents: list["Run"]) -> tuple[str, ...]:
-    """Names of the sweeps; UserError if one, which becomes a folder's, could lead elsewhere."""
+    """Return names of sweeps; UserError if one, which becomes a folder's, could lead elsewhere."""
     names = tuple(p.data.tags.get(schema.SWEEP, "") for p in parents)
     for name, parent in zip(names, parents, strict=True):
         if name in ("", "..") or Path(name).name != name:
@@ -143,7 +140,7 @@ def _names(parents: list["Run"]) -> tuple[str, ...]:
 
 
 def _children(client: "MlflowClient", parent: "Run") -> list["Run"]:
-    """Trials of a sweep in the order in which they started."""
+    """Return the trials of a sweep in the order in which they started."""
     of_parent = f"tags.`{schema.PARENT_RUN}` = '{parent.info.run_id}'"
     condition = f"{of_parent} AND tags.`{schema.KIND}` = '{schema.KIND_TRIAL}'"
     return _search(client, [parent.info.experiment_id], condition, "start_time ASC")
@@ -165,7 +162,7 @@ def _search(
 
 
 def _planned(parent: "Run") -> int:
-    """Number of trials: that of a search; otherwise every row with every seed."""
+    """Return the number of trials: that of a search; otherwise every row with every seed."""
     if planned := parent.data.tags.get(schema.PLANNED):
         return int(planned)
     rows, seeds = (parent.data.params.get(p, "") for p in ("rows", "seeds"))
@@ -180,18 +177,18 @@ def _require_trial(run: "Run") -> None:
         raise UserError(f"run {run_id}: tagged as a trial, but without {', '.join(missing)}")
 
 
-def _trial(run: "Run", curves: Mapping[str, Curve]) -> Trial:
+def _trial(run: "Run", curves: Mapping[str, MetricCurve]) -> StoredTrial:
     try:
         return _read_trial(run, curves)
     except (ValueError, TypeError, RecursionError) as error:
         raise UserError(f"run {run.info.run_id}: not a trial of ssmpe ({error!s:.80})") from error
 
 
-def _read_trial(run: "Run", curves: Mapping[str, Curve]) -> Trial:
-    """A trial; ValueError or TypeError if its tags are not what a sweep would write."""
+def _read_trial(run: "Run", curves: Mapping[str, MetricCurve]) -> StoredTrial:
+    """Read a trial; ValueError or TypeError if its tags are not what a sweep would write."""
     tags, run_id = run.data.tags, run.info.run_id
     reason = tags.get(schema.END_REASON)
-    return Trial(
+    return StoredTrial(
         run_id=run_id,
         row=tags[schema.ROW],
         seed=int(tags[schema.SEED]),
@@ -208,11 +205,11 @@ def _read_trial(run: "Run", curves: Mapping[str, Curve]) -> Trial:
 
 
 def _configuration(params: Mapping[str, str]) -> dict[str, str]:
-    """Parameters without those that are listed with a zero since other trials have them."""
+    """Leave out parameters that are listed with a zero since other trials have them."""
     return {k: v for k, v in params.items() if not (k.startswith(schema.COUNTED) and not float(v))}
 
 
 def _seconds(run: "Run") -> float:
-    """From a run's begin to its end; NaN if it has none."""
+    """Return the time from a run's begin to its end; NaN if it has none."""
     begin, end = run.info.start_time, run.info.end_time
     return float("nan") if end is None else (end - begin) / 1000

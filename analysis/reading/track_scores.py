@@ -4,15 +4,11 @@ import csv
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from analysis.connection import connect, one_line_errors
-from analysis.reading.records import Sweep, Trial
+from analysis.reading.records import StoredSweep, StoredTrial
+from analysis.reading.store import artifacts, opened
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 TrackScores = Mapping[str, Mapping[str, float]]
 """Measure -> track -> score"""
@@ -20,8 +16,8 @@ Scores = Mapping[tuple[str, str], TrackScores]
 """Run id and set -> scores, for the tables that are in the store"""
 
 
-def read_track_scores(uri: str, sweep: Sweep, measures: Iterable[str]) -> Scores:
-    """Scores by track of all trials that count, on all sets of which the store has them.
+def read_track_scores(sweep: StoredSweep, measures: Iterable[str]) -> Scores:
+    """Read scores by track of all trials that count, on all sets of which the store has them.
 
     Sweeps of early versions have none. A table of another batch than the trial's last validation
     is left out.
@@ -29,11 +25,11 @@ def read_track_scores(uri: str, sweep: Sweep, measures: Iterable[str]) -> Scores
     Raises:
         UserError: a file is there, but no table of scores.
     """
-    client, wanted = connect(uri), tuple(measures)
+    wanted = tuple(measures)
     found: dict[tuple[str, str], TrackScores] = {}
-    with one_line_errors(uri), tempfile.TemporaryDirectory() as scratch:
+    with opened(sweep.uri) as client, tempfile.TemporaryDirectory() as scratch:
         for trial in (t for t in sweep.trials if t.has_result):
-            folder = _download(client, trial, Path(scratch))
+            folder = artifacts(client, trial.run_id, schema.SCORES_ARTIFACTS, Path(scratch))
             for set_name in sweep.sets:
                 file = folder / schema.scores_file(set_name)
                 if file.is_file() and (scores := _read(file, trial, wanted)):
@@ -41,17 +37,8 @@ def read_track_scores(uri: str, sweep: Sweep, measures: Iterable[str]) -> Scores
     return found
 
 
-def _download(client: "MlflowClient", trial: Trial, scratch: Path) -> Path:
-    """A folder with a trial's tables; empty if it has none."""
-    folder = scratch / trial.run_id
-    folder.mkdir()
-    if not client.list_artifacts(trial.run_id, schema.SCORES_ARTIFACTS):
-        return folder
-    return Path(client.download_artifacts(trial.run_id, schema.SCORES_ARTIFACTS, str(folder)))
-
-
-def _read(file: Path, trial: Trial, measures: tuple[str, ...]) -> TrackScores:
-    """Scores of the last validation; empty if the table is of another."""
+def _read(file: Path, trial: StoredTrial, measures: tuple[str, ...]) -> TrackScores:
+    """Read scores of the last validation; none if the table is of another."""
     scores: dict[str, dict[str, float]] = {measure: {} for measure in measures}
     try:
         with file.open(newline="", encoding="utf-8") as lines:

@@ -8,18 +8,19 @@ from math import log
 
 import numpy as np
 
-from analysis.reading.records import Sweep, Trial
+from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.evaluation import collapse
 from ssmpe.tracking import schema
 
 FIRST_RUNG = 0.3
-"""of a trial's batches, at which plain ASHA begins to judge: most are alive by then"""
+"""Share of a trial's batches at which plain ASHA begins to judge: most are alive by then"""
 
 
 @dataclass(frozen=True)
 class Asha:
-    """Asynchronous successive halving by F1 on the validation set, as Ray Tune's
-    ``AsyncHyperBandScheduler`` with one bracket does it.
+    """Asynchronous successive halving by F1 on the validation set.
+
+    As Ray Tune's ``AsyncHyperBandScheduler`` with one bracket does it.
 
     Attributes:
         reduction_factor: of the runs that reach a rung, one in so many shall go on.
@@ -30,7 +31,7 @@ class Asha:
     grace: float = FIRST_RUNG
 
     def rungs(self, n_batches: int) -> tuple[float, ...]:
-        """Batches of the rungs, the highest first."""
+        """Return the batches of the rungs, the highest first."""
         first = collapse.grace_batches(n_batches, self.grace)
         count = int(log(n_batches / first) / log(self.reduction_factor) + 1)
         return tuple(first * self.reduction_factor**k for k in reversed(range(count)))
@@ -51,7 +52,7 @@ class Rungs:
         self.scores = {rung: {} for rung in self.asha.rungs(self.n_batches)}
 
     def cuts(self, run: str, batch: int, score: float) -> bool:
-        """Whether a run ends with this report, by the scores that reached its rung before it."""
+        """Tell whether a run ends with this report, by scores that reached its rung before it."""
         if batch >= self.n_batches:
             return False  # it has come to its end by itself
         for rung, reached in self.scores.items():
@@ -63,8 +64,8 @@ class Rungs:
         return False
 
 
-def cuts(sweep: Sweep, asha: Asha) -> dict[str, int]:
-    """Run -> batch at which it would have been cut, for those that would.
+def cuts(sweep: StoredSweep, asha: Asha) -> dict[str, int]:
+    """Return run -> batch at which it would have been cut, for those that would.
 
     Simulated with the recorded times: runs start in the recorded order, as many beside each other
     as there were; each takes as long as it took; the next takes the place of one that is cut. A
@@ -74,7 +75,7 @@ def cuts(sweep: Sweep, asha: Asha) -> dict[str, int]:
     rungs = Rungs(asha, max(t.n_batches for t in sweep.trials))
     found: dict[str, int] = {}
     # time of the next report, number of the run (for ties), its reports to come
-    agenda: list[tuple[float, int, Trial, deque[tuple[float, int, float]]]] = []
+    agenda: list[tuple[float, int, StoredTrial, deque[tuple[float, int, float]]]] = []
     free, now, number = at_a_time(sweep.trials), 0.0, 0
     while waiting or agenda:
         while waiting and free:
@@ -96,15 +97,15 @@ def cuts(sweep: Sweep, asha: Asha) -> dict[str, int]:
     return found
 
 
-def at_a_time(trials: Sequence[Trial]) -> int:
-    """Runs that ran beside each other: the most that were under way in the middle of one."""
+def at_a_time(trials: Sequence[StoredTrial]) -> int:
+    """Return how many runs ran beside each other: the most under way in the middle of one."""
     spans = [(t.started, t.started + t.seconds) for t in trials if t.seconds > 0]
     middles = [(begin + end) / 2 for begin, end in spans]
     return max((sum(b <= m <= e for b, e in spans) for m in middles), default=1)
 
 
-def _reports(trial: Trial, validation: str) -> deque[tuple[float, int, float]]:
-    """Of every validation: seconds since the one before it (or the start), batch, F1."""
+def _reports(trial: StoredTrial, validation: str) -> deque[tuple[float, int, float]]:
+    """Return of every validation: seconds since the one before it (or the start), batch, F1."""
     f1 = trial.curve(validation, "f1")
     if f1 is None:
         return deque()

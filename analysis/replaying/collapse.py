@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from analysis.reading.records import Sweep, Trial, dataset_of
+from analysis.reading.records import StoredSweep, StoredTrial, dataset_of
 from ssmpe.errors import UserError
 from ssmpe.evaluation import collapse
 from ssmpe.evaluation.collapse import Criterion
@@ -39,7 +39,7 @@ VALUES = {
     "blank": (0.6, 0.7, 0.8),
     "grace": (0.0, 0.1, 0.2, 0.3, 0.4, 0.5),
 }
-"""that are tried, the default's among them"""
+"""Values that are tried, the default's among them"""
 # to be certain of less than blankness asks for changes nothing
 GRID = tuple(
     setting
@@ -57,13 +57,13 @@ class Recorded:
         labelled: those of the validation set.
     """
 
-    trial: Trial
+    trial: StoredTrial
     batches: tuple[int, ...]
     counterparts: dict[str, tuple[float, ...]]
     labelled: tuple[float, ...]
 
     @classmethod
-    def of(cls, trial: Trial, sweep: Sweep) -> "Recorded":
+    def of(cls, trial: StoredTrial, sweep: StoredSweep) -> "Recorded":
         added = {dataset_of(name) for name in trial.added_set.split(",")}
         kinds = [s for s in sweep.sets if trial.added_set and dataset_of(s) in added]
         curves = {s: c for s in kinds if (c := trial.curve(s, "blank_rate"))}
@@ -87,7 +87,7 @@ class Recorded:
         return min((b for b in labels if b is not None), default=None)
 
     def stopped_at(self, setting: Setting, grace: int) -> int | None:
-        """The validation at which a setting would have stopped it before its end, if it would."""
+        """Return the validation at which a setting would have stopped it before its end, if any."""
         for n, batch in enumerate(self.batches, 1):
             if grace <= batch < self.trial.n_batches and any(
                 collapse.collapsing(
@@ -104,8 +104,8 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a setting would have done to a sweep.
+class Verdict:
+    """Verdict on a setting: what it would have done to a sweep.
 
     Attributes:
         stops: run -> batch at which it would have been stopped, for those that would.
@@ -120,9 +120,9 @@ class Outcome:
 
     setting: Setting
     stops: dict[str, int]
-    wrong: tuple[Trial, ...]
-    early: tuple[Trial, ...]
-    unknown: tuple[Trial, ...]
+    wrong: tuple[StoredTrial, ...]
+    early: tuple[StoredTrial, ...]
+    unknown: tuple[StoredTrial, ...]
     collapsed: int
     configured: int
     saved: int
@@ -133,8 +133,8 @@ class Outcome:
         return self.saved / self.configured
 
 
-def recorded(sweep: Sweep) -> tuple[Recorded, ...]:
-    """The runs to which the rule applies: those that add a kind which is scored.
+def recorded(sweep: StoredSweep) -> tuple[Recorded, ...]:
+    """Return the runs to which the rule applies: those that add a kind which is scored.
 
     Raises:
         UserError: no run of the sweep has a complete curve that ends in a collapse.
@@ -153,14 +153,14 @@ def recorded(sweep: Sweep) -> tuple[Recorded, ...]:
     return runs
 
 
-def outcome(runs: Sequence[Recorded], setting: Setting, longest: int) -> Outcome:
-    """What a setting would have done to runs of a sweep whose longest has so many batches."""
+def verdict(runs: Sequence[Recorded], setting: Setting, longest: int) -> Verdict:
+    """Judge a setting on runs of a sweep whose longest has so many batches."""
     grace = collapse.grace_batches(longest, setting.grace)
     stops = {r.trial.run_id: b for r in runs if (b := r.stopped_at(setting, grace))}
     complete = [r for r in runs if r.complete]
     stopped = [(r, stops[r.trial.run_id]) for r in complete if r.trial.run_id in stops]
     collapsed = [r.trial for r in complete if r.blank_from is not None]
-    return Outcome(
+    return Verdict(
         setting=setting,
         stops=stops,
         wrong=tuple(r.trial for r, _ in stopped if r.blank_from is None),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import Sweep, Trial
+from analysis.reading.records import StoredSweep, StoredTrial
 
 MEASURES = ("f1", "blank_rate")
 
@@ -29,9 +29,12 @@ class Swap:
     measure: str
 
 
-def shifts(sweep: Sweep, stops: Mapping[str, int]) -> tuple[Shift, ...]:
-    """Of every row, set and measure: mean over runs in the state in which each would have been
-    stopped, minus that at their ends. The largest first."""
+def shifts(sweep: StoredSweep, stops: Mapping[str, int]) -> tuple[Shift, ...]:
+    """Return the shift of every row, set and measure, the largest first.
+
+    It is the mean over runs in the state in which each would have been stopped, minus that at
+    their ends.
+    """
     found = []
     for row in sweep.rows:
         counted = [t for t in sweep.of_row(row) if t.has_result]
@@ -45,8 +48,8 @@ def shifts(sweep: Sweep, stops: Mapping[str, int]) -> tuple[Shift, ...]:
     return tuple(sorted(found, key=lambda s: -abs(s.change)))
 
 
-def swaps(sweep: Sweep, stops: Mapping[str, int]) -> tuple[Swap, ...]:
-    """Pairs of rows that change places on a set."""
+def swaps(sweep: StoredSweep, stops: Mapping[str, int]) -> tuple[Swap, ...]:
+    """Return pairs of rows that change places on a set."""
     found = []
     for set_name in sweep.sets:
         for measure in MEASURES:
@@ -64,16 +67,16 @@ def swaps(sweep: Sweep, stops: Mapping[str, int]) -> tuple[Swap, ...]:
     return tuple(found)
 
 
-def lost_rows(sweep: Sweep, cuts: Mapping[str, int]) -> tuple[str, ...]:
-    """Rows of which no seed would have been trained to its end."""
+def lost_rows(sweep: StoredSweep, cuts: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the rows of which no seed would have been trained to its end."""
     kept = {t.row for t in sweep.trials if t.has_result and t.run_id not in cuts}
     return tuple(r for r in sweep.rows if r not in kept)
 
 
 def _changed(
-    trial: Trial, set_name: str, measure: str, stops: Mapping[str, int]
+    trial: StoredTrial, set_name: str, measure: str, stops: Mapping[str, int]
 ) -> tuple[float, float]:
-    """A trial's value at its end, and in the state in which it would have been stopped."""
+    """Return a trial's value at its end, and in the state in which it would have been stopped."""
     final, curve = trial.final(set_name, measure), trial.curve(set_name, measure)
     stop = stops.get(trial.run_id)
     return final, final if stop is None or curve is None else curve.at(stop)

@@ -11,11 +11,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from analysis.answers.answer import Answered
 from analysis.drawing import labels
-from analysis.drawing import tables as results_tables
+from analysis.drawing.tables import Frame
+from analysis.figure import Drawn
 from analysis.numbers.comparison import Comparison
-from analysis.reading.records import Sweep
+from analysis.reading.records import StoredSweep
 from analysis.reporting import provenance
-from analysis.reporting.sections import Figure, Omitted
 from ssmpe.tracking.ui import run_url, trial_url, ui_command
 
 _TYPES = {
@@ -28,80 +28,89 @@ _TYPES = {
 
 
 @dataclass(frozen=True)
-class Parts:
-    """What a report is made of.
+class Omitted:
+    """A figure that could not be drawn."""
+
+    question: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Page:
+    """Parts of a report.
 
     Attributes:
-        uri: of the store.
-        tables: files with the results.
+        scores: set -> the results there, as texts.
+        reading: how these are to be read.
     """
 
-    uri: str
     comparison: Comparison
     answer: Answered
-    figures: Sequence[Figure]
+    scores: Mapping[str, Frame]
+    reading: Sequence[str]
+    figures: Sequence[Drawn]
     omitted: Sequence[Omitted]
-    tables: Sequence[Path]
 
+    def html(self, tables: Sequence[Path]) -> str:
+        """Return the page of a sweep.
 
-def html(parts: Parts) -> str:
-    """The page of a sweep."""
-    comparison, sweep = parts.comparison, parts.comparison.sweep
-    return fill(
-        "report.html",
-        sweep=sweep,
-        answer=parts.answer,
-        figures=[_figure(f) for f in parts.figures],
-        omitted=parts.omitted,
-        results=_results(comparison),
-        reading=results_tables.reading(comparison),
-        tables=[_download(f) for f in parts.tables],
-        baseline=comparison.baseline,
-        changes={
-            row: provenance.changes(sweep, row, comparison.baseline)
-            for row in sweep.rows
-            if row != comparison.baseline
-        },
-        configuration=provenance.configuration(sweep, comparison.baseline),
-        trials=_trials(parts.uri, sweep),
-        runs_url=run_url(parts.uri, sweep.experiment_id, sweep.name),
-        run_url=trial_url(parts.uri, sweep.experiment_id, sweep.run_id),
-        ui_command=ui_command(parts.uri),
-        command=provenance.command(sweep),
-        has_command=provenance.has_command(sweep),
-        machine=provenance.machine(sweep),
-        time_spent=provenance.time_spent(sweep),
-    )
+        Args:
+            tables: files with the results, to be downloaded.
+        """
+        sweep, baseline = self.comparison.sweep, self.comparison.baseline
+        others = [row for row in sweep.rows if row != baseline]
+        return fill(
+            "report.html",
+            sweep=sweep,
+            answer=self.answer,
+            figures=[_figure(f) for f in self.figures],
+            omitted=self.omitted,
+            results=self._results(),
+            reading=self.reading,
+            tables=[_download(f) for f in tables],
+            baseline=baseline,
+            changes={row: provenance.changes(sweep, row, baseline) for row in others},
+            configuration=provenance.configuration(sweep, baseline),
+            trials=_trials(sweep),
+            runs_url=run_url(sweep.uri, sweep.experiment_id, sweep.name),
+            run_url=trial_url(sweep.uri, sweep.experiment_id, sweep.run_id),
+            ui_command=ui_command(sweep.uri),
+            command=provenance.command(sweep),
+            has_command=provenance.has_command(sweep),
+            machine=provenance.machine(sweep),
+            time_spent=provenance.time_spent(sweep),
+        )
+
+    def _results(self) -> list[Mapping[str, Any]]:
+        """Return a table per set."""
+        return [
+            {
+                "set": name,
+                "kind": labels.kind(self.comparison.sweep, name),
+                "headings": list(table.columns),
+                "rows": table.to_numpy().tolist(),
+            }
+            for name, table in self.scores.items()
+        ]
 
 
 def fill(template: str, **values: Any) -> str:
-    """A template of this package with its blanks filled; values are text, never markup."""
+    """Fill the blanks of a template of this package; values are text, never markup."""
     return _environment().get_template(template).render(**values)
 
 
 @cache
 def _environment() -> Environment:
     loader = PackageLoader("analysis", "templates")
-    return Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    strict: Any = {"autoescape": True, "undefined": StrictUndefined}
+    return Environment(loader=loader, trim_blocks=True, lstrip_blocks=True, **strict)
 
 
-def embedded(file: Path) -> str:
-    """A file as a data URI."""
-    content = base64.b64encode(file.read_bytes()).decode()
-    return f"data:{_TYPES[file.suffix]};base64,{content}"
-
-
-def _figure(figure: Figure) -> Mapping[str, Any]:
-    findings = [line for line in figure.drawn.summary.splitlines() if line.strip()]
+def _figure(figure: Drawn) -> Mapping[str, Any]:
+    findings = [line for line in figure.findings if line.strip()]
     return {
         "question": figure.question,
-        "images": [embedded(image) for image in figure.images],
+        "images": [_embedded(image) for image in figure.images],
         "alt": " ".join([f"Figure: {figure.question}", *findings[:1]]),
         "findings": findings,
         "downloads": [_download(f) for f in figure.tables],
@@ -109,23 +118,16 @@ def _figure(figure: Figure) -> Mapping[str, Any]:
 
 
 def _download(file: Path) -> tuple[str, str]:
-    return file.name, embedded(file)
+    return file.name, _embedded(file)
 
 
-def _results(comparison: Comparison) -> list[Mapping[str, Any]]:
-    """A table per set."""
-    return [
-        {
-            "set": name,
-            "kind": labels.kind(comparison.sweep, name),
-            "headings": results_tables.headings(comparison),
-            "rows": [results_tables.cells(r) for r in comparison.on(name)],
-        }
-        for name in comparison.sweep.sets
-    ]
+def _embedded(file: Path) -> str:
+    """Return a file as a data URI."""
+    content = base64.b64encode(file.read_bytes()).decode()
+    return f"data:{_TYPES[file.suffix]};base64,{content}"
 
 
-def _trials(uri: str, sweep: Sweep) -> list[Mapping[str, Any]]:
+def _trials(sweep: StoredSweep) -> list[Mapping[str, Any]]:
     return [
         {
             "row": trial.row,
@@ -135,7 +137,7 @@ def _trials(uri: str, sweep: Sweep) -> list[Mapping[str, Any]]:
             "collapsed": ", ".join(
                 f"{s} at {batch}" for s, batch in trial.collapsed_at.items() if batch is not None
             ),
-            "url": (url := trial_url(uri, sweep.experiment_id, trial.run_id)),
+            "url": (url := trial_url(sweep.uri, sweep.experiment_id, trial.run_id)),
             "link": url[url.index("#") :],
         }
         for trial in sweep.trials

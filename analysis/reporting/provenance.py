@@ -5,11 +5,11 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.reading.records import Sweep
+from analysis.reading.records import StoredSweep
 from ssmpe.tracking import schema
 
 UNSET = "–"
-"""value of a setting that a configuration does not have"""
+"""Value of a setting that a configuration does not have"""
 _SEED = "training.seed"
 
 
@@ -22,10 +22,11 @@ class Change:
     after: str
 
 
-def changes(sweep: Sweep, row: str, baseline: str) -> list[Change]:
-    """Settings in which a row differs from the baseline, seeds apart; "–" where one has none.
+def changes(sweep: StoredSweep, row: str, baseline: str) -> list[Change]:
+    """Return settings in which a row differs from the baseline, seeds apart.
 
-    Of a row whose trials differ among themselves, all values.
+    A setting that one of the two lacks is "–". Of a row whose trials differ among themselves, all
+    values.
     """
     before, after = _values(sweep, baseline), _values(sweep, row)
     paths = [*after, *(p for p in before if p not in after)]
@@ -33,21 +34,21 @@ def changes(sweep: Sweep, row: str, baseline: str) -> list[Change]:
     return [c for c in pairs if c.before != c.after]
 
 
-def configuration(sweep: Sweep, row: str) -> Mapping[str, str]:
-    """All settings of a row, the seed apart."""
+def configuration(sweep: StoredSweep, row: str) -> Mapping[str, str]:
+    """Return all settings of a row, the seed apart."""
     return _values(sweep, row)
 
 
-def _values(sweep: Sweep, row: str) -> dict[str, str]:
-    """Of every path the values that the row's trials have."""
+def _values(sweep: StoredSweep, row: str) -> dict[str, str]:
+    """Return path -> the values that the row's trials have."""
     trials = sweep.of_row(row)
     paths = dict.fromkeys(p for t in trials for p in t.params if p != _SEED)
     each = {p: dict.fromkeys(t.params.get(p, UNSET) for t in trials) for p in paths}
     return {p: " / ".join(values) for p, values in each.items()}
 
 
-def command(sweep: Sweep) -> str:
-    """What was typed; of sweeps of early versions, whose settings it leaves out, what would be."""
+def command(sweep: StoredSweep) -> str:
+    """Return what was typed; for sweeps of early versions, what would be, without settings."""
     if given := sweep.params.get("command"):
         return given
     seeds = ",".join(map(str, sweep.seeds))
@@ -58,20 +59,20 @@ def command(sweep: Sweep) -> str:
     return shlex.join(parts)
 
 
-def has_command(sweep: Sweep) -> bool:
-    """Whether the sweep's run says what was typed."""
+def has_command(sweep: StoredSweep) -> bool:
+    """Tell whether the sweep's run says what was typed."""
     return bool(sweep.params.get("command"))
 
 
-def machine(sweep: Sweep) -> dict[str, str]:
-    """Versions and hardware, as the sweep's run has them."""
+def machine(sweep: StoredSweep) -> dict[str, str]:
+    """Return versions and hardware, as the sweep's run has them."""
     kinds = ("version.", "hardware.")
     found = {k: v for k, v in sweep.params.items() if k.startswith(kinds)}
     return {k.removeprefix("version.").replace("hardware.", ""): v for k, v in found.items()}
 
 
-def time_spent(sweep: Sweep) -> str:
-    """Of all trials together, and from the sweep's begin to its end."""
+def time_spent(sweep: StoredSweep) -> str:
+    """Say how long all trials took together, and the sweep from its begin to its end."""
     train, evaluate = (
         sum(float(t.curves[m].values.sum()) for t in sweep.trials if m in t.curves)
         for m in (schema.TRAIN_SECONDS, schema.EVALUATION_SECONDS)
@@ -86,7 +87,7 @@ def time_spent(sweep: Sweep) -> str:
 
 
 def duration(seconds: float) -> str:
-    """ "41 s", "8.5 min", "3.2 h"."""
+    """Return "41 s", "8.5 min" or "3.2 h"."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ssmpe.config.presets import PRESETS
+from ssmpe.console import Parser
 from ssmpe.errors import UserError
 from ssmpe.storage import is_uri
 from ssmpe.tracking.credentials import refuse_credentials
@@ -17,10 +19,14 @@ from ssmpe.tracking.credentials import refuse_credentials
 WORLD_SIZES = ("tiny", "full")
 """Sizes of the embedded world."""
 MAX_SEEDS = 10_000
+MOST = 10**9
+"""Most trials and batches that may be asked for."""
 OBJECTIVE_MODES = ("pareto", "score")
 """Aims of a search: the front of its objectives, or one number made of them."""
 AGAIN = ("resume", "address", "max_gpu_hours")
 """Options that may be given anew with --resume, as may the hours of --max-hours."""
+LONGEST_NAME = 255
+"""Bytes that the name of a file has at most."""
 RESULTS = Path("results")
 """Folder below the current one to which everything goes that a sweep writes, by default."""
 
@@ -94,10 +100,12 @@ def parse(
             if option not in AGAIN and value != parser.get_default(option):
                 name = option.replace("_", "-")
                 raise UserError(f"--resume takes all else from the sweep: leave out --{name}")
+        if len(os.fsencode(given.resume)) > LONGEST_NAME:
+            raise UserError(f"--resume {given.resume!r:.80}: not a name of a sweep")
     if given.data_root is not None and given.world is not None:
         raise UserError("--world is the embedded data, and --data-root is other: give one of them")
-    for option, uri in (("--tracking-uri", given.tracking_uri), ("--storage", given.storage)):
-        refuse_credentials(option, uri or "")
+    for option in ("tracking_uri", "storage", "data_root", "address"):
+        refuse_credentials(f"--{option.replace('_', '-')}", str(getattr(given, option) or ""))
     return Options(
         preset=given.preset,
         seeds=_seeds(given.seeds),
@@ -125,7 +133,7 @@ def parse(
 
 
 def _parser(question: str, prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         usage=argparse.SUPPRESS,
         description=question,
@@ -244,11 +252,12 @@ def folders_of(texts: Sequence[str]) -> dict[str, Path]:
     """Return folders by name, from NAME=DIR.
 
     Raises:
-        UserError: another form, or a name given twice.
+        UserError: another form, a name given twice, or an address with credentials.
     """
     folders: dict[str, Path] = {}
     for text in texts:
         name, equals, folder = text.partition("=")
+        refuse_credentials("--folder", folder)
         if not equals or not name.strip() or not folder.strip():
             raise UserError(f"--folder {text!r}: expected NAME=DIR, as mine=/home/me/music")
         if name in folders:
@@ -303,6 +312,8 @@ def _override(text: str) -> tuple[str, Any]:
 def _at_least_one(option: str, value: int | None) -> int | None:
     if value is not None and value < 1:
         raise UserError(f"{option} {value}: expected 1 or more")
+    if value is not None and value > MOST:
+        raise UserError(f"{option} {value!s:.80}: expected no more than {MOST}")
     return value
 
 

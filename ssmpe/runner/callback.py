@@ -11,9 +11,9 @@ from ray.tune import Callback
 from ssmpe.errors import last_line
 from ssmpe.runner.queue.retries import Outcome, is_lost, lacked_memory
 from ssmpe.runner.session import Session
-from ssmpe.runner.space import tells_of_full_disk
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.reports import trial_of
+from ssmpe.storage import tells_of_full_disk
 
 
 class SessionCallback(Callback):

@@ -1,6 +1,5 @@
 """A sweep from its options to its end: plan, data, trials, tracking, report."""
 
-import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -12,7 +11,6 @@ from ray import tune
 from rich.console import Console
 
 from ssmpe.data.store.cache import cache_dir
-from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.experiments.options import RESULTS, Options
 from ssmpe.experiments.search import Search
 from ssmpe.experiments.sweep import Sweep, Trial
@@ -44,8 +42,9 @@ from ssmpe.runner.queue.suggestions import Suggestions
 from ssmpe.runner.queue.table import Table
 from ssmpe.runner.session import Session
 from ssmpe.runner.trial import gpu_share
-from ssmpe.runner.trial.checkpoints import Checkpoints, check_storage
+from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.runner.trial.trainable import TrialTrainable
+from ssmpe.storage import require_writable
 from ssmpe.tracking import schema
 from ssmpe.tracking.spool import require_free
 from ssmpe.tracking.tracker import Tracker, check_server, connect_ahead, local_uri
@@ -78,7 +77,7 @@ def run_sweep(
     if options.dry_run:
         _dry_run(sweep, options, results, console)
         return 0
-    _require_writable(results)
+    require_writable(str(results), str(results), "run from another folder")
     if options.resume:
         plan = Plan.load(results, options.resume, sweep.name)
         require_free(plan.spool(results))
@@ -87,7 +86,7 @@ def run_sweep(
         trials = plan_trials(sweep, options)
         tracking_uri = options.tracking_uri or local_uri(results)
         plan = None
-    check_server(tracking_uri)
+    check_server(tracking_uri, create=plan is None)
     cache = cache_dir()
     if plan:
         if plan.world:
@@ -118,7 +117,7 @@ def run_sweep(
             found = parents.origins(trials, plan.tracking_uri, plan.data)
             plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
             messages.origins(console, trials, found)
-            check_storage(plan.storage)
+            require_writable(plan.storage, f"--storage {plan.storage}")
             plan.save(results)
         else:
             nodes.require_fit(plan, options.address)
@@ -225,20 +224,6 @@ def _queue(sweep: Sweep | Search, plan: Plan, results: Path, retries: Retries) -
     if plan.search and sweep.search:
         return Suggestions(sweep.search, plan, results, retries)
     return Table(plan, retries, partial(parents.has_checkpoint, plan))
-
-
-def _require_writable(results: Path) -> None:
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        probe = results / f".write-test-{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise OutOfSpaceError(f"{results}: the disk is full") from None
-        raise UserError(
-            f"{results}: cannot be written to ({error.strerror}); run from another folder"
-        ) from None
 
 
 def _end_without_head(plan: Plan, tracker: Tracker, console: Console, address: str) -> None:

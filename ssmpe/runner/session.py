@@ -15,10 +15,10 @@ from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.queue.queue import Assignment, Queue
 from ssmpe.runner.queue.retries import Outcome
-from ssmpe.runner.space import tells_of_full_disk
 from ssmpe.runner.trial import reports
-from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
+from ssmpe.runner.trial.checkpoints import Checkpoints, DamagedError, Stage
 from ssmpe.runner.trial.trainable import HISTOGRAMS, PICTURES, SCORES
+from ssmpe.storage import tells_of_full_disk
 from ssmpe.tracking import mlmodel, schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
@@ -99,6 +99,8 @@ class Session:
             self.tracker.log(identity, batch, result[reports.METRICS])
             self._if_storage_is_there(self._log_validation, identity, batch)
         self.progress.reported(trial, result)
+        if damage := result.get(reports.DAMAGED):
+            self.progress.say(f"{trial.name}: {damage}")
         self.queue.record(trial, batch, result.get(reports.METRICS, {}))
         return gets_on
 
@@ -137,9 +139,15 @@ class Session:
         self.shown.start(trial, self.tracker, {**tags, **own, **going}, params)
 
     def _if_storage_is_there(self, log: Callable[..., None], *arguments: Any) -> bool:
-        """Log something from it; False, and the sweep ends in order, if it stays away."""
+        """Log something from it; False, and the sweep ends in order, if it stays away.
+
+        Nor does it go on if a trial's last checkpoint is damaged: a resume makes it again.
+        """
         try:
             log(*arguments)
+        except DamagedError as error:
+            self.ending.ask(str(error), 1)
+            return False
         except OSError as error:
             if tells_of_full_disk(error):
                 raise

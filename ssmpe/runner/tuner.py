@@ -20,10 +20,10 @@ from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.queue.queue import Assignment
 from ssmpe.runner.session import Session
-from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.trial.reports import trial_of
 from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.runner.trial.worker import Worker
+from ssmpe.storage import is_full, tells_of_full_disk
 
 MAX_FAILURES = 3
 """Restarts of a trial whose process died without having got any further."""

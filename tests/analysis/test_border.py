@@ -6,10 +6,11 @@ import io
 import numpy as np
 import pytest
 
-from analysis import border, border_figure
+from analysis import border
 from analysis.drawing import style
+from analysis.drawing.tables import comma_separated
 from analysis.numbers.plane import Plane
-from analysis.reading.records import Sweep
+from analysis.reading.records import StoredSweep
 from ssmpe.errors import UserError
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.support.analysis_store import Invented
@@ -23,8 +24,10 @@ def weights(factor: float, **more: float) -> dict[str, float]:
 
 
 def invented(seeds: int, reference: bool = True) -> list[Invented]:
-    """Every factor with every count but the last of both, under names that say nothing of them;
-    the largest count is stopped at the larger factors."""
+    """Return every factor with every count but the last of both.
+
+    Names say nothing of them; the largest count is stopped at the larger factors.
+    """
     trials = []
     for factor in FACTORS:
         for count in COUNTS:
@@ -67,7 +70,7 @@ def test_rows_that_differ_in_more_are_left_out():
     found = Plane.of(sweep_of(trials))
     assert set(found.left_out) == {"supervised", "+EG", "skewed", "+NS"}
     assert sum(len(c) for c in found.cells.values()) == len(FACTORS) * len(COUNTS) - 1
-    assert "Not on the plane: supervised" in border.summary(found)
+    assert "Not on the plane: supervised" in "\n".join(border.findings(found))
 
 
 @pytest.mark.parametrize("axis", ["factor", "count", "neither", "supervised"])
@@ -82,15 +85,15 @@ def test_two_varied_axes_are_needed(axis):
         Plane.of(sweep_of(trials))
 
 
-def value(sweep: Sweep, row: str, metric: str) -> float:
-    """Mean over the seeds of a row's last values."""
+def value(sweep: StoredSweep, row: str, metric: str) -> float:
+    """Return the mean over the seeds of a row's last values."""
     return float(np.mean([t.curves[metric].values[-1] for t in sweep.of_row(row)]))
 
 
 def test_cells_show_what_the_curves_end_with():
     found = plane()
     with style.look():
-        figure = border_figure.draw(found)
+        figure = border.draw(found)
     shown = [("MusicNet/test", "blank_rate"), ("MusicNet/test", "f1"), ("URMP/validation", "f1")]
     for ax, (set_name, measure) in zip(figure.axes, shown, strict=True):
         texts = {t.get_position(): t.get_text() for t in ax.texts}
@@ -110,7 +113,7 @@ def test_the_border_lies_where_the_mean_crosses_the_threshold():
     assert np.isnan(blank[3, 2])
     assert blank[1, 1] < 0.7 < blank[1, 2]
     with style.look():
-        ax = border_figure.draw(found).axes[0]
+        ax = border.draw(found).axes[0]
     (contour,) = ax.collections
     points = np.concatenate([p.vertices for p in contour.get_paths()])
     assert len(points)
@@ -120,14 +123,14 @@ def test_the_border_lies_where_the_mean_crosses_the_threshold():
 
 def test_table_and_sentences_give_the_same_numbers():
     found = plane()
-    lines = list(csv.DictReader(io.StringIO(border.comma_separated(found))))
+    lines = list(csv.DictReader(io.StringIO(comma_separated(border.numbers(found)))))
     assert len(lines) == 3 * len(found.cells)
     for line in lines:
         expected = value(found.sweep, line["rows"], f"{line['set']}/{line['measure']}")
         assert float(line["mean"]) == pytest.approx(expected)
     (stopped,) = {(x["factor"], x["added_excerpts"]) for x in lines if x["stopped"] == "2"}
     assert stopped == ("1.0", "8")
-    said = border.summary(found).splitlines()
+    said = border.findings(found)
     assert said[1].startswith("Factor 0.3: collapse from 8 added on")
     assert said[3].startswith("Factor 2: no collapse")
 
@@ -135,7 +138,7 @@ def test_table_and_sentences_give_the_same_numbers():
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_no_text_overlaps(seeds):
     with style.look():
-        figure = border_figure.draw(plane(seeds))
+        figure = border.draw(plane(seeds))
         boxes = list(text_boxes(figure))
     for i, (text, box) in enumerate(boxes):
         assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1, text

@@ -9,23 +9,23 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from analysis import count_figure, curves
-from analysis.drawing import style
+from analysis import curves, degeneration
+from analysis.drawing import rows, style
 from analysis.numbers.counts import SampleCount
-from analysis.reading.records import Curve, Sweep, Trial, in_table_order
+from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.tracking.schema import EndReason
 from tests.support.analysis_store import SETS, Invented, sample_count_trials
 
 MANY_SETS = ("MusicNet/train", "NSynth/train", "FMA/all")
 
 
-def trial_of(invented: Invented, sets: tuple[str, ...], batches: int) -> Trial:
+def trial_of(invented: Invented, sets: tuple[str, ...], batches: int) -> StoredTrial:
     """As it would be read from a store, ``batches`` times as long."""
     named = {
-        metric: Curve(np.array(list(curve)) * batches, np.array(list(curve.values())))
+        metric: MetricCurve(np.array(list(curve)) * batches, np.array(list(curve.values())))
         for metric, curve in invented.curves(sets).items()
     }
-    return Trial(
+    return StoredTrial(
         run_id=f"{invented.row} {invented.seed}",
         row=invented.row,
         seed=invented.seed,
@@ -43,24 +43,24 @@ def sweep_of(
     sets: tuple[str, ...] = SETS,
     state: str = "finished",
     batches: int = 1,
-) -> Sweep:
+) -> StoredSweep:
     trials = in_table_order(trial_of(i, sets, batches) for i in invented)
     name = "sample_count-20251122-133700"
     data = "embedded world (tiny)"
-    return Sweep(
+    return StoredSweep(
         name, "sample_count", "?", "tiny", data, state, "run", "1", {}, len(trials), trials
     )
 
 
-def small() -> Sweep:
+def small() -> StoredSweep:
     return sweep_of(sample_count_trials(1), SETS[:1], state="running")
 
 
-def usual() -> Sweep:
+def usual() -> StoredSweep:
     return sweep_of(sample_count_trials(3))
 
 
-def large() -> Sweep:
+def large() -> StoredSweep:
     """Three sets added, one of them scored without annotation, a failed run, 10,000 batches."""
     invented = sample_count_trials(3, MANY_SETS)
     for trial in invented:
@@ -69,7 +69,7 @@ def large() -> Sweep:
     return sweep_of(invented, (*SETS, "FMA/eval"), batches=25)
 
 
-def panel(figure: Figure, sweep: Sweep, row: int, set_name: str) -> Axes:
+def panel(figure: Figure, sweep: StoredSweep, row: int, set_name: str) -> Axes:
     return figure.axes[row * len(sweep.sets) + sweep.sets.index(set_name)]
 
 
@@ -80,7 +80,7 @@ def points(ax: Axes, marker: str) -> list[float]:
 
 def test_stopped_runs_keep_their_last_state_and_are_marked():
     sweep = usual()
-    ax = panel(count_figure.draw(SampleCount.of(sweep)), sweep, 2, "MusicNet/test")
+    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, 2, "MusicNet/test")
     metric = "MusicNet/test/blank_rate"
     last = [t.curves(SETS)[metric][300] for t in sample_count_trials(3) if t.row == "+MN-8"]
     assert points(ax, style.STOPPED_MARKER) == last
@@ -90,14 +90,14 @@ def test_stopped_runs_keep_their_last_state_and_are_marked():
 
 def test_every_trial_is_a_point():
     sweep = usual()
-    ax = panel(count_figure.draw(SampleCount.of(sweep)), sweep, 0, "URMP/validation")
+    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, 0, "URMP/validation")
     assert len(points(ax, style.MARKERS[0])) == 4 * 3
     assert len(points(ax, style.STOPPED_MARKER)) == 3
 
 
 def test_supervised_row_is_a_line_across_all_counts():
     sweep = usual()
-    ax = panel(count_figure.draw(SampleCount.of(sweep)), sweep, 0, "URMP/validation")
+    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, 0, "URMP/validation")
     across = [x for x in ax.lines if list(np.asarray(x.get_xdata())) == [0, 1]]
     mean = np.mean([t.final("URMP/validation", "f1") for t in sweep.of_row("supervised")])
     assert [np.asarray(x.get_ydata())[0] for x in across] == [pytest.approx(mean)]
@@ -108,14 +108,14 @@ def test_failed_run_is_shown_but_not_counted():
     comparison = SampleCount.of(sweep)
     assert comparison.correlation("MusicNet/train", "MusicNet/test").n == 14
     assert comparison.correlation("FMA/all", "MusicNet/test").n == 15
-    ax = panel(count_figure.draw(comparison), sweep, 0, "MusicNet/test")
+    ax = panel(degeneration.draw(comparison), sweep, 0, "MusicNet/test")
     assert len(points(ax, style.UNCOUNTED_MARKER)) == 1
 
 
 def test_set_without_annotation_is_said_to_be_so():
     sweep = large()
     assert sweep.sets[:3] == ("URMP/validation", "FMA/eval", "MusicNet/test")
-    figure = count_figure.draw(SampleCount.of(sweep))
+    figure = degeneration.draw(SampleCount.of(sweep))
     noted = [i for i, ax in enumerate(figure.axes) if "not annotated" in texts_of(ax)]
     assert noted == [1, 6]
     noted = [i for i, ax in enumerate(curves.draw(sweep).axes) if "not annotated" in texts_of(ax)]
@@ -129,7 +129,7 @@ def texts_of(ax: Axes) -> list[str]:
 def test_blank_rate_panels_carry_the_rank_correlation():
     sweep = usual()
     comparison = SampleCount.of(sweep)
-    figure = count_figure.draw(comparison)
+    figure = degeneration.draw(comparison)
     for set_name in sweep.sets:
         rho = comparison.correlation("MusicNet/train", set_name).rho
         assert texts_of(panel(figure, sweep, 2, set_name)) == [f"ρ = {rho:+.2f} (n = 15)"]
@@ -153,7 +153,7 @@ def test_no_text_overlaps_or_leaves_the_page(make, kind):
     sweep = make()
     with style.look():
         figure = (
-            curves.draw(sweep) if kind == "curves" else count_figure.draw(SampleCount.of(sweep))
+            curves.draw(sweep) if kind == "curves" else degeneration.draw(SampleCount.of(sweep))
         )
         boxes = list(text_boxes(figure))
     page = figure.bbox
@@ -192,5 +192,5 @@ def test_every_row_has_a_look_of_its_own():
     other = [Invented("+FMA-8", 0, "FMA/all", 8)]
     for invented in (counts + remedies, [*counts, *other, *remedies]):
         sweep = sweep_of([Invented("Ref.", 0), *invented])
-        looks = [curves.look(sweep, row) for row in sweep.rows]
+        looks = [rows.look(sweep, row) for row in sweep.rows]
         assert len(set(looks)) == len(looks)

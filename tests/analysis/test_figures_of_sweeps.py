@@ -15,18 +15,26 @@ from matplotlib.image import imread
 from mlflow import MlflowClient
 from scipy.stats import rankdata
 
-from analysis import curves, degeneration
+from analysis import curves, degeneration, report
+from analysis.figure import Drawn
 from analysis.reading import store
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
-from tests.support.analysis_store import N_BATCHES, SETS, Invented, sample_count_trials, write_sweep
+from tests.support.analysis_store import (
+    N_BATCHES,
+    SETS,
+    Invented,
+    drawn,
+    sample_count_trials,
+    write_sweep,
+)
 
 MANY_SETS = ("MusicNet/train", "NSynth/train", "FMA/all")
 
 
 @pytest.fixture(scope="session")
 def empty(tmp_path_factory) -> Path:
-    """A new MLflow store; creating one takes seconds, so the others are copies of it."""
+    """Make a new MLflow store; creating one takes seconds, so the others are copies of it."""
     path = tmp_path_factory.mktemp("empty") / "mlflow.db"
     MlflowClient(f"sqlite:///{path}").search_experiments()
     return path
@@ -34,7 +42,7 @@ def empty(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def uri(empty, tmp_path_factory) -> str:
-    """A store of finished sweeps, of one that is running and of one that adds nothing."""
+    """Fill a store with finished sweeps, one that is running and one that adds nothing."""
     uri = f"sqlite:///{copy(empty, tmp_path_factory.mktemp('store'))}"
     many = sample_count_trials(1, MANY_SETS)
     many[3].end_reason = "failed"
@@ -51,12 +59,18 @@ def uri(empty, tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="session")
-def rendered(uri, tmp_path_factory) -> degeneration.Rendered:
-    return degeneration.render(uri, "three-seeds", tmp_path_factory.mktemp("rendered"))
+def rendered(uri, tmp_path_factory) -> Drawn:
+    return drawn(degeneration.FIGURE, uri, "three-seeds", tmp_path_factory.mktemp("rendered"))
+
+
+def file_of(made: Drawn, suffix: str) -> Path:
+    """Return the only file of a kind."""
+    (file,) = [f for f in made.files if f.suffix == suffix]
+    return file
 
 
 def final_values(uri: str, sweep: str, row: str, metric: str) -> list[float]:
-    """Values of the latest steps, by SQL, in the order of the seeds."""
+    """Return the values of the latest steps, by SQL, in the order of the seeds."""
     query = """
         SELECT m.value FROM metrics m
         JOIN tags s ON s.run_uuid = m.run_uuid AND s.key = ? AND s.value = ?
@@ -81,18 +95,23 @@ def test_curves_equal_the_store(uri):
         assert trial.last_step == 300
 
 
-def test_a_sweep_is_read_once_where_that_is_asked_for(uri):
-    with store.read_once():
-        first = store.read_sweep(uri, "three-seeds")
-        assert store.read_sweep(uri, "three-seeds") is first
-        store.read_sweep(uri, "running", partial=True)
-        with pytest.raises(UserError, match="has not finished"):
-            store.read_sweep(uri, "running")
-    assert store.read_sweep(uri, "three-seeds") is not first
+def test_a_report_reads_its_sweep_once(uri, tmp_path, monkeypatch):
+    """Its figures show one state of it, though more may arrive meanwhile."""
+    read, names = store.read_sweep, []
+
+    def counted(uri, name, partial=False):
+        names.append(name)
+        return read(uri, name, partial)
+
+    monkeypatch.setattr(store, "read_sweep", counted)
+    assert report.of_ended(uri, "one-seed", tmp_path)[-1].startswith("report: ")
+    assert names == ["one-seed"]
+    with pytest.raises(UserError, match="has not finished"):
+        store.read_sweep(uri, "running")
 
 
 def test_table_equals_the_store(uri, rendered):
-    lines = list(csv.DictReader(rendered.table_csv.open(encoding="utf-8")))
+    lines = list(csv.DictReader(file_of(rendered, ".csv").open(encoding="utf-8")))
     assert len(lines) == 6 * len(SETS)
     for line in lines:
         for measure in ("f1", "recall", "precision", "blank_rate"):
@@ -106,7 +125,7 @@ def test_table_equals_the_store(uri, rendered):
 
 
 def test_markdown_shows_the_numbers_and_the_ends(uri, rendered):
-    text = rendered.table_md.read_text(encoding="utf-8")
+    text = file_of(rendered, ".md").read_text(encoding="utf-8")
     values = final_values(uri, "three-seeds", "+MN-8", "MusicNet/test/blank_rate")
     score = f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}"
     (line,) = [x for x in text.split("\n") if x.startswith("| +MN-8 | MusicNet/test")]
@@ -123,34 +142,35 @@ def test_summary_gives_correlation_gain_and_savings(uri, rendered):
         values = final_values(uri, "three-seeds", row, "MusicNet/test/blank_rate")
         counts += [count] * len(values)
         blank += values
+    said = "\n".join(rendered.findings)
     rho = np.corrcoef(rankdata(counts), rankdata(blank))[0, 1]
-    assert f"ρ = {rho:+.2f} over 15 trials" in rendered.summary
+    assert f"ρ = {rho:+.2f} over 15 trials" in said
     gains = np.subtract(
         final_values(uri, "three-seeds", "Ref.", "URMP/validation/f1"),
         final_values(uri, "three-seeds", "supervised", "URMP/validation/f1"),
     )
-    assert f"{gains.mean():+.3f} ± {gains.std(ddof=1):.3f}" in rendered.summary
-    assert f"seed 2: {gains[2]:+.3f} at batch {N_BATCHES}" in rendered.summary
-    assert "saved 25% of their batches (300 of 1200; runs stopped: 3)" in rendered.summary
+    assert f"{gains.mean():+.3f} ± {gains.std(ddof=1):.3f}" in said
+    assert f"seed 2: {gains[2]:+.3f} at batch {N_BATCHES}" in said
+    assert "saved 25% of their batches (300 of 1200; runs stopped: 3)" in said
 
 
-@pytest.mark.parametrize("render", [degeneration.render, curves.render])
-def test_files_are_images_of_some_size(uri, tmp_path, render):
-    files = render(uri, "one-seed", tmp_path / "new" / "folder")
-    image = imread(files.figure_png)
+@pytest.mark.parametrize("figure", [degeneration.FIGURE, curves.FIGURE])
+def test_files_are_images_of_some_size(uri, tmp_path, figure):
+    made = drawn(figure, uri, "one-seed", tmp_path / "new" / "folder")
+    image = imread(file_of(made, ".png"))
     assert min(image.shape[:2]) >= 6 * 150
     assert 0.005 < (image[..., :3].min(axis=-1) < 0.5).mean() < 0.5
-    root = ElementTree.parse(files.figure_svg).getroot()
+    root = ElementTree.parse(file_of(made, ".svg")).getroot()
     assert len(list(root.iter("{http://www.w3.org/2000/svg}path"))) > 50
 
 
 def test_unfinished_sweep_needs_to_be_asked_for(uri, tmp_path):
     with pytest.raises(UserError, match=r"running.* not ended: 3\).*--partial"):
-        degeneration.render(uri, "running", tmp_path)
+        drawn(degeneration.FIGURE, uri, "running", tmp_path)
     with pytest.raises(UserError, match="no finished row adds"):
-        degeneration.render(uri, "running", tmp_path, partial=True)
-    summary = curves.render(uri, "running", tmp_path, partial=True).summary
-    assert summary.startswith("2 runs of 2 rows")
+        drawn(degeneration.FIGURE, uri, "running", tmp_path, partial=True)
+    (said,) = drawn(curves.FIGURE, uri, "running", tmp_path, partial=True).findings
+    assert said.startswith("2 runs of 2 rows")
     texts = [t.get_text() for t in curves.draw(store.read_sweep(uri, "running", True)).texts]
     assert any("NOT FINISHED: running; trials that have not ended: 3" in t for t in texts)
 
@@ -165,7 +185,7 @@ def test_unfinished_sweep_needs_to_be_asked_for(uri, tmp_path):
 )
 def test_sweeps_that_cannot_be_drawn(uri, tmp_path, sweep, complaint):
     with pytest.raises(UserError, match=complaint):
-        degeneration.render(uri, sweep, tmp_path)
+        drawn(degeneration.FIGURE, uri, sweep, tmp_path)
 
 
 def test_missing_store_is_refused_and_not_created(tmp_path):
@@ -251,7 +271,8 @@ def test_module_runs_without_torch(tmp_path):
 
 
 def test_unannotated_set_has_a_blank_rate_alone(uri, tmp_path):
-    text = degeneration.render(uri, "many-sets", tmp_path).table_md.read_text(encoding="utf-8")
+    made = drawn(degeneration.FIGURE, uri, "many-sets", tmp_path)
+    text = file_of(made, ".md").read_text(encoding="utf-8")
     (line,) = [x for x in text.split("\n") if x.startswith("| Ref. | FMA/eval")]
     blank = final_values(uri, "many-sets", "Ref.", "FMA/eval/blank_rate")[0]
     assert line == f"| Ref. | FMA/eval | – | – | – | {blank:.3f} | 1 completed | – |"

@@ -1,5 +1,7 @@
-"""Galleries of salience-grams, from pictures as the runner writes them; and the commands that
-draw from a store."""
+"""Galleries of salience-grams, from pictures as the runner writes them.
+
+And the commands that draw from a store.
+"""
 
 import csv
 from pathlib import Path
@@ -10,7 +12,7 @@ from matplotlib.image import imsave
 from mlflow import MlflowClient
 from numpy.typing import NDArray
 
-from analysis import border, gallery, gallery_figure, spending
+from analysis import border, gallery, spending
 from analysis.drawing import style
 from analysis.drawing.axes import Grid
 from analysis.gallery import Gallery
@@ -21,7 +23,7 @@ from ssmpe.runner.trial import pictures
 from ssmpe.tracking import schema
 from tests.analysis.test_border import invented as on_a_plane
 from tests.analysis.test_figures import sweep_of, text_boxes
-from tests.support.analysis_store import SETS, Invented, write_sweep
+from tests.support.analysis_store import SETS, Invented, drawn, write_sweep
 
 GEOMETRY = {
     "geometry.sample_rate": "22050",
@@ -42,7 +44,7 @@ class Drawn(Invented):
 
 
 def panel(seed: int, loudest: float = 1.0) -> NDArray[np.float32]:
-    """A tone at A4 and noise below it."""
+    """Return a tone at A4 and noise below it."""
     values = 0.2 * np.random.default_rng(seed).random((BINS, FRAMES), np.float32)
     values[48 * 2, 10:60] = loudest
     return values
@@ -61,7 +63,7 @@ def trials() -> list[Invented]:
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory) -> str:
-    """A store with a sweep whose runs have pictures, and one on a plane of weights and counts."""
+    """Fill a store with a sweep whose runs have pictures, and one on a plane of weights."""
     folder = tmp_path_factory.mktemp("pictures")
     uri = f"sqlite:///{folder / 'mlflow.db'}"
     write_sweep(uri, "plane", on_a_plane(1)[:6])
@@ -82,7 +84,7 @@ def uri(tmp_path_factory) -> str:
 
 def read(uri: str, row: str, scratch: Path) -> Pictures:
     (trial, *_) = read_sweep(uri, "drawn").of_row(row)
-    return read_pictures(uri, trial, SETS, scratch)
+    return read_pictures(MlflowClient(uri), trial, SETS, scratch)
 
 
 def test_pictures_are_the_values_again(uri, tmp_path):
@@ -114,7 +116,7 @@ def test_a_tone_lies_at_its_pitch_and_time(uri, tmp_path):
 
 
 def test_by_default_the_most_blank_row_hangs_under_the_reference(uri, tmp_path):
-    drawn = gallery.render(uri, "drawn", tmp_path)
+    made = drawn(gallery.FIGURE, uri, "drawn", tmp_path)
     lines = list(csv.DictReader((tmp_path / "gallery.csv").open()))
     assert dict.fromkeys(x["row"] for x in lines) == {"Ref.": None, "+MN-8": None}
     assert {x["seed"] for x in lines} == {"1"}  # of the other seed, one has failed
@@ -126,10 +128,10 @@ def test_by_default_the_most_blank_row_hangs_under_the_reference(uri, tmp_path):
     for line in lines:
         curve = of_run[line["run"]].curves[f"{line['set']}/blank_rate"]
         assert float(line["blank_rate"]) == curve.at(int(line["batch"]))
-    assert "+MN-8 seed 1, collapsed at batch 300" in drawn.summary
+    assert "+MN-8 seed 1, collapsed at batch 300" in "\n".join(made.findings)
     stems = {f"gallery_{s.replace('/', '-')}" for s in SETS[:3]}
-    assert {p.stem for p in drawn.files} == {*stems, "gallery"}
-    assert all(p.stat().st_size > 500 for p in drawn.files)
+    assert {p.stem for p in made.files} == {*stems, "gallery"}
+    assert all(p.stat().st_size > 500 for p in made.files)
 
 
 @pytest.mark.parametrize("rows", ["+MN-2, Ref.", "+MN-8"])
@@ -152,7 +154,7 @@ def test_panels_show_truth_and_states_and_no_text_overlaps():
     }
     hung = Gallery(sweep, shown, found)
     with style.look():
-        figure = gallery_figure.draw(hung, "MusicNet/test")
+        figure = gallery.draw_set(hung, "MusicNet/test")
         boxes = list(text_boxes(figure))
     assert hung.batches == (50, 150, 200, 300, 400)
     rows = [figure.axes[i : i + 5] for i in (0, 5, 10)]
@@ -171,12 +173,12 @@ def test_runs_without_pictures_and_foreign_pictures_are_refused(uri, tmp_path):
     with pytest.raises(
         UserError, match=f"no pictures of salience in the store of rows {trial.row}"
     ):
-        gallery.render(uri, "plane", tmp_path, rows=trial.row)
+        drawn(gallery.FIGURE, uri, "plane", tmp_path, rows=trial.row)
     file = tmp_path / "000050.png"
     imsave(file, np.random.default_rng(0).random((20, 20, 3)))
     MlflowClient(uri).log_artifact(trial.run_id, str(file), "salience/URMP-validation")
     with pytest.raises(UserError, match=r"salience/URMP-validation/000050.png is no picture"):
-        gallery.render(uri, "plane", tmp_path, rows=trial.row)
+        drawn(gallery.FIGURE, uri, "plane", tmp_path, rows=trial.row)
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from analysis import gradients
-from analysis.gradient_figures import draw_conflicts, draw_output
+from analysis.gradients import draw_conflicts, draw_output
 from analysis.numbers.diagnosed import Measured
 from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from tests.analysis.test_figures import text_boxes
-from tests.support.analysis_store import Invented, write_sweep
+from tests.support.analysis_store import Invented, drawn, write_sweep
 
 LABELLED, ADDED = "URMP/train", "MusicNet/train"
 TERMS = ("geometric", "timbre")
@@ -75,7 +75,7 @@ def test_curves_are_made_of_the_numbers_in_the_store(found):
 
 
 def test_everything_is_written_and_said(uri, tmp_path):
-    rendered = gradients.render(uri, "measured", tmp_path)
+    rendered = drawn(gradients.FIGURE, uri, "measured", tmp_path)
     names = {file.name for file in rendered.files}
     assert {"gradients.png", "output_movement.png", "gradients.csv"} <= names
     with (tmp_path / "gradients.csv").open(newline="") as file:
@@ -85,14 +85,14 @@ def test_everything_is_written_and_said(uri, tmp_path):
     metric = schema.gradient_metric("encoder", "cosine", "timbre")
     cosines = [float(x["value"]) for x in lines if x["row"] == "Ref." and x["metric"] == metric]
     mean = np.mean(cosines)
-    assert f"timbre {mean:+.3f}" in rendered.summary
-    assert "target -6.000" in rendered.summary
-    assert "supervised, cosine" not in rendered.summary
+    assert f"timbre {mean:+.3f}" in "\n".join(rendered.findings)
+    assert "target -6.000" in "\n".join(rendered.findings)
+    assert "supervised, cosine" not in "\n".join(rendered.findings)
 
 
 def test_a_sweep_without_diagnostics_says_how_to_record_them(uri, tmp_path):
     with pytest.raises(UserError, match="--diagnostics EVERY") as error:
-        gradients.render(uri, "plain", tmp_path)
+        drawn(gradients.FIGURE, uri, "plain", tmp_path)
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
 

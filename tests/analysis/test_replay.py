@@ -12,12 +12,11 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from analysis import replay
 from analysis.drawing import style
-from analysis.reading.records import Curve, Sweep, Trial, in_table_order
-from analysis.replaying import asha as replay_asha
-from analysis.replaying import effects as replay_effects
-from analysis.replaying import figure as replay_figure
+from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
+from analysis.replaying import asha, effects
 from analysis.replaying.asha import Asha, Rungs
-from analysis.replaying.collapse import DEFAULT, GRID, Recorded, Setting, outcome, recorded
+from analysis.replaying.collapse import DEFAULT, GRID, Recorded, Setting, recorded, verdict
+from analysis.replaying.drawing import draw_settings, draw_stops
 from analysis.replaying.replayed import Replay
 from ssmpe.config import DataConfig
 from ssmpe.errors import UserError
@@ -41,15 +40,15 @@ def trial(
     f1: float = 0.5,
     added: str = "X/train",
     started: float = 0.0,
-) -> Trial:
-    """A trial with blank rates on X/test and a constant F1; every validation takes 10 s."""
+) -> StoredTrial:
+    """Return a trial with blank rates on X/test and a constant F1; a validation takes 10 s."""
     steps = np.arange(1, len(blank) + 1) * EVERY
 
-    def curve(values) -> Curve:
-        return Curve(steps, np.array(values, dtype=float))
+    def curve(values) -> MetricCurve:
+        return MetricCurve(steps, np.array(values, dtype=float))
 
     n = len(blank)
-    return Trial(
+    return StoredTrial(
         run_id=name,
         row=name.split("/")[0],
         seed=int(name.partition("/")[2] or 0),
@@ -71,13 +70,13 @@ def trial(
     )
 
 
-def sweep(*trials: Trial) -> Sweep:
+def sweep(*trials: StoredTrial) -> StoredSweep:
     about = ("name", "script", "?", "tiny", "data", "finished", "run", "0")
-    return Sweep(*about, {}, len(trials), in_table_order(trials))
+    return StoredSweep(*about, {}, len(trials), in_table_order(trials))
 
 
 def stopped_by_the_runner(blank: list[float]) -> int | None:
-    """The scheduler's decision on what a trial reports."""
+    """Return the scheduler's decision on what a trial reports."""
     scheduler = CollapseASHA(N, collapse.grace_batches(N))
     data = DataConfig(validation="V/v", evaluation=("X/test",), added={"X/train": 8})
     going = SimpleNamespace(trial_id="a")
@@ -118,25 +117,25 @@ def test_what_is_saved_and_what_is_wrong_by_hand():
             )
         )
     )
-    found = outcome(runs, DEFAULT, N)
+    found = verdict(runs, DEFAULT, N)
     # blank at 250 and 300: two validations in a row
     assert found.stops == {"c": 300, "r": 300, "again": 300}
     assert {t.run_id for t in found.wrong} == {"r"}
     assert {t.run_id for t in found.early} == {"again"}
     assert (found.collapsed, found.configured, found.saved) == (2, 2 * N, 2 * (N - 300))
-    patient = outcome(runs, Setting(patience=4), N)
+    patient = verdict(runs, Setting(patience=4), N)
     assert (patient.stops, patient.wrong, patient.early) == ({"c": 400}, (), ())
-    late = outcome(runs, Setting(grace=0.9), N)
+    late = verdict(runs, Setting(grace=0.9), N)
     assert late.stops == {"c": 450}  # that of the last validation is no stop
-    assert outcome(runs, Setting(certain=0.9), N).stops == {}
+    assert verdict(runs, Setting(certain=0.9), N).stops == {}
 
 
 def test_of_a_run_that_was_stopped_only_earlier_stops_are_known():
     stopped = trial("s", COLLAPSED[:6], EndReason.COLLAPSED)
     runs = recorded(sweep(trial("c", COLLAPSED), stopped))
-    assert outcome(runs, DEFAULT, N).stops == {"c": 300, "s": 300}
-    assert outcome(runs, DEFAULT, N).collapsed == 1
-    patient = outcome(runs, Setting(patience=3), N)
+    assert verdict(runs, DEFAULT, N).stops == {"c": 300, "s": 300}
+    assert verdict(runs, DEFAULT, N).collapsed == 1
+    patient = verdict(runs, Setting(patience=3), N)
     assert patient.stops == {"c": 350}
     assert patient.unknown == (stopped,)
 
@@ -162,8 +161,8 @@ def test_sweeps_that_cannot_be_replayed(trials, said):
 @pytest.mark.parametrize("factor", [2, 3, 4])
 @pytest.mark.parametrize("grace", [0.1, 0.3])
 def test_rungs_cut_what_ray_cuts(factor, grace):
-    asha, rng = Asha(factor, grace), np.random.default_rng(factor)
-    own = Rungs(asha, N)
+    setting, rng = Asha(factor, grace), np.random.default_rng(factor)
+    own = Rungs(setting, N)
     ray = AsyncHyperBandScheduler(
         time_attr="batch", metric="f1", mode="max", max_t=N, reduction_factor=factor,
         grace_period=collapse.grace_batches(N, grace),
@@ -191,30 +190,30 @@ def test_asha_depends_on_who_comes_first():
     good, bad = trial("good", f1=0.8), trial("bad", f1=0.2)
     # one at a time, in the order in which they were started
     first, second = (trial("good", f1=0.8), trial("bad", f1=0.2, started=1000.0))
-    assert replay_asha.cuts(sweep(first, second), Asha(2)) == {"bad": 150}
+    assert asha.cuts(sweep(first, second), Asha(2)) == {"bad": 150}
     first, second = (trial("bad", f1=0.2), trial("good", f1=0.8, started=1000.0))
-    assert replay_asha.cuts(sweep(first, second), Asha(2)) == {}
-    assert replay_asha.at_a_time((good, bad)) == 2
-    assert replay_asha.at_a_time((first, second)) == 1
+    assert asha.cuts(sweep(first, second), Asha(2)) == {}
+    assert asha.at_a_time((good, bad)) == 2
+    assert asha.at_a_time((first, second)) == 1
 
 
 def test_a_cut_run_makes_room():
     """With one place, the third starts when the second is cut; at equal scores none is cut."""
     trials = [trial(f"r/{i}", f1=f, started=1000.0 * i) for i, f in enumerate((0.8, 0.2, 0.8))]
-    assert replay_asha.cuts(sweep(*trials), Asha(2)) == {"r/1": 150}
+    assert asha.cuts(sweep(*trials), Asha(2)) == {"r/1": 150}
 
 
 def test_effects_by_hand():
     whole = sweep(trial("c/0", COLLAPSED), trial("c/1"), trial("h", LABELLED))
     stops = {"c/0": 200}  # blank rate 0.3 there, 0.8 at the end; F1 is one minus it
-    largest = replay_effects.shifts(whole, stops)[0]
+    largest = effects.shifts(whole, stops)[0]
     assert (largest.row, largest.set_name) == ("c", "X/test")
     assert abs(largest.change) == pytest.approx(0.25)
-    assert replay_effects.swaps(whole, stops) == ()
+    assert effects.swaps(whole, stops) == ()
     other = sweep(trial("c", COLLAPSED), trial("m", (*LABELLED[:-1], 0.5)))
-    (f1, blank) = replay_effects.swaps(other, {"c": 200})
+    (f1, blank) = effects.swaps(other, {"c": 200})
     assert (f1.rows, f1.measure, blank.measure) == (("c", "m"), "f1", "blank_rate")
-    assert replay_effects.lost_rows(whole, {"h": 100, "c/1": 50}) == ("h",)
+    assert effects.lost_rows(whole, {"h": 100, "c/1": 50}) == ("h",)
 
 
 def invented(seeds: int) -> list[Invented]:
@@ -229,8 +228,8 @@ def test_no_text_overlaps(seeds):
     found = Replay.of(sweep_of(invented(seeds)))
     with style.look():
         figures = [
-            replay_figure.draw_settings(found.sweep, found.outcomes),
-            replay_figure.draw_stops(found.sweep, replay.rules(found)),
+            draw_settings(found.sweep, found.verdicts),
+            draw_stops(found.sweep, found.rules),
         ]
         for figure in figures:
             boxes = list(text_boxes(figure))

@@ -10,9 +10,10 @@ from mlflow import MlflowClient
 from analysis import curves, report
 from analysis.answers import answer as answers
 from analysis.answers.facts import Facts
+from analysis.figure import SweepFigure
 from analysis.numbers.comparison import Comparison
 from analysis.numbers.statistics import paired_bootstrap
-from analysis.reporting import sections
+from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from tests.analysis.test_figures_of_sweeps import final_values
 from tests.support.reporting import LONG, Page
@@ -24,7 +25,7 @@ MEASURES = ("precision", "recall", "f1", "blank_rate")
 def test_numbers_equal_the_store(report_store, reports, name):
     page, failed = Page.of(reports[name]), {("energy", "+MN-8+EG"): [0, 2]}
     checked = 0
-    for set_name in reports[name].table.comparison.sweep.sets:
+    for set_name in reports[name].sweep.sets:
         head, *rows = page.tables[set_name]
         assert head[5] == "F1 − Ref."
         for row, *cells in rows:
@@ -63,7 +64,7 @@ def test_the_answer_of_counts_is_the_store_s(report_store, reports):
 
 
 def test_intervals_of_the_general_answer_are_the_store_s(report_store, reports):
-    comparison = reports["energy"].table.comparison
+    comparison = Comparison.of(reports["energy"].sweep)
     said, _ = answers.general(Facts(comparison))
     worst = re.search(r"and (\S+) the worst \(F1 \S+, (\S+) \[(\S+), (\S+)\] against Ref", said)
     assert worst
@@ -102,7 +103,7 @@ def test_a_report_has_all_that_it_needs(report_store, reports):
     assert len(page.images) >= 3
     assert "Left out: " in page.text  # the gallery: the invented runs have no pictures
     assert all(str(i["src"]).startswith("data:image/") and i["alt"] for i in page.images)
-    runs = {t.run_id for t in made.table.comparison.sweep.trials}
+    runs = {t.run_id for t in made.sweep.trials}
     assert {x[-32:] for x in page.links} >= runs
     assert len(page.tables["trials"]) == len(runs) + 1
     assert "data.added.MusicNet/train" in page.text
@@ -111,25 +112,20 @@ def test_a_report_has_all_that_it_needs(report_store, reports):
 
 
 def test_a_figure_that_fails_is_left_out_and_said(report_store, tmp_path, monkeypatch):
-    def refuse(*_):
+    def refuse(sweep):
         raise UserError("no pictures are logged")
 
-    class Gallery:
-        """Where does it go blank?"""
-
-        render = staticmethod(refuse)
-
-    section = sections.Section(Gallery)  # type: ignore[arg-type]
-    monkeypatch.setattr(sections, "SECTIONS", (section, sections.Section(curves)))
-    made = report.render(report_store, "counts", tmp_path)
-    assert "left out: Where does it go blank? no pictures are logged" in made.summary
+    gallery: SweepFigure[object] = SweepFigure("gallery", "Where does it go blank?", of=refuse)
+    monkeypatch.setattr(report, "FIGURES", (gallery, curves.FIGURE))
+    made = report.write(read_sweep(report_store, "counts"), tmp_path)
+    assert "left out: Where does it go blank? no pictures are logged" in made.findings
     page = Page.of(made)
     assert "Left out: Where does it go blank? no pictures are logged" in page.text
     assert len(page.images) == 1
 
 
 def test_half_a_sweep_says_so(report_store, tmp_path):
-    made = report.render(report_store, "running", tmp_path, partial=True)
+    made = report.write(read_sweep(report_store, "running", partial=True), tmp_path)
     assert "Not finished (running): 3 trials still to end." in Page.of(made).text
     assert "One seed" not in Page.of(made).text
 

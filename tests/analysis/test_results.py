@@ -15,12 +15,14 @@ from mlflow import MlflowClient
 
 from analysis import precision_recall, report, results
 from analysis.drawing import style
+from analysis.figure import Drawn
 from analysis.numbers.statistics import paired_bootstrap
+from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.analysis.test_figures_of_sweeps import final_values
-from tests.support.analysis_store import SETS, Invented, write_sweep
+from tests.support.analysis_store import SETS, Invented, drawn, write_sweep
 
 TRACKS = 12
 MEASURES = ("precision", "recall", "f1", "blank_rate")
@@ -83,16 +85,16 @@ def uri(tmp_path_factory) -> str:
 
 
 @pytest.fixture(scope="module")
-def rendered(uri, tmp_path_factory) -> results.Rendered:
-    return results.render(uri, NAME, tmp_path_factory.mktemp("rendered"))
+def rendered(uri, tmp_path_factory) -> Drawn:
+    return drawn(results.FIGURE, uri, NAME, tmp_path_factory.mktemp("rendered"))
 
 
-def text(rendered: results.Rendered, suffix: str) -> str:
+def text(rendered: Drawn, suffix: str) -> str:
     (file,) = [f for f in rendered.files if f.suffix == suffix]
     return file.read_text(encoding="utf-8")
 
 
-def lines_of(rendered: results.Rendered) -> list[dict[str, str]]:
+def lines_of(rendered: Drawn) -> list[dict[str, str]]:
     return list(csv.DictReader(text(rendered, ".csv").splitlines()))
 
 
@@ -195,10 +197,10 @@ def test_stopped_and_failed_runs_are_marked(rendered):
 def test_every_output_says_what_the_data_are(uri, rendered, tmp_path):
     for suffix in (".md", ".tex", ".csv"):
         assert "not comparable with published scores" in text(rendered, suffix)
-    assert "not comparable with published scores" in rendered.summary
+    assert "not comparable with published scores" in "\n".join(rendered.findings)
     figure = precision_recall.draw(sweep_of(energy_trials(1)))
     assert any("not comparable" in t.get_text() for t in figure.texts)
-    real = results.render(uri, "no-reference", tmp_path)
+    real = drawn(results.FIGURE, uri, "no-reference", tmp_path)
     assert "not comparable" not in text(real, ".md")
     assert "/data/real" in text(real, ".md")
 
@@ -217,9 +219,28 @@ def test_latex_is_a_whole_table(rendered):
 
 
 def test_without_ref_the_first_row_is_the_baseline(uri, tmp_path):
-    rendered = results.render(uri, "no-reference", tmp_path)
+    rendered = drawn(results.FIGURE, uri, "no-reference", tmp_path)
     assert {x["baseline"] for x in lines_of(rendered)} == {"T1"}
     assert "F1 − T1" in text(rendered, ".md")
+
+
+def test_a_sweep_that_asks_nothing_has_tables_all_the_same(uri, tmp_path):
+    parent = write_sweep(uri, "silent", energy_trials(1)[:2])
+    MlflowClient(uri).delete_tag(parent, schema.QUESTION)
+    latex = text(drawn(results.FIGURE, uri, "silent", tmp_path), ".tex")
+    assert "\\caption{sweep silent" in latex
+
+
+def test_names_that_a_terminal_would_obey_are_shown(uri, tmp_path, capsys):
+    rows = [Invented("Ref.", 0), Invented("a\x1b[2J\nb|c", 0)]
+    write_sweep(uri, "odd", rows, sets=SETS[:1])
+    assert results.main(["--tracking-uri", uri, "--out", str(tmp_path), "--sweep", "odd"]) == 0
+    texts = [capsys.readouterr().out, *(p.read_text(encoding="utf-8") for p in tmp_path.iterdir())]
+    assert len(texts) == 4
+    for shown in texts:
+        assert "\x1b" not in shown
+        assert "x1b[2J" in shown
+    assert "\n| a\\x1b[2J\\x0ab\\|c |" in (tmp_path / "results.md").read_text(encoding="utf-8")
 
 
 def test_a_named_baseline(uri, tmp_path, capsys):
@@ -240,7 +261,7 @@ def test_a_named_baseline(uri, tmp_path, capsys):
 
 
 def test_a_store_without_scores_by_track_has_no_intervals(uri, tmp_path):
-    rendered = results.render(uri, "without", tmp_path)
+    rendered = drawn(results.FIGURE, uri, "without", tmp_path)
     markdown = text(rendered, ".md")
     assert "no scores by track" in markdown
     assert not re.search(r"\[[+-]", markdown)
@@ -259,7 +280,7 @@ def test_foreign_tables_are_refused(uri, tmp_path):
         file.write_text("name,value\nx,1\n")
         client.log_artifact(run.info.run_id, str(file), schema.SCORES_ARTIFACTS)
     with pytest.raises(UserError, match=r"scores/URMP-validation.csv is no table of scores"):
-        results.render(own, "foreign", tmp_path / "out")
+        drawn(results.FIGURE, own, "foreign", tmp_path / "out")
 
 
 @pytest.mark.parametrize("main", [results.main, precision_recall.main])
@@ -276,7 +297,7 @@ def test_what_cannot_be_shown_is_one_line(uri, tmp_path, capsys, main, sweep, sa
 
 
 def test_half_a_sweep_if_asked_for(uri, tmp_path):
-    rendered = results.render(uri, "running", tmp_path, partial=True)
+    rendered = drawn(results.FIGURE, uri, "running", tmp_path, partial=True)
     assert "NOT FINISHED" in text(rendered, ".md")
     assert "NOT FINISHED" in text(rendered, ".tex")
 
@@ -285,7 +306,7 @@ def test_reports_attach_everything_to_the_sweep(uri, tmp_path):
     *lines, last = report.of_ended(uri, NAME, tmp_path)
     assert last == f"report: {tmp_path / 'report.html'}"
     assert max(len(line) for line in lines) <= 80
-    run = results.read(uri, NAME).sweep.run_id
+    run = read_sweep(uri, NAME).run_id
     logged = {
         Path(a.path).name for a in MlflowClient(uri).list_artifacts(run, schema.FIGURES_ARTIFACTS)
     }

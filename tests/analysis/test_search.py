@@ -1,7 +1,6 @@
 """Figures of a search, from an invented one in a real store."""
 
 import csv
-import inspect
 import json
 
 import numpy as np
@@ -14,15 +13,15 @@ from optuna.distributions import (
     distribution_to_json,
 )
 
-from analysis import degeneration, hyperparameters, precision_recall, results
+from analysis import degeneration, hyperparameters, precision_recall, report
 from analysis.answers import answer as answers
+from analysis.numbers.comparison import Comparison
 from analysis.numbers.counts import SampleCount
-from analysis.numbers.front import Search
+from analysis.numbers.search import StoredSearch
 from analysis.reading.store import read_sweep
-from analysis.reporting import sections
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
-from tests.support.analysis_store import sample_count_trials, write_sweep
+from tests.support.analysis_store import drawn, sample_count_trials, write_sweep
 
 METRICS = ("URMP/validation/f1", "MusicNet/train/blank_rate")
 SPACE = {
@@ -35,7 +34,7 @@ SPACE = {
 
 @pytest.fixture(scope="module")
 def uri(tmp_path_factory) -> str:
-    """A store with a search of 16 trials: F1 falls with the weight, blanks with stop-gradient."""
+    """Fill a store with a search of 16 trials: F1 falls with weight, blanks with stop-gradient."""
     uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
     write_sweep(uri, "listed", sample_count_trials(1))
     client = MlflowClient(uri)
@@ -90,7 +89,7 @@ def _write_trial(client, experiment, parent, number, rng) -> None:
 
 
 def test_the_study_is_rebuilt(uri):
-    search = Search.read(uri, "search")
+    search = StoredSearch.of(read_sweep(uri, "search"))
     study = search.study()
     states = [t.state.name for t in study.trials]
     assert states.count("COMPLETE") == 13
@@ -101,25 +100,25 @@ def test_the_study_is_rebuilt(uri):
 
 
 def test_what_matters_is_found(uri):
-    f1, blank = Search.read(uri, "search").importances()
+    f1, blank = StoredSearch.of(read_sweep(uri, "search")).importances()
     assert set(f1) == set(SPACE)
     assert max(f1, key=lambda name: f1[name]) == "weight"
     assert max(blank, key=lambda name: blank[name]) == "stop_gradient"
 
 
 def test_figure_and_numbers(uri, tmp_path):
-    drawn = hyperparameters.render(uri, "search", tmp_path)
-    assert {f.suffix for f in drawn.files} == {".png", ".svg", ".csv"}
-    assert "16 trials: 12 completed, 1 collapsed, 2 pruned, 1 failed." in drawn.summary
+    made = drawn(hyperparameters.FIGURE, uri, "search", tmp_path)
+    assert {f.suffix for f in made.files} == {".png", ".svg", ".csv"}
+    assert "16 trials: 12 completed, 1 collapsed, 2 pruned, 1 failed." in made.findings
     with (tmp_path / "hyperparameters.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [line["trial"] for line in lines] == [f"#{n}" for n in range(16)]
-    front = {t.row for t in Search.read(uri, "search").front}
+    front = {t.row for t in StoredSearch.of(read_sweep(uri, "search")).front}
     assert {line["trial"] for line in lines if line["front"] == "True"} == front
 
 
 def test_the_answer_names_the_best_balance(uri):
-    comparison = results.read(uri, "search")
+    comparison = Comparison.of(read_sweep(uri, "search"))
     counted = [t for t in comparison.sweep.trials if t.has_result]
     balance = {
         t.row: t.final("URMP/validation", "f1")
@@ -134,20 +133,16 @@ def test_the_answer_names_the_best_balance(uri):
     assert f"weight {float(suggested['search.weight']):.2g}" in second
 
 
-def question(module) -> str:
-    return (inspect.getdoc(module) or "").partition("\n")[0]
-
-
 def test_all_that_applies_is_drawn_though_trials_were_pruned(uri, tmp_path):
-    drawn, _ = sections.draw(uri, read_sweep(uri, "search"), tmp_path, False)
-    questions = {figure.question for figure in drawn}
-    assert question(precision_recall) in questions
+    sweep = read_sweep(uri, "search")
+    text = report.write(sweep, tmp_path).file.read_text(encoding="utf-8")
+    assert f"<h3>{precision_recall.FIGURE.question}</h3>" in text
     # a search varies everything at once: no two trials differ in added excerpts alone
-    assert question(degeneration) not in questions
+    assert f"<h3>{degeneration.FIGURE.question}</h3>" not in text
     with pytest.raises(UserError, match="no two finished rows differ in added excerpts alone"):
-        SampleCount.of(read_sweep(uri, "search"))
+        SampleCount.of(sweep)
 
 
 def test_a_sweep_that_is_no_search_is_refused(uri, tmp_path):
     with pytest.raises(UserError, match="'listed' is no search"):
-        hyperparameters.render(uri, "listed", tmp_path)
+        drawn(hyperparameters.FIGURE, uri, "listed", tmp_path)

@@ -10,8 +10,9 @@ from matplotlib.patches import Rectangle
 
 from analysis import spending
 from analysis.drawing import style
-from analysis.numbers.costs import GPUS, of_sweep, total
-from analysis.reading.records import Sweep
+from analysis.drawing.tables import comma_separated
+from analysis.numbers.costs import GPUS, Spending
+from analysis.reading.records import StoredSweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from tests.analysis.test_figures import sweep_of, text_boxes
@@ -28,7 +29,7 @@ from tests.support.analysis_store import (
 VALIDATIONS, STOPPED = N_BATCHES // EVERY, 300
 
 
-def timed(gpus: float = 0.0, running: bool = False) -> Sweep:
+def timed(gpus: float = 0.0, running: bool = False) -> StoredSweep:
     """Three seeds of every row; +MN-8 is stopped at 300 of 400 batches; two at a time."""
     invented = sample_count_trials(3)
     if running:
@@ -41,7 +42,7 @@ def timed(gpus: float = 0.0, running: bool = False) -> Sweep:
 
 
 def test_costs_of_a_row_by_hand():
-    costs = {c.row: c for c in of_sweep(timed(gpus=0.5))}
+    costs = {c.row: c for c in Spending.of(timed(gpus=0.5)).rows}
     plain, stopped = costs["Ref."], costs["+MN-8"]
     assert plain.training == 3 * VALIDATIONS * TRAIN_SECONDS
     assert plain.evaluation == 3 * VALIDATIONS * EVALUATION_SECONDS
@@ -58,31 +59,30 @@ def test_costs_of_a_row_by_hand():
 def test_a_run_taken_from_an_earlier_sweep_costs_nothing():
     whole = timed()
     trials = tuple(replace(t, copied=t.row == "Ref.") for t in whole.trials)
-    rows = of_sweep(replace(whole, trials=trials))
-    assert [c.row for c in rows] == [r for r in whole.rows if r != "Ref."]
-    assert "Taken from earlier sweeps, and left out here: Ref." in spending.summary(
-        replace(whole, trials=trials), rows
-    )
+    spent = Spending.of(replace(whole, trials=trials))
+    assert [c.row for c in spent.rows] == [r for r in whole.rows if r != "Ref."]
+    said = "\n".join(spending.findings(spent))
+    assert "Taken from earlier sweeps, and left out here: Ref." in said
 
 
 def test_all_rows_together():
-    rows = of_sweep(timed(gpus=1))
-    whole = total(rows)
+    spent = Spending.of(timed(gpus=1))
+    rows, whole = spent.rows, spent.total
     for name in ("runs", "trained", "training", "other", "spent", "saved", "gpu_hours"):
         assert getattr(whole, name) == pytest.approx(sum(getattr(c, name) for c in rows))
     assert (whole.row, whole.runs, whole.stopped) == ("all rows", 18, 3)
 
 
 def test_a_run_that_is_under_way_has_spent_what_it_has_recorded():
-    costs = {c.row: c for c in of_sweep(timed(running=True))}
+    costs = {c.row: c for c in Spending.of(timed(running=True)).rows}
     assert costs["+MN-9"].spent == 2 * (TRAIN_SECONDS + 9 + EVALUATION_SECONDS)
     assert costs["+MN-9"].other == 0
 
 
 def test_what_is_said():
     sweep = timed(gpus=1)
-    rows = of_sweep(sweep)
-    said, whole = spending.summary(sweep, rows), total(rows)
+    spent = Spending.of(sweep)
+    said, whole = "\n".join(spending.findings(spent)), spent.total
     assert f"18 runs took {whole.spent / 60:.1f} minutes" in said
     assert "on average 2.00 runs at a time" in said
     assert f"{whole.spent / 3600:.2f} GPU-hours" in said
@@ -90,30 +90,29 @@ def test_what_is_said():
     share = whole.saved / (whole.spent + whole.saved)
     assert f": {share:.0%} of what the sweep would have taken" in said
     closed = replace(sweep, trials=sweep.of_row("Ref."), params={}, seconds=float("nan"))
-    said = spending.summary(closed, of_sweep(closed))
+    said = "\n".join(spending.findings(Spending.of(closed)))
     assert "No GPU was used" in said
     assert "nothing was saved" in said
     assert "at a time" not in said
 
 
 def test_table_has_every_row_and_their_sum():
-    rows = of_sweep(timed())
-    lines = list(csv.DictReader(io.StringIO(spending.comma_separated(rows))))
-    assert [x["row"] for x in lines] == [*(c.row for c in rows), "all rows"]
-    assert float(lines[-1]["saved_seconds"]) == pytest.approx(rows[-1].saved)
+    spent = Spending.of(timed())
+    lines = list(csv.DictReader(io.StringIO(comma_separated(spending.numbers(spent)))))
+    assert [x["row"] for x in lines] == [*(c.row for c in spent.rows), "all rows"]
+    assert float(lines[-1]["saved_seconds"]) == pytest.approx(spent.rows[-1].saved)
     assert int(lines[-1]["saved_batches"]) == 300
 
 
 def test_bars_are_as_long_as_the_times():
-    sweep = timed()
-    rows = of_sweep(sweep)
+    spent = Spending.of(timed())
     with style.look():
-        figure = spending.draw(sweep, rows)
+        figure = spending.draw(spent)
         boxes = list(text_boxes(figure))
     (ax,) = figure.axes
     bars = [b for b in ax.patches if isinstance(b, Rectangle)]
     ends = {round(b.get_y() + b.get_height() / 2): b.get_x() + b.get_width() for b in bars}
-    for place, costs in enumerate(rows):  # the last part drawn of every row is what it saved
+    for place, costs in enumerate(spent.rows):  # the last part drawn of every row is what it saved
         assert ends[place] == pytest.approx((costs.spent + costs.saved) / 60)
     for i, (text, box) in enumerate(boxes):
         assert figure.bbox.x0 <= box.x0 <= box.x1 <= figure.bbox.x1, text
@@ -124,9 +123,9 @@ def test_long_times_are_hours():
     sweep = timed()
     long = replace(sweep, trials=tuple(replace(t, seconds=1e4) for t in sweep.trials))
     with style.look():
-        figure = spending.draw(long, of_sweep(long))
+        figure = spending.draw(Spending.of(long))
     assert any("hours" in t.get_text() for t in figure.texts)
-    assert "hours in all" in spending.summary(long, of_sweep(long))
+    assert "hours in all" in spending.findings(Spending.of(long))[0]
 
 
 def test_a_store_without_times_is_refused():
@@ -136,4 +135,4 @@ def test_a_store_without_times_is_refused():
         for t in sweep.trials
     ]
     with pytest.raises(UserError, match="no run has recorded time/train_seconds"):
-        of_sweep(replace(sweep, trials=tuple(bare)))
+        Spending.of(replace(sweep, trials=tuple(bare)))

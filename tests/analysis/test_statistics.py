@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.curves import mean_curve
+from analysis.drawing.rows import mean_curve
 from analysis.numbers.counts import SampleCount
 from analysis.numbers.statistics import Spread, paired_difference, rank_correlation, saved_batches
-from analysis.reading.records import Curve, Sweep, Trial, in_table_order
+from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.errors import UserError
 from ssmpe.tracking.schema import EndReason
 
@@ -26,16 +26,19 @@ def trial(
     f1: dict[int, float] | None = None,
     objectives: tuple[str, ...] = ALL,
     params: dict[str, str] | None = None,
-) -> Trial:
-    """A trial with an F1 curve (batch -> value) on the validation set, blank rate 1 - F1."""
+) -> StoredTrial:
+    """Return a trial with an F1 curve (batch -> value) on the validation set, blank rate 1 - F1."""
     f1 = f1 or {100: 0.5}
     steps = np.array(list(f1))
     values = np.array(list(f1.values()))
-    curves = {"V/v/f1": Curve(steps, values), "V/v/blank_rate": Curve(steps, 1 - values)}
+    curves = {
+        "V/v/f1": MetricCurve(steps, values),
+        "V/v/blank_rate": MetricCurve(steps, 1 - values),
+    }
     fixed = {"training.n_batches": "400", "training.seed": str(seed), "data.validation": "V/v"}
     weights = {f"objectives.weights.{name}": "1.0" for name in objectives}
     added = {f"data.added.{added_set}": str(count)} if count else {}
-    return Trial(
+    return StoredTrial(
         run_id=f"{row}-{seed}",
         row=row,
         seed=seed,
@@ -48,9 +51,9 @@ def trial(
     )
 
 
-def sweep(*trials: Trial, planned: int = 0, state: str = "finished") -> Sweep:
+def sweep(*trials: StoredTrial, planned: int = 0, state: str = "finished") -> StoredSweep:
     name = ("name", "script", "question", "preset", "data", state, "run", "1")
-    return Sweep(*name, {}, planned, in_table_order(trials))
+    return StoredSweep(*name, {}, planned, in_table_order(trials))
 
 
 def test_spread_of_known_values():
@@ -121,16 +124,16 @@ def test_saved_batches_are_those_of_collapsed_runs():
 
 
 def test_mean_curve_holds_the_last_value_of_a_stopped_run():
-    long = Curve(np.array([100, 200, 300]), np.array([0.2, 0.6, 0.8]))
-    stopped = Curve(np.array([100, 200]), np.array([0.4, 0.0]))
+    long = MetricCurve(np.array([100, 200, 300]), np.array([0.2, 0.6, 0.8]))
+    stopped = MetricCurve(np.array([100, 200]), np.array([0.4, 0.0]))
     mean = mean_curve([long, stopped])
     assert list(mean.steps) == [100, 200, 300]
     assert mean.values == pytest.approx([0.3, 0.3, 0.4])
 
 
 def test_mean_curve_starts_with_those_that_have():
-    late = Curve(np.array([200]), np.array([1.0]))
-    early = Curve(np.array([100, 200]), np.array([0.2, 0.0]))
+    late = MetricCurve(np.array([200]), np.array([1.0]))
+    early = MetricCurve(np.array([100, 200]), np.array([0.2, 0.0]))
     assert mean_curve([late, early]).values == pytest.approx([0.2, 0.5])
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from analysis.numbers import costs
+from analysis.numbers.costs import Costs, Spending
 from analysis.reading.store import read_sweep
 from ssmpe.config.presets import tiny
 from ssmpe.runner.trial.device import keep_freed_memory
@@ -86,7 +86,7 @@ def measure_overhead() -> dict[str, float]:
     }
 
 
-def _swept(folder: Path, sets: list[str], trials: int, at_a_time: int) -> tuple[float, costs.Costs]:
+def _swept(folder: Path, sets: list[str], trials: int, at_a_time: int) -> tuple[float, Costs]:
     """Seconds of a whole sweep of Ref., and what its trials recorded."""
     arguments = ["--rows", "Ref.", "--seeds", f"0-{trials - 1}", "--concurrent", str(at_a_time)]
     arguments += [word for setting in sets for word in ("--set", setting)]
@@ -95,7 +95,7 @@ def _swept(folder: Path, sets: list[str], trials: int, at_a_time: int) -> tuple[
     seconds = time.perf_counter() - started
     assert code == 0, output
     uri = f"sqlite:///{folder / 'results' / 'mlflow.db'}"
-    return seconds, costs.total(costs.of_sweep(read_sweep(uri, sweep_name(output))))
+    return seconds, Spending.of(read_sweep(uri, sweep_name(output))).total
 
 
 def measure_trials() -> Growth:

@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from analysis import report, results
-from analysis.reporting import index as report_index
+from analysis.reading.store import read_sweep
 from ssmpe.console import printable
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -49,7 +49,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_a_report_has_no_markup_but_its_own(store: str, tmp_path: Path) -> None:
-    page, entries = report_index.render(store, tmp_path)
+    page, entries = report.write_all(store, tmp_path)
     [entry] = entries
     assert entry.report, entry.reason
     for file in (page, entry.report.file):
@@ -63,7 +63,7 @@ def test_a_report_has_no_markup_but_its_own(store: str, tmp_path: Path) -> None:
 
 
 def test_no_figure_fails_over_a_name(store: str, tmp_path: Path) -> None:
-    made = report.render(store, "hostile", tmp_path)
+    made = report.write(read_sweep(store, "hostile"), tmp_path)
     text = made.file.read_text(encoding="utf-8")
     left_out = re.findall(r"Left out: [^<]*", text)
     assert not [line for line in left_out if "Parse" in line or "Error" in line]
@@ -121,7 +121,7 @@ def test_tags_that_no_sweep_wrote_are_one_line(
     MlflowClient(uri).set_tag(trial, tag, value)
     try:
         with pytest.raises(UserError, match=f"run {trial}: not a trial of ssmpe") as error:
-            report.render(uri, "odd", tmp_path / "out")
+            report.write(read_sweep(uri, "odd"), tmp_path / "out")
     finally:
         MlflowClient(uri).set_tag(trial, tag, usual)
     assert "\n" not in str(error.value)

@@ -3,11 +3,14 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from analysis.figure import Drawn, SweepFigure
+from analysis.reading.store import read_sweep
 from ssmpe.tracking import schema
 
 SETS = ("URMP/validation", "MusicNet/test", "Bach10/all", "GuitarSet/05")
@@ -180,3 +183,15 @@ def _write_trial(
     )
     if trial.end_reason:
         client.set_terminated(run, end_time=begin + round(trial.seconds * 1000))
+
+
+def drawn(
+    figure: SweepFigure[Any],
+    uri: str,
+    name: str,
+    out: Path,
+    partial: bool = False,
+    **options: Any,
+) -> Drawn:
+    """Draw a figure of a sweep in a store into a folder."""
+    return figure.write(read_sweep(uri, name, partial), out, **options)

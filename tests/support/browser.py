@@ -18,11 +18,11 @@ FLAGS = (
     "--remote-debugging-pipe",
 )
 PATIENCE = 60.0
-"""seconds for one answer"""
+"""Seconds for one answer"""
 
 
 def found() -> str | None:
-    """Path of a Chromium: $CHROME, or one on the path."""
+    """Return the path of a Chromium: $CHROME, or one on the path."""
     given = os.environ.get("CHROME")
     return given or next(filter(None, map(shutil.which, NAMES)), None)
 
@@ -62,19 +62,19 @@ class Page:
         self.value("Promise.all([...document.images].map(i => i.decode().catch(() => 0)))")
 
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression gives, awaited if it is a promise."""
+        """Return what a JavaScript expression gives, awaited if it is a promise."""
         options = {"returnByValue": True, "awaitPromise": True}
         answer = self.call("Runtime.evaluate", expression=expression, **options)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
     def screenshot(self, path: Path) -> None:
-        """The whole page, as far down as it goes."""
+        """Save a picture of the whole page, as far down as it goes."""
         image = self.call("Page.captureScreenshot", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(image["data"]))
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """One command of the protocol and its answer."""
+        """Send one command of the protocol; returns its answer."""
         self._number += 1
         message: dict[str, Any] = {"id": self._number, "method": method, "params": params}
         if self._session:
@@ -109,7 +109,7 @@ class Page:
 
 @contextmanager
 def chromium(profile: Path) -> Iterator[Page]:
-    """A page of a browser of its own, with a fresh profile in a folder."""
+    """Open a page in a browser of its own, with a fresh profile in a folder."""
     program = found()
     assert program
     from_us, commands = os.pipe()

@@ -25,7 +25,7 @@ class Page(HTMLParser):
         self.feed(text)
 
     @classmethod
-    def of(cls, made: report.Report) -> "Page":
+    def of(cls, made: report.SweepReport) -> "Page":
         return cls(made.file.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):

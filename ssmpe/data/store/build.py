@@ -1,6 +1,5 @@
 """Building of an audio store: one writer, parallel decoding, continued after a kill at any time."""
 
-import errno
 import fcntl
 import json
 import os
@@ -15,8 +14,9 @@ from ssmpe.data.datasets.dataset import Track
 from ssmpe.data.files.resampling import Samples
 from ssmpe.data.store.decode import decode_all
 from ssmpe.data.store.layout import FORMATS, Entry, SampleFormat, write_tables
-from ssmpe.data.store.room import require_room
+from ssmpe.data.store.room import require_room_for
 from ssmpe.errors import DataError, OutOfSpaceError
+from ssmpe.storage import tells_of_full_disk
 
 JOURNAL = "journal.jsonl"
 """Name of the list of finished tracks in the folder of an unfinished store"""
@@ -166,7 +166,7 @@ def build(
     partial = store.with_name(f"{store.name}.partial")  # a killed build may have left one
     try:
         with Partial(partial, FORMATS[sample_format]) as unfinished:
-            require_room(
+            require_room_for(
                 tracks[len(unfinished.entries) :], store.parent, sample_rate, FORMATS[sample_format]
             )
             _decode_into(unfinished, tracks, sample_rate, skip_bad, progress)
@@ -178,7 +178,7 @@ def build(
         _remove(partial)  # a file that is mended later makes it another store
         raise
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not tells_of_full_disk(error):
             raise
         raise OutOfSpaceError(
             f"the disk of {store.parent} filled up while audio was decoded into it; free some "

@@ -13,11 +13,11 @@ from ray.exceptions import GetTimeoutError, RayError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ssmpe.data.store.cache import cache_dir, node_cache, writable
-from ssmpe.errors import OutOfSpaceError, UserError
+from ssmpe.errors import OutOfSpaceError, UserError, first_line
 from ssmpe.runner.cluster.release import release, require_same
 from ssmpe.runner.plan import Plan
 from ssmpe.storage import is_uri, opened
-from ssmpe.tracking.connection import sqlite_path
+from ssmpe.tracking.sqlite import sqlite_path
 
 _DRIVER = "driver"
 """Name of the driver's file among those of the nodes."""
@@ -66,7 +66,7 @@ class Shared:
                 self.write(node)
         except (OSError, ValueError) as error:
             raise UserError(
-                f"storage {self.storage} cannot be used from there ({_first_line(error)})"
+                f"storage {self.storage} cannot be used from there ({first_line(error)})"
             ) from None
         if not seen:
             raise UserError(
@@ -224,7 +224,7 @@ def shared(storage: str) -> Iterator[Shared]:
         folder.write(_DRIVER)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"--storage {storage}: cannot be written to ({_first_line(error)})"
+            f"--storage {storage}: cannot be written to ({first_line(error)})"
         ) from None
     try:
         yield folder
@@ -233,7 +233,7 @@ def shared(storage: str) -> Iterator[Shared]:
             filesystem.delete_dir(root)
         except OSError as error:
             raise UserError(
-                f"--storage {storage}: nothing can be deleted there ({_first_line(error)})"
+                f"--storage {storage}: nothing can be deleted there ({first_line(error)})"
             ) from None
 
 
@@ -248,7 +248,3 @@ def _told(error: RayTaskError) -> str:
 def _short(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return lines[-1 if isinstance(error, RayTaskError) else 0][:200]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -18,6 +18,8 @@ from ssmpe.training.trainer import Validation
 BATCH, METRICS, FAILURE = "batch", "metrics", "failure"
 OUT_OF_MEMORY, DIVERGED = "out_of_memory", "diverged"
 """Marks of a failed trial: memory was lacking; its own settings made it fail, and always will."""
+DAMAGED = "damaged"
+"""Report of what was damaged among the checkpoints when the trial was resumed."""
 UNFIT = "unfit"
 """Mark of a trial that a node could not run: Ray's id of the node."""
 COLLAPSED_AT, COLLAPSING = "collapsed_at", "collapsing"

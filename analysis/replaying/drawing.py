@@ -1,7 +1,6 @@
 """The figures of a replay: what each setting saves at what price, and which runs it stops."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +12,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis.drawing import labels, page, style
-from analysis.reading.records import Sweep
-from analysis.replaying.collapse import DEFAULT, VALUES, Outcome
+from analysis.reading.records import StoredSweep
+from analysis.replaying.collapse import DEFAULT, VALUES, Verdict
+from analysis.replaying.replayed import Rule
 
 PANEL_TITLES = {
     "patience": "patience (validations)",
@@ -37,11 +37,11 @@ STOPS_NOTE = (
 _TRAINED, _UNTRAINED = "#8fa8b8", "#f1f1f1"
 _RIGHT, _WRONG, _UNJUDGED, _CUT = (style.colour(i) for i in (0, 1, 3, 4))
 _BAR = 0.09
-"""inches of a bar's height"""
+"""Height of a bar in inches"""
 
 
-def draw_settings(sweep: Sweep, outcomes: Sequence[Outcome]) -> Figure:
-    """Wrongly stopped runs over the share of batches saved, a panel per threshold."""
+def draw_settings(sweep: StoredSweep, verdicts: Sequence[Verdict]) -> Figure:
+    """Draw wrongly stopped runs over the share of batches saved, a panel per threshold."""
     text = page.Page(
         title="What other collapse settings would have saved, and wrongly stopped",
         subtitle=labels.subtitle(sweep),
@@ -54,27 +54,27 @@ def draw_settings(sweep: Sweep, outcomes: Sequence[Outcome]) -> Figure:
     figure, (axes,) = page.panels(1, len(VALUES), text)
     axes[0].set_ylabel("runs wrongly stopped")
     for name, ax in zip(VALUES, axes, strict=True):
-        _settings_panel(ax, name, outcomes)
+        _settings_panel(ax, name, verdicts)
     return figure
 
 
-def _settings_panel(ax: Axes, name: str, outcomes: Sequence[Outcome]) -> None:
+def _settings_panel(ax: Axes, name: str, verdicts: Sequence[Verdict]) -> None:
     values = VALUES[name]
     for place, value in enumerate(values):
-        of_value = [o for o in outcomes if getattr(o.setting, name) == value]
+        of_value = [v for v in verdicts if getattr(v.setting, name) == value]
         offset = 0.6 * ((place + 0.5) / len(values) - 0.5)
         points: Any = {"ls": "none", "marker": "o", "ms": 4, "mec": "white", "mew": 0.3}
-        xs, ys = [o.share for o in of_value], [len(o.wrong) + offset for o in of_value]
+        xs, ys = [v.share for v in of_value], [len(v.wrong) + offset for v in of_value]
         ax.plot(xs, ys, color=_value_colour(place, len(values)), clip_on=False, **points)
         if value == getattr(DEFAULT, name):
-            (default,) = [o for o in of_value if o.setting == DEFAULT]
+            (default,) = [v for v in of_value if v.setting == DEFAULT]
             star: Any = {"marker": "*", "ms": 12, "mec": "black", "mew": 0.8, "zorder": 5}
             y = len(default.wrong) + offset
             ax.plot(default.share, y, color=style.colour(4), clip_on=False, **star)
     listed = ", ".join(f"{v:g}" for v in values)
     ax.set_title(f"{PANEL_TITLES[name]}\n{listed}", linespacing=1.3)
     ax.set_xlim(left=0)
-    ax.set_ylim(-0.5, max(len(o.wrong) for o in outcomes) + 0.5)
+    ax.set_ylim(-0.5, max(len(v.wrong) for v in verdicts) + 0.5)
     ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     ax.xaxis.set_major_locator(MaxNLocator(4))
     ax.yaxis.set_major_locator(MaxNLocator(6, integer=True))
@@ -94,23 +94,8 @@ def _settings_legend() -> list[Artist]:
     return handles
 
 
-@dataclass(frozen=True)
-class Rule:
-    """A rule's name over its panel, and the runs it ends.
-
-    Attributes:
-        stops: run -> batch.
-        judgement: run -> whether the stop was right; runs of which nothing can be said missing.
-            None of a rule that does not ask for a collapse.
-    """
-
-    title: str
-    stops: Mapping[str, int]
-    judgement: Mapping[str, bool] | None = None
-
-
-def draw_stops(sweep: Sweep, rules: Sequence[Rule]) -> Figure:
-    """How far every run would have been trained, a panel per rule."""
+def draw_stops(sweep: StoredSweep, rules: Sequence[Rule]) -> Figure:
+    """Draw how far every run would have been trained, a panel per rule."""
     trials = [t for row in sweep.rows for t in sweep.of_row(row)]
     text = page.Page(
         title="Which runs each rule would have stopped",
@@ -129,7 +114,7 @@ def draw_stops(sweep: Sweep, rules: Sequence[Rule]) -> Figure:
     return figure
 
 
-def _stops_panel(ax: Axes, sweep: Sweep, rule: Rule) -> None:
+def _stops_panel(ax: Axes, sweep: StoredSweep, rule: Rule) -> None:
     top, centres = 0.0, []
     for row in sweep.rows:
         trials = sweep.of_row(row)

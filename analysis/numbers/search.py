@@ -1,4 +1,4 @@
-"""A search as its figures need it: trials by number, objectives, and Optuna's study rebuilt."""
+"""A search as its figure needs it: trials by number, goals, and Optuna's study rebuilt."""
 
 import json
 import math
@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from analysis.connection import connect, one_line_errors
-from analysis.reading.records import Sweep, Trial
-from analysis.reading.store import read_sweep
+from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
@@ -17,8 +15,13 @@ if TYPE_CHECKING:
     import optuna
 
 
+def number_of(trial: StoredTrial) -> int:
+    """Return the number of a search's trial."""
+    return int(trial.row.removeprefix("#"))
+
+
 @dataclass(frozen=True)
-class Objective:
+class Goal:
     """A metric key of the tracking schema, and whether more of it is better."""
 
     metric: str
@@ -31,49 +34,47 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Search:
+class StoredSearch:
     """A search.
 
     Attributes:
-        objectives: two of them.
+        goals: two of them.
         space: parameter -> where it is drawn from, as Optuna describes it in JSON.
         trials: by number.
     """
 
-    sweep: Sweep
-    objectives: tuple[Objective, ...]
+    sweep: StoredSweep
+    goals: tuple[Goal, ...]
     space: dict[str, str]
-    trials: tuple[Trial, ...]
+    trials: tuple[StoredTrial, ...]
 
     @classmethod
-    def read(cls, uri: str, name: str, partial: bool = False) -> "Search":
-        """From the store; errors as ``read_sweep``, and UserError for a sweep that is no search."""
-        sweep = read_sweep(uri, name, partial)
-        with one_line_errors(uri):
-            tags = connect(uri).get_run(sweep.run_id).data.tags
+    def of(cls, sweep: StoredSweep) -> "StoredSearch":
+        """Take a sweep as a search; UserError if it is none, or not one of two goals."""
+        name, tags = sweep.name, sweep.tags
         if schema.OBJECTIVES not in tags or schema.SPACE not in tags:
             raise UserError(f"sweep {name!r} is no search: its rows were listed, not suggested")
-        objectives = tuple(
-            Objective(metric, direction == "maximize")
+        goals = tuple(
+            Goal(metric, direction == "maximize")
             for metric, direction in json.loads(tags[schema.OBJECTIVES])
         )
-        if len(objectives) != 2:
+        if len(goals) != 2:
             raise UserError(f"sweep {name!r}: figures are drawn of two objectives, not of one")
-        trials = tuple(sorted(sweep.trials, key=lambda t: int(t.row.removeprefix("#"))))
-        return cls(sweep, objectives, json.loads(tags[schema.SPACE]), trials)
+        trials = tuple(sorted(sweep.trials, key=number_of))
+        return cls(sweep, goals, json.loads(tags[schema.SPACE]), trials)
 
-    def values(self, trial: Trial) -> tuple[float, ...]:
-        """Objectives at the last validation; NaN where there was none."""
-        curves = [trial.curves.get(o.metric) for o in self.objectives]
+    def values(self, trial: StoredTrial) -> tuple[float, ...]:
+        """Return what its goals are at a trial's last validation; NaN where there was none."""
+        curves = [trial.curves.get(g.metric) for g in self.goals]
         return tuple(c.at(trial.last_step) if c else math.nan for c in curves)
 
-    def score(self, trial: Trial) -> float:
-        """What is maximised minus what is minimised, by which trials were pruned."""
-        pairs = zip(self.objectives, self.values(trial), strict=True)
-        return sum(value if o.maximise else -value for o, value in pairs)
+    def score(self, trial: StoredTrial) -> float:
+        """Return what is maximised minus what is minimised, by which trials were pruned."""
+        pairs = zip(self.goals, self.values(trial), strict=True)
+        return sum(value if g.maximise else -value for g, value in pairs)
 
-    def suggested(self, trial: Trial) -> dict[str, Any]:
-        """Parameters as Optuna has them: numbers, truths and choices."""
+    def suggested(self, trial: StoredTrial) -> dict[str, Any]:
+        """Return parameters as Optuna has them: numbers, truths and choices."""
         from optuna.distributions import CategoricalDistribution, json_to_distribution
 
         found: dict[str, Any] = {}
@@ -89,20 +90,20 @@ class Search:
         return found
 
     @property
-    def results(self) -> tuple[Trial, ...]:
+    def results(self) -> tuple[StoredTrial, ...]:
         """Trials that ran to their end or collapsed: those that can be compared."""
         return tuple(t for t in self.trials if t.has_result)
 
     @property
-    def front(self) -> tuple[Trial, ...]:
+    def front(self) -> tuple[StoredTrial, ...]:
         """Results that no other is better than in one objective and as good in the other."""
-        signs = [1 if o.maximise else -1 for o in self.objectives]
+        signs = [1 if g.maximise else -1 for g in self.goals]
         points = {
             t.run_id: [s * v for s, v in zip(signs, self.values(t), strict=True)]
             for t in self.results
         }
 
-        def dominated(trial: Trial) -> bool:
+        def dominated(trial: StoredTrial) -> bool:
             own = points[trial.run_id]
             return any(
                 other != own and all(a >= b for a, b in zip(other, own, strict=True))
@@ -112,7 +113,7 @@ class Search:
         return tuple(t for t in self.results if not dominated(t))
 
     def study(self) -> "optuna.Study":
-        """The results and pruned trials as a study in memory, judged by both objectives."""
+        """Rebuild a study in memory from the results and pruned trials, judged by both goals."""
         import optuna
         from optuna.distributions import json_to_distribution
         from optuna.study import StudyDirection
@@ -120,7 +121,7 @@ class Search:
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         better = {True: StudyDirection.MAXIMIZE, False: StudyDirection.MINIMIZE}
-        study = optuna.create_study(directions=[better[o.maximise] for o in self.objectives])
+        study = optuna.create_study(directions=[better[g.maximise] for g in self.goals])
         for trial in self.trials:
             pruned = trial.end_reason is EndReason.PRUNED
             if not trial.has_result and not pruned:
@@ -137,19 +138,18 @@ class Search:
         return study
 
     def importances(self) -> list[dict[str, float]]:
-        """Parameter -> importance of each objective, by fANOVA over the results (sum 1).
+        """Return parameter -> importance for each goal, by fANOVA over the results (sum 1).
 
         Empty if there are fewer than four results: nothing could be said.
         """
         import optuna
 
         if len(self.results) < 4:
-            return [{} for _ in self.objectives]
+            return [{} for _ in self.goals]
         study, evaluator = self.study(), optuna.importance.FanovaImportanceEvaluator(seed=0)
         importance = optuna.importance.get_param_importances
         return [
-            importance(study, evaluator=evaluator, target=_value(i))
-            for i in range(len(self.objectives))
+            importance(study, evaluator=evaluator, target=_value(i)) for i in range(len(self.goals))
         ]
 
 
