@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ssmpe.config.plain import require
+from ssmpe.config.plain import require, require_within
+
+_MOST_EXCERPTS, _MOST_HOURS, _MOST_TRACKS = 10_000, 1_000_000, 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,9 @@ class DataConfig:
         # a set of zero excerpts is no set: rows that mean the same must have one identity
         object.__setattr__(self, "added", {k: v for k, v in sorted(added.items()) if v != 0})
         object.__setattr__(self, "evaluation", tuple(self.evaluation))
-        n = self.labelled_excerpts
-        require(n >= 1, "data.labelled_excerpts", n, "at least 1")
+        require_within("data.labelled_excerpts", self.labelled_excerpts, 1, _MOST_EXCERPTS)
         for name, count in self.added.items():
-            require(count > 0, f"data.added.{name}", count, "a count from 0")
+            require_within(f"data.added.{name}", count, 0, _MOST_EXCERPTS)
         self._check_parts()
         object.__setattr__(self, "options", dict(sorted(self.options.items())))
         form = self.sample_format
@@ -57,9 +58,10 @@ class DataConfig:
     def _check_parts(self) -> None:
         """Check what is said of parts of sets, and drop what is without effect."""
         for name, value in self.max_hours.items():
-            require(value > 0, f"data.max_hours.{name}", value, "hours above 0")
+            what = f"hours above 0, {_MOST_HOURS:,} at the most"
+            require(0 < value <= _MOST_HOURS, f"data.max_hours.{name}", value, what)
         for name, count in self.max_tracks.items():
-            require(count >= 1, f"data.max_tracks.{name}", count, "at least 1")
+            require_within(f"data.max_tracks.{name}", count, 1, _MOST_TRACKS)
         for name, share in self.labelled_share.items():
             require(0 <= share <= 1, f"data.labelled_share.{name}", share, "a share from 0 to 1")
         # a cap on a set that is not used is none, like a set of zero excerpts

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ssmpe.config.plain import require
+from ssmpe.config.plain import require_within
 
 
 @dataclass(frozen=True)
@@ -17,4 +17,6 @@ class ModelConfig:
     """start value of the bias of the last convolution; None: PyTorch's own random start"""
 
     def __post_init__(self) -> None:
-        require(1 <= self.complexity <= 6, "model.complexity", self.complexity, "1 to 6")
+        require_within("model.complexity", self.complexity, 1, 6)
+        if self.output_bias is not None:
+            require_within("model.output_bias", self.output_bias, -1000, 1000)

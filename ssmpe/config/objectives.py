@@ -1,10 +1,11 @@
 """What a trial is trained for: names of the objectives, and their weights."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ssmpe.config.plain import require
+from ssmpe.config.plain import require, require_within
+
+_HEAVIEST = 1e9
 
 OBJECTIVES = (
     "supervised",
@@ -56,8 +57,7 @@ class ObjectivesConfig:
         for name, weight in self.weights.items():
             known = ", ".join(OBJECTIVES)
             require(name in OBJECTIVES, "objectives.weights", name, f"one of {known}")
-            ok = math.isfinite(weight) and weight >= 0
-            require(ok, f"objectives.weights.{name}", weight, "a finite number from 0")
+            require_within(f"objectives.weights.{name}", weight, 0, _HEAVIEST)
         # a weight of zero is no term: rows that mean the same must have one identity
         active = {n: float(self.weights[n]) for n in OBJECTIVES if self.weights.get(n, 0.0) > 0}
         require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")

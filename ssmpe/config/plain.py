@@ -7,16 +7,41 @@ from typing import Any
 
 from ssmpe.errors import UserError
 
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
 """whole number that arrays can hold"""
 _SHOWN = 200
 """characters of a value in a message"""
 
 
 def require(condition: bool, what: str, value: object, expected: str) -> None:
-    """UserError that prints the value unless the condition holds."""
+    """Check a setting.
+
+    Args:
+        what: the setting, by its dotted path.
+
+    Raises:
+        UserError: the condition does not hold; prints the value, and what is expected.
+    """
     if not condition:
         raise UserError(f"{what} = {value!r:.{_SHOWN}}: expected {expected}")
+
+
+def require_within(what: str, value: float, low: float, high: float, unit: str = "") -> None:
+    """Check that a number lies between two others, both included; NaN never does.
+
+    Args:
+        what: the setting, by its dotted path.
+        unit: of the number, for the message.
+
+    Raises:
+        UserError: it does not; prints the number, and the range.
+    """
+    expected = f"{_number(low)} to {_number(high)} {unit}".rstrip()
+    require(low <= value <= high, what, value, expected)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def set_path(values: dict[str, Any], path: str, value: Any, open_mappings: Sequence[str]) -> None:
@@ -77,7 +102,7 @@ def _coerce(kind: Any, value: Any, path: str) -> Any:
         require(isinstance(value, bool), path, value, "true or false")
     elif kind is int:
         ok = isinstance(value, int) and not isinstance(value, bool)
-        require(ok and abs(value) <= _LARGEST, path, value, "a whole number")
+        require(ok and abs(value) <= LARGEST, path, value, "a whole number")
     elif kind is float or kind == (float | None):
         if value is None and kind is not float:
             return None

@@ -3,7 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from ssmpe.config.plain import require
+from ssmpe.config.plain import LARGEST, require, require_within
+
+_MOST_BATCHES = 1_000_000_000
+_STRONGEST = 1e30
+"""Largest norm and weight decay: float32 still holds what is multiplied by them once."""
 
 
 @dataclass(frozen=True)
@@ -28,15 +32,17 @@ class TrainingConfig:
     """identity of the trial whose best weights this one starts from; "": random weights"""
 
     def __post_init__(self) -> None:
-        require(self.n_batches >= 1, "training.n_batches", self.n_batches, "at least 1")
-        every = self.validate_every
-        require(every >= 1, "training.validate_every", every, "at least 1")
+        require_within("training.seed", self.seed, 0, LARGEST)
+        require_within("training.n_batches", self.n_batches, 1, _MOST_BATCHES)
+        require_within("training.validate_every", self.validate_every, 1, _MOST_BATCHES)
         lr = self.learning_rate
         require(0 < lr < 1, "training.learning_rate", lr, "a number between 0 and 1")
         factor = self.decoder_lr_factor
-        require(factor > 0, "training.decoder_lr_factor", factor, "above 0")
-        require(self.warmup_batches >= 0, "training.warmup_batches", self.warmup_batches, "from 0")
-        require(self.clip_norm > 0, "training.clip_norm", self.clip_norm, "above 0")
-        require(self.weight_decay >= 0, "training.weight_decay", self.weight_decay, "from 0")
+        what = "above 0, 1000 at the most"
+        require(0 < factor <= 1000, "training.decoder_lr_factor", factor, what)
+        require_within("training.warmup_batches", self.warmup_batches, 0, _MOST_BATCHES)
+        clip, what = self.clip_norm, f"above 0, {_STRONGEST:g} at the most"
+        require(0 < clip <= _STRONGEST, "training.clip_norm", clip, what)
+        require_within("training.weight_decay", self.weight_decay, 0, _STRONGEST)
         ok = re.fullmatch(r"([0-9a-f]{12})?", self.parent) is not None
         require(ok, "training.parent", self.parent, "a trial's identity, 12 hexadecimal digits")

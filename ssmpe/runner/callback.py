@@ -25,7 +25,7 @@ from ssmpe.runner.trial.trainable import HISTOGRAMS, PICTURES, SCORES
 from ssmpe.tracking import mlmodel, schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
-from ssmpe.training.trial_files import BEST
+from ssmpe.training.checkpoint import BEST
 
 
 class SweepCallback(Callback):

@@ -9,9 +9,7 @@ import numpy as np
 import torch
 
 from ssmpe.config import GeometryConfig
-
-# Equivalent rectangular bandwidth in Hz: 24.7 + 0.108 f, a constant Q plus this offset in Hz.
-ERB_OFFSET = 24.7 / 0.108
+from ssmpe.config.geometry import ERB_OFFSET
 
 
 @dataclass(frozen=True)
@@ -70,9 +68,8 @@ def _grid_kernels(g: GeometryConfig, first: float, count: int) -> tuple[np.ndarr
     from nnAudio.utils import create_cqt_kernels  # a second, which only who makes kernels needs
 
     fmin = g.fmin * 2.0 ** (first / g.bins_per_octave)
-    ratio = 2.0 ** (2.0 / g.bins_per_octave)
     taps, _, lengths, _ = create_cqt_kernels(
-        Q=(ratio + 1.0) / (ratio - 1.0),
+        Q=g.quality,
         fs=g.sample_rate,
         fmin=fmin,
         n_bins=count,

@@ -1,8 +1,10 @@
 """Training as a sequence of validations (paper section 3.1); knows neither Ray nor MLflow."""
 
+import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -24,12 +26,11 @@ from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.total import Term
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.signal.hcqt import shared_hcqt
-from ssmpe.training import trial_files
+from ssmpe.training import checkpoint
 from ssmpe.training.batches import BatchMaker
+from ssmpe.training.checkpoint import Best
 from ssmpe.training.diagnostics import Diagnosis, Diagnostics
-from ssmpe.training.means import Means
-from ssmpe.training.optimizer import lr_scale, optimizer_of
-from ssmpe.training.trial_files import Best
+from ssmpe.training.optimizer import lr_scale, optimizer_of, restore, scale_rates
 
 _GRADIENT = "gradient norm"
 
@@ -111,7 +112,7 @@ class Trainer:
         self.diagnostics = Diagnostics(self.network, diagnostics) if diagnostics else None
         self.batch = 0
         self._interrupted: Callable[[], bool] = lambda: False
-        self._losses = Means()
+        self._losses = _Means()
         self._train_seconds = 0.0
         self._started = False
         self.best = Best()
@@ -172,34 +173,59 @@ class Trainer:
         Args:
             plain: further JSON-representable data to keep beside it.
         """
+        kept = {"batch": self.batch, **plain}
+        checkpoint.write(folder, self.config, self._state(), self.best, kept)
+
+    def load(self, folder: Path) -> dict[str, Any]:
+        """Continue from a checkpoint of the same configuration, and return its plain data.
+
+        Raises:
+            UserError: it cannot be used; the trainer is then as it was before.
+        """
+        plain, state, best = checkpoint.read(folder, self.config, self.device)
+        before = copy.deepcopy(self._state())
+        try:
+            batch = int(plain["batch"])
+            _require_like(best.weights, self.network)
+            self._restore(state)
+        except checkpoint.UNFIT as error:
+            self._restore(before)
+            # PyTorch lists every weight that does not fit, a line each
+            reason = " ".join(str(error).split())[:120]
+            raise UserError(f"{folder}: not a usable checkpoint ({reason})") from None
+        self.best, self.batch = best, batch
+        self._train_seconds = 0.0
+        self._started = True
+        return plain
+
+    def _state(self) -> dict[str, Any]:
+        """Return the tensors that a checkpoint keeps, nested in dicts."""
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         if self.teacher is not None:
             state["teacher"] = self.teacher.state_dict()
         if self._losses:  # between two validations
             state["losses"] = self._losses.state()
-        trial_files.write(folder, self.config, state, self.best, {"batch": self.batch, **plain})
+        return state
 
-    def load(self, folder: Path) -> dict[str, Any]:
-        """Continue from a checkpoint of the same configuration; returns its plain data."""
-        # everything is read before anything is changed: the folder may be damaged
-        plain, state, best = trial_files.read(folder, self.config, self.device)
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what ``_state`` gave; what of it does not fit raises one of many errors."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore(self.optimizer, state["optimizer"])
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
-        self.best = best
-        self._losses = Means.restored(state.get("losses", {}), self.device)
-        self._train_seconds = 0.0
-        self._started = True
-        self.batch = plain["batch"]
-        return plain
+        self._losses = _Means.restored(state.get("losses", {}), self.device)
 
     def _inherit(self, folder: Path | None) -> None:
         """Start from the best weights of the trial that this one continues."""
         wanted = self.config.training.parent
         if folder is None:
             raise UserError(f"training.parent = {wanted!r}: the weights of that trial are needed")
-        self.network.load_state_dict(trial_files.best_weights(folder, wanted, self.device))
+        weights = checkpoint.best_weights(folder, wanted, self.device)
+        try:
+            self.network.load_state_dict(weights)
+        except checkpoint.UNFIT as error:
+            reason = " ".join(str(error).split())[:120]
+            raise UserError(f"{folder}: weights of another network ({reason})") from None
 
     def _train_until(self, stop: int) -> None:
         self.network.train()
@@ -237,7 +263,7 @@ class Trainer:
     def _step(self, index: int) -> dict[str, Tensor]:
         """One batch (from 0): its losses, detached, on the device."""
         training = self.config.training
-        self.optimizer.scale_rates(lr_scale(index + 1, training.warmup_batches))
+        scale_rates(self.optimizer, lr_scale(index + 1, training.warmup_batches))
         batch = self.batches(index)
 
         def generator(objective: str) -> torch.Generator:
@@ -274,6 +300,54 @@ class Trainer:
         f1 = scores[self.config.data.validation].means.f1
         is_best = self.batch > 0 and self.best.take_if_better(f1, self.batch, self.network)
         train_seconds = self._train_seconds
-        self._losses, self._train_seconds = Means(), 0.0
+        self._losses, self._train_seconds = _Means(), 0.0
         seconds = time.perf_counter() - started
         return Validation(self.batch, losses, scores, is_best, train_seconds, seconds, diagnosis)
+
+
+class _Means:
+    """Means of scalars by name, each over as many values as were added of it.
+
+    The sums stay on their device until they are asked for, so that training does not wait.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: Counter[str] = Counter()
+
+    def __bool__(self) -> bool:
+        """Tell whether anything was added."""
+        return bool(self._counts)
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Add one scalar tensor to each of these names."""
+        for name, value in values.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] += 1
+
+    def read(self) -> dict[str, float]:
+        """Return the means; waits for the device."""
+        return {name: float(value) / self._counts[name] for name, value in self._sums.items()}
+
+    def state(self) -> dict[str, tuple[Tensor, int]]:
+        """Return what ``restored`` needs, bit for bit."""
+        return {name: (value, self._counts[name]) for name, value in self._sums.items()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any], device: str) -> "_Means":
+        """Return means that go on from a state, on a device."""
+        means = cls()
+        for name, (value, count) in state.items():
+            means._sums[name], means._counts[name] = value.to(device), count
+        return means
+
+
+def _require_like(weights: Mapping[str, Tensor], network: Autoencoder) -> None:
+    """Check that weights, if there are any, are a network's.
+
+    Raises:
+        ValueError: they are another's.
+    """
+    shapes = {name: weight.shape for name, weight in network.state_dict().items()}
+    if weights and {name: weight.shape for name, weight in weights.items()} != shapes:
+        raise ValueError("best weights of another network")

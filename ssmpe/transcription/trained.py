@@ -11,7 +11,7 @@ from ssmpe.errors import UserError
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.hcqt import HCQT, shared_hcqt
 from ssmpe.training import checkpoint
-from ssmpe.training.trial_files import BEST
+from ssmpe.training.checkpoint import BEST
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def load_trained(folder: Path, device: str) -> Trained:
             f"{checkpoint.PLAIN}.json or {BEST}.json"
         )
     plain = checkpoint.load_plain(folder, description)
-    tensors = checkpoint.load_tensors(folder, BEST, device)
+    tensors = checkpoint.load_tensors(folder, BEST, device, plain)
     if tensors == {}:
         raise UserError(f"{weights}: no weights: the trial had no validation that could be scored")
     try:
