@@ -10,21 +10,21 @@ _MOST_EXCERPTS, _MOST_HOURS, _MOST_TRACKS = 10_000, 1_000_000, 1_000_000_000
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which sets a trial learns from and is scored on; names as the registry has."""
+    """Sets that a trial learns from and is scored on, by their names in the registry."""
 
     source: str = "folder"
-    """where the sets come from: "folder" (the user's) or "embedded-SIZE" (rendered)"""
+    """Where the sets come from: "folder" (the user's) or "embedded-SIZE" (rendered)."""
     labelled: str = "URMP/train"
     labelled_excerpts: int = 8
-    """excerpts of the labelled set in a batch"""
+    """Number of excerpts of the labelled set in a batch."""
     added: Mapping[str, int] = field(default_factory=dict)
-    """set -> its excerpts added to every batch, without labels but for ``labelled_share``"""
+    """Set -> its excerpts added to every batch, without labels but for ``labelled_share``."""
     labelled_share: Mapping[str, float] = field(default_factory=dict)
-    """added set -> share of its tracks that are learnt from with their annotations; none of others.
-    Counts stay those of ``added``: a set of share 1 is a further labelled set"""
+    """Added set -> share of its tracks that are learnt from with their annotations; none of others.
+    Counts stay those of ``added``: a set of share 1 is a further labelled set."""
     percussion: str = "E-GMD/train"
     validation: str = "URMP/validation"
-    """the set whose F1 selects the best checkpoint"""
+    """Set whose F1 selects the best checkpoint."""
     evaluation: tuple[str, ...] = (
         "Bach10/all",
         "Su/all",
@@ -32,15 +32,15 @@ class DataConfig:
         "MusicNet/test",
         "GuitarSet/05",
     )
-    """further sets scored at every validation"""
+    """Further sets that are scored at every validation."""
     max_hours: Mapping[str, float] = field(default_factory=dict)
-    """set -> hours of it that are used, of tracks drawn at random; all of the others"""
+    """Set -> hours of it that are used, of tracks drawn at random; of others, all."""
     max_tracks: Mapping[str, int] = field(default_factory=dict)
-    """set -> number of its tracks that are used, drawn at random; all of the others"""
+    """Set -> number of its tracks that are used, drawn at random; of others, all."""
     options: Mapping[str, bool] = field(default_factory=dict)
-    """"<dataset>/<option>" -> choice between published and other behaviour of its loader"""
+    """"<dataset>/<option>" -> choice between published and other behaviour of its loader."""
     sample_format: str = "float32"
-    """of decoded unlabelled audio: "float32", or "int16" at half the size on disk"""
+    """Format of decoded unlabelled audio: "float32", or "int16" at half the size on disk."""
 
     def __post_init__(self) -> None:
         added = {str(k): int(v) for k, v in self.added.items()}

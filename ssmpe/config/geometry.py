@@ -19,16 +19,17 @@ class GeometryConfig:
     """Time-frequency grid of the HCQT and of every salience-gram (paper section 2.1)."""
 
     sample_rate: int = 22050
-    """Hz"""
+    """Sample rate of all audio, in Hz."""
     hop_length: int = 256
-    """samples"""
+    """Samples from one frame to the next."""
     fmin: float = 27.5
-    """Hz, centre of bin 0 of the first harmonic"""
+    """Centre in Hz of bin 0 of the first harmonic."""
     n_bins: int = 440
+    """Number of bins F of every harmonic, and of the salience."""
     bins_per_octave: int = 60
     harmonics: tuple[float, ...] = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
     excerpt_seconds: float = 4.0
-    """length of a training excerpt"""
+    """Length of a training excerpt."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "harmonics", tuple(float(h) for h in self.harmonics))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ssmpe.config.plain import require, require_within
 
 _HEAVIEST = 1e9
+"""Largest weight of an objective."""
 
 OBJECTIVES = (
     "supervised",
@@ -42,14 +43,14 @@ class ObjectivesConfig:
         }
     )
     stop_gradient: bool = False
-    """treat the targets Y = sigmoid(F(X)) as constants; the published runs do not"""
+    """Whether the targets Y = sigmoid(F(X)) are constants; in the published runs they are not."""
     content_on: str = "unlabelled"
-    """excerpts that terms on content (energy, sparsity, ...) see: "unlabelled", or "all" of them"""
+    """Excerpts that terms on content (energy, sparsity, ...) see: "unlabelled", or "all"."""
     teacher_decay: float | None = None
-    """of the moving average of the network's weights, per batch, whose output is Y; no gradient
-    goes there. None: Y is the output of the network itself"""
+    """Decay per batch of a moving average of the network's weights, whose output is then Y, without
+    gradient. None: Y is the output of the network itself."""
     fade: Mapping[str, float] = field(default_factory=dict)
-    """objective -> share of the trial's batches over which its weight falls linearly to zero"""
+    """Objective -> share of the trial's batches over which its weight falls linearly to zero."""
 
     def __post_init__(self) -> None:
         on = self.content_on

@@ -8,9 +8,9 @@ from typing import Any
 from ssmpe.errors import UserError
 
 LARGEST = 2**63 - 1
-"""whole number that arrays can hold"""
+"""Largest whole number that arrays can hold."""
 _SHOWN = 200
-"""characters of a value in a message"""
+"""Largest number of characters of a value in a message."""
 
 
 def require(condition: bool, what: str, value: object, expected: str) -> None:
@@ -66,7 +66,7 @@ def set_path(values: dict[str, Any], path: str, value: Any, open_mappings: Seque
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested dicts as pairs of dotted path and value."""
+    """Return nested dicts as pairs of dotted path and value."""
     items: list[tuple[str, Any]] = []
     for key, value in node.items():
         path = f"{prefix}{key}"
@@ -75,7 +75,7 @@ def flatten(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def build(cls: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
-    """A (nested) dataclass from nested dicts; missing keys take their defaults.
+    """Build a (nested) dataclass from nested dicts; missing keys take their defaults.
 
     Raises:
         UserError: an unknown key, or a value of another type; names it by its path.
@@ -97,7 +97,7 @@ def build(cls: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
 
 
 def _coerce(kind: Any, value: Any, path: str) -> Any:
-    """Checks a plain value against a field's type; an int is accepted where a float is meant."""
+    """Check a plain value against a field's type; an int is accepted where a float is meant."""
     if kind is bool:
         require(isinstance(value, bool), path, value, "true or false")
     elif kind is int:
@@ -129,5 +129,5 @@ def _coerce(kind: Any, value: Any, path: str) -> Any:
 
 
 def _is_finite(value: float) -> bool:
-    """Whether it is a number that a float can hold; a whole one may be of any size."""
+    """Tell whether a number fits into a float; a whole one may be of any size."""
     return abs(value) <= sys.float_info.max

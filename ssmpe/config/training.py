@@ -6,30 +6,33 @@ from dataclasses import dataclass
 from ssmpe.config.plain import LARGEST, require, require_within
 
 _MOST_BATCHES = 1_000_000_000
+"""Largest number of batches, of a trial or of a part of it."""
 _STRONGEST = 1e30
 """Largest norm and weight decay: float32 still holds what is multiplied by them once."""
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """Optimisation (paper section 3.1); lengths are counted in batches."""
+    """Settings of the optimisation (paper section 3.1); lengths are counted in batches."""
 
     seed: int = 0
     n_batches: int = 10_000
     validate_every: int = 250
-    """batches between two validations, each with a checkpoint"""
+    """Batches from one validation to the next, each with a checkpoint."""
     learning_rate: float = 5e-4
-    """of the encoder"""
+    """Learning rate of the encoder."""
     decoder_lr_factor: float = 0.5
+    """Learning rate of the decoder in units of the encoder's."""
     warmup_batches: int = 400
     clip_norm: float = 1.0
+    """Norm to which longer gradients are shortened."""
     weight_decay: float = 0.01
     mixed_precision: bool = True
-    """bf16 on GPUs, by PyTorch's autocast; without effect on CPUs"""
+    """Whether GPUs compute in bf16, by PyTorch's autocast; without effect on CPUs."""
     mixed_precision_on_cpus: bool = False
-    """the same on CPUs, whose numbers then are others by its rounding"""
+    """The same for CPUs, whose numbers then are others by its rounding."""
     parent: str = ""
-    """identity of the trial whose best weights this one starts from; "": random weights"""
+    """Identity of the trial whose best weights this one starts from; "": random weights."""
 
     def __post_init__(self) -> None:
         require_within("training.seed", self.seed, 0, LARGEST)

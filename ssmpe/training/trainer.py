@@ -36,16 +36,16 @@ _GRADIENT = "gradient norm"
 
 
 class DivergedError(Exception):
-    """The loss is no longer finite."""
+    """Loss that is no longer finite."""
 
 
 class InterruptedTrainingError(Exception):
-    """Training was asked to stop; a checkpoint may be saved, from which it continues."""
+    """Request to stop, which was followed; a checkpoint may be saved, from which it continues."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What is known after a validation.
+    """Outcome of a validation.
 
     Attributes:
         batch: batches trained so far.
@@ -67,10 +67,22 @@ class Validation:
 
 
 class Trainer:
-    """A trial in progress: a function of its configuration, whichever worker runs it.
+    """Trial in progress: a function of its configuration, whichever worker runs it.
 
     Every random draw depends on the seed and the number of the batch alone, so a checkpoint has
-    no generator states to keep: the batch number is the state of all of them.
+    no generator states to keep: the batch number is the state of all of them. ::
+
+        config = tiny()
+        rate = config.geometry.sample_rate
+        sets = load_sets(config.data, rate, Locations(data_root), cache_dir())
+        trainer = Trainer(config, sets)
+        for validation in trainer.run():  # after every 70 of 700 batches
+            validation.losses["total"]  # mean over these 70
+            validation.scores["URMP/validation"].means.f1  # from 0 to 1
+            trainer.save(folder)
+        again = Trainer(config, sets)
+        again.load(folder)  # goes on from there, to the same numbers
+        again.network(again.batches(0).features)  # (4, 176, 22): logits (B, F, T)
     """
 
     def __init__(
@@ -143,7 +155,7 @@ class Trainer:
             yield self._validated(losses)
 
     def _next_validation(self) -> int:
-        """Batch of the next validation: they lie at multiples of the interval, and at the end."""
+        """Return the batch of the next validation: a multiple of the interval, or the last."""
         every, n_batches = self.config.training.validate_every, self.config.training.n_batches
         if self._losses and (self.batch % every == 0 or self.batch == n_batches):
             return self.batch  # trained up to it, and interrupted before it
@@ -159,7 +171,7 @@ class Trainer:
             evaluate(self.network, evaluated, by_mir_eval=True)
 
     def evaluate(self, *, by_mir_eval: bool = False) -> dict[str, SetScores]:
-        """Scores of the network as it is, on all evaluated sets; arguments and errors as there."""
+        """Score the network as it is on all evaluated sets; arguments as of ``evaluate``."""
         self.network.eval()
         scores = {}
         for evaluated in self.evaluated:
@@ -249,7 +261,7 @@ class Trainer:
             raise InterruptedTrainingError(f"interrupted after batch {self.batch}")
 
     def _mean_losses(self) -> dict[str, float]:
-        """Of the batches since the last validation."""
+        """Return the mean losses of the batches since the last validation."""
         means = self._losses.read()
         # the last step's gradient spoils the weights without showing in any loss yet
         gradient = means.pop(_GRADIENT)
@@ -261,7 +273,7 @@ class Trainer:
         return means
 
     def _step(self, index: int) -> dict[str, Tensor]:
-        """One batch (from 0): its losses, detached, on the device."""
+        """Train on one batch, by its number from 0; return its losses, detached, on the device."""
         training = self.config.training
         scale_rates(self.optimizer, lr_scale(index + 1, training.warmup_batches))
         batch = self.batches(index)
@@ -289,7 +301,7 @@ class Trainer:
         return self.diagnostics.watch(index, batch, terms, self._passes(self.network))
 
     def _passes(self, network: Autoencoder) -> Callable[[Tensor], Tensor]:
-        """From features to logits, in the precision of training."""
+        """Return a network as a function from features to logits, in the precision of training."""
         return partial(precision.logits_of, network, mixed=self.mixed)
 
     def _validated(self, losses: dict[str, float]) -> Validation:

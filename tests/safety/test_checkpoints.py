@@ -42,7 +42,7 @@ class Call:
 
 
 def deflated(path: Path) -> None:
-    """Zeros that are packed, as PyTorch never writes but does read."""
+    """Write packed zeros, as PyTorch never writes but does read."""
     plain = io.BytesIO()
     torch.save({"w": torch.zeros(1 << 26)}, plain)
     with (
@@ -55,7 +55,7 @@ def deflated(path: Path) -> None:
 
 
 def resized(path: Path) -> None:
-    """A tensor that claims to be larger than its storage."""
+    """Write a tensor that claims to be larger than its storage."""
     plain = io.BytesIO()
     torch.save({"w": torch.zeros(250)}, plain)
     with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w") as changed:
@@ -96,7 +96,7 @@ def test_crafted_tensors_are_refused_before_they_are_loaded(tmp_path: Path) -> N
 
 
 def load(folder: str) -> Any:
-    """Called in the confined process."""
+    """Run in the confined process."""
     return load_tensors(Path(folder), "best")
 
 
@@ -108,7 +108,7 @@ def test_data_in_data_is_one_line(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory, brief: TrialConfig) -> Path:
-    """A checkpoint of a trial that has not been trained."""
+    """Return a checkpoint of a trial that has not been trained."""
     folder = tmp_path_factory.mktemp("trial") / "checkpoint"
     plain = {"config": brief.to_dict(), "best_f1": 0.5, "best_batch": 6}
     weights = Autoencoder(brief.geometry, brief.model).state_dict()
@@ -128,7 +128,7 @@ def described(folder: Path, **settings: object) -> None:
 
 
 def swollen(folder: Path) -> None:
-    """Weights as large as they are described, made of one number."""
+    """Write weights as large as they are described, made of one number."""
     described(folder, model__complexity=6, geometry__n_bins=800)
     config = TrialConfig.from_dict(json.loads((folder / "best.json").read_text())["config"])
     with torch.device("meta"):
@@ -178,7 +178,7 @@ def test_a_network_is_no_larger_than_its_file(tmp_path: Path, trial: Path) -> No
 
 
 def apply(folder: str) -> Any:
-    """Called in the confined process."""
+    """Run in the confined process."""
     return load_trained(Path(folder), "cpu")
 
 
@@ -216,7 +216,7 @@ FLIPS = 240
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory, brief: TrialConfig) -> Path:
-    """A checkpoint of a trial after a step, as ``Trainer.save`` writes it."""
+    """Return a checkpoint of a trial after a step, as ``Trainer.save`` writes it."""
     folder = tmp_path_factory.mktemp("whole") / "checkpoint"
     network = Autoencoder(brief.geometry, brief.model)
     optimizer = optimizer_of(network, brief.training, "cpu")

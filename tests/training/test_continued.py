@@ -17,7 +17,7 @@ __all__ = ["undisturbed"]
 
 @pytest.fixture(scope="module")
 def parent(undisturbed, tmp_path_factory):
-    """The last checkpoint of the trial ``brief``."""
+    """Return the last checkpoint of the trial ``brief``."""
     folder = tmp_path_factory.mktemp("parent") / "checkpoint"
     undisturbed[0].save(folder)
     return folder

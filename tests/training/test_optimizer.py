@@ -14,7 +14,7 @@ from ssmpe.training.optimizer import optimizer_of, restore, scale_rates
 
 TRAINING = TrainingConfig(learning_rate=1e-2, decoder_lr_factor=0.5, weight_decay=0.03)
 DEVICES = ["cpu", "cuda"]
-"""of the second, the kernels that are fused; they run on CPUs, too"""
+"""Devices whose kernels are tried; the second's are fused, and run on CPUs, too."""
 
 
 def network() -> Autoencoder:
@@ -24,7 +24,7 @@ def network() -> Autoencoder:
 
 
 def give_gradients(network: Autoencoder, index: int) -> None:
-    """Gradients that hang on the step alone; one of the weights has one every other step only."""
+    """Set gradients that depend on the step alone; one weight has one every other step only."""
     generator = torch.Generator().manual_seed(index)
     for number, p in enumerate(network.parameters()):
         gradient = torch.randn(p.shape, generator=generator)
@@ -39,7 +39,7 @@ def steps(optimizer: torch.optim.AdamW, network: Autoencoder, first: int, last: 
 
 
 def by_hand(network: Autoencoder, n_steps: int, fused: bool) -> None:
-    """The same by PyTorch's function, with the paper's values, as version 0.3.0 trained."""
+    """Train by PyTorch's function with the values written out, as version 0.3.0 did."""
     weights = list(network.parameters())
     decoder = {id(p) for p in network.decoder.parameters()}
     rates = [5e-3 if id(p) in decoder else 1e-2 for p in weights]
