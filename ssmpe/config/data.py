@@ -3,26 +3,28 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ssmpe.config.plain import require
+from ssmpe.config.plain import require, require_within
+
+_MOST_EXCERPTS, _MOST_HOURS, _MOST_TRACKS = 10_000, 1_000_000, 1_000_000_000
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Which sets a trial learns from and is scored on; names as the registry has."""
+    """Sets that a trial learns from and is scored on, by their names in the registry."""
 
     source: str = "folder"
-    """where the sets come from: "folder" (the user's) or "embedded-SIZE" (rendered)"""
+    """Where the sets come from: "folder" (the user's) or "embedded-SIZE" (rendered)."""
     labelled: str = "URMP/train"
     labelled_excerpts: int = 8
-    """excerpts of the labelled set in a batch"""
+    """Number of excerpts of the labelled set in a batch."""
     added: Mapping[str, int] = field(default_factory=dict)
-    """set -> its excerpts added to every batch, without labels but for ``labelled_share``"""
+    """Set -> its excerpts added to every batch, without labels but for ``labelled_share``."""
     labelled_share: Mapping[str, float] = field(default_factory=dict)
-    """added set -> share of its tracks that are learnt from with their annotations; none of others.
-    Counts stay those of ``added``: a set of share 1 is a further labelled set"""
+    """Added set -> share of its tracks that are learnt from with their annotations; none of others.
+    Counts stay those of ``added``: a set of share 1 is a further labelled set."""
     percussion: str = "E-GMD/train"
     validation: str = "URMP/validation"
-    """the set whose F1 selects the best checkpoint"""
+    """Set whose F1 selects the best checkpoint."""
     evaluation: tuple[str, ...] = (
         "Bach10/all",
         "Su/all",
@@ -30,25 +32,24 @@ class DataConfig:
         "MusicNet/test",
         "GuitarSet/05",
     )
-    """further sets scored at every validation"""
+    """Further sets that are scored at every validation."""
     max_hours: Mapping[str, float] = field(default_factory=dict)
-    """set -> hours of it that are used, of tracks drawn at random; all of the others"""
+    """Set -> hours of it that are used, of tracks drawn at random; of others, all."""
     max_tracks: Mapping[str, int] = field(default_factory=dict)
-    """set -> number of its tracks that are used, drawn at random; all of the others"""
+    """Set -> number of its tracks that are used, drawn at random; of others, all."""
     options: Mapping[str, bool] = field(default_factory=dict)
-    """"<dataset>/<option>" -> choice between published and other behaviour of its loader"""
+    """"<dataset>/<option>" -> choice between published and other behaviour of its loader."""
     sample_format: str = "float32"
-    """of decoded unlabelled audio: "float32", or "int16" at half the size on disk"""
+    """Format of decoded unlabelled audio: "float32", or "int16" at half the size on disk."""
 
     def __post_init__(self) -> None:
         added = {str(k): int(v) for k, v in self.added.items()}
         # a set of zero excerpts is no set: rows that mean the same must have one identity
         object.__setattr__(self, "added", {k: v for k, v in sorted(added.items()) if v != 0})
         object.__setattr__(self, "evaluation", tuple(self.evaluation))
-        n = self.labelled_excerpts
-        require(n >= 1, "data.labelled_excerpts", n, "at least 1")
+        require_within("data.labelled_excerpts", self.labelled_excerpts, 1, _MOST_EXCERPTS)
         for name, count in self.added.items():
-            require(count > 0, f"data.added.{name}", count, "a count from 0")
+            require_within(f"data.added.{name}", count, 0, _MOST_EXCERPTS)
         self._check_parts()
         object.__setattr__(self, "options", dict(sorted(self.options.items())))
         form = self.sample_format
@@ -57,9 +58,10 @@ class DataConfig:
     def _check_parts(self) -> None:
         """Check what is said of parts of sets, and drop what is without effect."""
         for name, value in self.max_hours.items():
-            require(value > 0, f"data.max_hours.{name}", value, "hours above 0")
+            what = f"hours above 0, {_MOST_HOURS:,} at the most"
+            require(0 < value <= _MOST_HOURS, f"data.max_hours.{name}", value, what)
         for name, count in self.max_tracks.items():
-            require(count >= 1, f"data.max_tracks.{name}", count, "at least 1")
+            require_within(f"data.max_tracks.{name}", count, 1, _MOST_TRACKS)
         for name, share in self.labelled_share.items():
             require(0 <= share <= 1, f"data.labelled_share.{name}", share, "a share from 0 to 1")
         # a cap on a set that is not used is none, like a set of zero excerpts

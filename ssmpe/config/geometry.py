@@ -4,7 +4,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ssmpe import units
-from ssmpe.config.plain import require
+from ssmpe.config.plain import require, require_within
+from ssmpe.errors import UserError
+
+ERB_OFFSET = 24.7 / 0.108
+"""Hz by which bandwidths exceed those of a constant Q: the equivalent rectangular bandwidth is
+24.7 + 0.108 f."""
+MOST_HARMONICS, HIGHEST_HARMONIC = 64, 64.0
+"""Bounds on the number of harmonics, and on each of them; the lowest is 1 / 64."""
 
 
 @dataclass(frozen=True)
@@ -12,46 +19,93 @@ class GeometryConfig:
     """Time-frequency grid of the HCQT and of every salience-gram (paper section 2.1)."""
 
     sample_rate: int = 22050
-    """Hz"""
+    """Sample rate of all audio, in Hz."""
     hop_length: int = 256
-    """samples"""
+    """Samples from one frame to the next."""
     fmin: float = 27.5
-    """Hz, centre of bin 0 of the first harmonic"""
+    """Centre in Hz of bin 0 of the first harmonic."""
     n_bins: int = 440
+    """Number of bins F of every harmonic, and of the salience."""
     bins_per_octave: int = 60
     harmonics: tuple[float, ...] = (0.5, 1.0, 2.0, 3.0, 4.0, 5.0)
     excerpt_seconds: float = 4.0
-    """length of a training excerpt"""
+    """Length of a training excerpt."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "harmonics", tuple(float(h) for h in self.harmonics))
-        require(self.sample_rate > 0, "geometry.sample_rate", self.sample_rate, "Hz above 0")
-        require(self.hop_length > 0, "geometry.hop_length", self.hop_length, "samples above 0")
-        require(self.fmin > 0, "geometry.fmin", self.fmin, "Hz above 0")
+        require_within("geometry.sample_rate", self.sample_rate, 1000, 384_000, "Hz")
+        require_within("geometry.hop_length", self.hop_length, 1, 65_536, "samples")
+        require_within("geometry.fmin", self.fmin, 1, 20_000, "Hz")
         # four halvings (n // 2 - 1) must leave at least one row
-        require(self.n_bins >= 46, "geometry.n_bins", self.n_bins, "at least 46 bins")
-        bpo = self.bins_per_octave
-        require(bpo > 0 and bpo % 12 == 0, "geometry.bins_per_octave", bpo, "a multiple of 12")
-        valid = 1.0 in self.harmonics and all(h > 0 for h in self.harmonics)
-        require(valid, "geometry.harmonics", self.harmonics, "positive numbers, 1.0 among them")
-        ok = list(self.harmonics) == sorted(set(self.harmonics))
-        require(ok, "geometry.harmonics", self.harmonics, "ascending numbers without repeats")
-        top = self.fmin * max(self.harmonics)
-        require(top < self.sample_rate / 2, "geometry.fmin", self.fmin, "harmonics below Nyquist")
+        require_within("geometry.n_bins", self.n_bins, 46, 10_000, "bins")
+        bpo, what = self.bins_per_octave, "a multiple of 12, 1,200 at the most"
+        require(0 < bpo <= 1200 and bpo % 12 == 0, "geometry.bins_per_octave", bpo, what)
+        self._check_harmonics()
+        require_within("geometry.excerpt_seconds", self.excerpt_seconds, 0, 600, "seconds")
         require(
             self.excerpt_frames >= 8,
             "geometry.excerpt_seconds",
             self.excerpt_seconds,
             "at least 8 frames",
         )
+        self._check_size()
+
+    def _check_harmonics(self) -> None:
+        n = self.n_harmonics
+        require(n <= MOST_HARMONICS, "geometry.harmonics", n, f"{MOST_HARMONICS} at the most")
+        valid = 1.0 in self.harmonics and all(h > 0 for h in self.harmonics)
+        require(valid, "geometry.harmonics", self.harmonics, "positive numbers, 1.0 among them")
+        ok = list(self.harmonics) == sorted(set(self.harmonics))
+        require(ok, "geometry.harmonics", self.harmonics, "ascending numbers without repeats")
+        for i, h in enumerate(self.harmonics):
+            require_within(f"geometry.harmonics[{i}]", h, 1 / HIGHEST_HARMONIC, HIGHEST_HARMONIC)
+        top = self.fmin * max(self.harmonics)
+        require(top < self.sample_rate / 2, "geometry.fmin", self.fmin, "harmonics below Nyquist")
+
+    def _check_size(self) -> None:
+        """Check that what is computed for all bins together fits into memory.
+
+        A few bytes could otherwise describe a transform that exhausts it.
+
+        Raises:
+            UserError: it does not.
+        """
+        all_bins = self.n_bins * self.n_harmonics
+        # tables of the transform grow with each of these products, up to some 4 GiB
+        for factor, what, most in (
+            (self.longest_kernel, "samples of the longest kernel", 100_000_000),
+            (self.excerpt_frames, "frames of an excerpt", 50_000_000),
+            (self.excerpt_samples, "samples of an excerpt", 2_000_000_000),
+        ):
+            if all_bins * factor > most:
+                raise UserError(
+                    f"geometry: {self.n_bins:,} bins × {self.n_harmonics} harmonics × "
+                    f"{factor:,.0f} {what} = {all_bins * factor:,.0f}: expected {most:,} at the "
+                    "most (kernels grow with bins_per_octave and sample_rate, excerpts with "
+                    "excerpt_seconds)"
+                )
 
     @property
     def n_harmonics(self) -> int:
+        """Channels of the HCQT."""
         return len(self.harmonics)
 
     @property
     def bins_per_semitone(self) -> int:
+        """Bins from one semitone to the next."""
         return self.bins_per_octave // 12
+
+    @property
+    def quality(self) -> float:
+        """Frequency of a kernel, plus ``ERB_OFFSET``, in units of its bandwidth."""
+        ratio: float = 2.0 ** (2.0 / self.bins_per_octave)
+        return (ratio + 1.0) / (ratio - 1.0)
+
+    @property
+    def longest_kernel(self) -> float:
+        """Samples of the kernel of the lowest bin."""
+        lowest = self.fmin * min(self.harmonics)
+        return self.quality * self.sample_rate / (lowest + ERB_OFFSET)
 
     @property
     def frame_rate(self) -> float:
@@ -60,15 +114,17 @@ class GeometryConfig:
 
     @property
     def excerpt_samples(self) -> int:
+        """Samples of a training excerpt."""
         return units.seconds_to_samples(self.excerpt_seconds, self.sample_rate)
 
     @property
     def excerpt_frames(self) -> int:
+        """Frames of a training excerpt."""
         return units.n_frames(self.excerpt_samples, self.hop_length)
 
     @cached_property
     def bin_frequencies(self) -> units.Floats:
-        """Centres in Hz of the bins of the first harmonic, and so of the salience: (F,)."""
+        """Centres (F,) in Hz of the bins of the first harmonic, and so of the salience."""
         import numpy as np
 
         return units.bin_to_hz(np.arange(self.n_bins), self.fmin, self.bins_per_octave)

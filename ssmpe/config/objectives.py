@@ -1,10 +1,12 @@
 """What a trial is trained for: names of the objectives, and their weights."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from ssmpe.config.plain import require
+from ssmpe.config.plain import require, require_within
+
+_HEAVIEST = 1e9
+"""Largest weight of an objective."""
 
 OBJECTIVES = (
     "supervised",
@@ -41,14 +43,14 @@ class ObjectivesConfig:
         }
     )
     stop_gradient: bool = False
-    """treat the targets Y = sigmoid(F(X)) as constants; the published runs do not"""
+    """Whether the targets Y = sigmoid(F(X)) are constants; in the published runs they are not."""
     content_on: str = "unlabelled"
-    """excerpts that terms on content (energy, sparsity, ...) see: "unlabelled", or "all" of them"""
+    """Excerpts that terms on content (energy, sparsity, ...) see: "unlabelled", or "all"."""
     teacher_decay: float | None = None
-    """of the moving average of the network's weights, per batch, whose output is Y; no gradient
-    goes there. None: Y is the output of the network itself"""
+    """Decay per batch of a moving average of the network's weights, whose output is then Y, without
+    gradient. None: Y is the output of the network itself."""
     fade: Mapping[str, float] = field(default_factory=dict)
-    """objective -> share of the trial's batches over which its weight falls linearly to zero"""
+    """Objective -> share of the trial's batches over which its weight falls linearly to zero."""
 
     def __post_init__(self) -> None:
         on = self.content_on
@@ -56,8 +58,7 @@ class ObjectivesConfig:
         for name, weight in self.weights.items():
             known = ", ".join(OBJECTIVES)
             require(name in OBJECTIVES, "objectives.weights", name, f"one of {known}")
-            ok = math.isfinite(weight) and weight >= 0
-            require(ok, f"objectives.weights.{name}", weight, "a finite number from 0")
+            require_within(f"objectives.weights.{name}", weight, 0, _HEAVIEST)
         # a weight of zero is no term: rows that mean the same must have one identity
         active = {n: float(self.weights[n]) for n in OBJECTIVES if self.weights.get(n, 0.0) > 0}
         require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")

@@ -7,16 +7,41 @@ from typing import Any
 
 from ssmpe.errors import UserError
 
-_LARGEST = 2**63 - 1
-"""whole number that arrays can hold"""
+LARGEST = 2**63 - 1
+"""Largest whole number that arrays can hold."""
 _SHOWN = 200
-"""characters of a value in a message"""
+"""Largest number of characters of a value in a message."""
 
 
 def require(condition: bool, what: str, value: object, expected: str) -> None:
-    """UserError that prints the value unless the condition holds."""
+    """Check a setting.
+
+    Args:
+        what: the setting, by its dotted path.
+
+    Raises:
+        UserError: the condition does not hold; prints the value, and what is expected.
+    """
     if not condition:
         raise UserError(f"{what} = {value!r:.{_SHOWN}}: expected {expected}")
+
+
+def require_within(what: str, value: float, low: float, high: float, unit: str = "") -> None:
+    """Check that a number lies between two others, both included; NaN never does.
+
+    Args:
+        what: the setting, by its dotted path.
+        unit: of the number, for the message.
+
+    Raises:
+        UserError: it does not; prints the number, and the range.
+    """
+    expected = f"{_number(low)} to {_number(high)} {unit}".rstrip()
+    require(low <= value <= high, what, value, expected)
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
 
 def set_path(values: dict[str, Any], path: str, value: Any, open_mappings: Sequence[str]) -> None:
@@ -41,7 +66,7 @@ def set_path(values: dict[str, Any], path: str, value: Any, open_mappings: Seque
 
 
 def flatten(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Nested dicts as pairs of dotted path and value."""
+    """Return nested dicts as pairs of dotted path and value."""
     items: list[tuple[str, Any]] = []
     for key, value in node.items():
         path = f"{prefix}{key}"
@@ -50,7 +75,7 @@ def flatten(node: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def build(cls: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
-    """A (nested) dataclass from nested dicts; missing keys take their defaults.
+    """Build a (nested) dataclass from nested dicts; missing keys take their defaults.
 
     Raises:
         UserError: an unknown key, or a value of another type; names it by its path.
@@ -72,12 +97,12 @@ def build(cls: Any, values: Mapping[str, Any], prefix: str = "") -> Any:
 
 
 def _coerce(kind: Any, value: Any, path: str) -> Any:
-    """Checks a plain value against a field's type; an int is accepted where a float is meant."""
+    """Check a plain value against a field's type; an int is accepted where a float is meant."""
     if kind is bool:
         require(isinstance(value, bool), path, value, "true or false")
     elif kind is int:
         ok = isinstance(value, int) and not isinstance(value, bool)
-        require(ok and abs(value) <= _LARGEST, path, value, "a whole number")
+        require(ok and abs(value) <= LARGEST, path, value, "a whole number")
     elif kind is float or kind == (float | None):
         if value is None and kind is not float:
             return None
@@ -104,5 +129,5 @@ def _coerce(kind: Any, value: Any, path: str) -> Any:
 
 
 def _is_finite(value: float) -> bool:
-    """Whether it is a number that a float can hold; a whole one may be of any size."""
+    """Tell whether a number fits into a float; a whole one may be of any size."""
     return abs(value) <= sys.float_info.max

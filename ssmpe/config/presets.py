@@ -22,12 +22,12 @@ _SMALL_WEIGHTS = {"supervised": 1.0, "timbre": 0.25, "percussion": 0.25, "geomet
 
 
 def paper() -> TrialConfig:
-    """The published experiments, value for value."""
+    """Return the published experiments, value for value."""
     return TrialConfig()
 
 
 def tiny() -> TrialConfig:
-    """Minutes on two CPU cores."""
+    """Return what takes minutes on two CPU cores."""
     return TrialConfig(
         # a quarter of the frame rate, a quarter of the excerpt and two bins per semitone, the least
         # that tells neighbours apart
@@ -53,7 +53,7 @@ def tiny() -> TrialConfig:
 
 
 def small() -> TrialConfig:
-    """Hours on two CPU cores, minutes on a GPU: between ``tiny`` and the paper in every respect."""
+    """Return what takes hours on two CPU cores, minutes on a GPU: between tiny and the paper."""
     return TrialConfig(
         geometry=GeometryConfig(
             hop_length=512, n_bins=264, bins_per_octave=36, excerpt_seconds=3.0
@@ -67,10 +67,11 @@ def small() -> TrialConfig:
 
 
 PRESETS: dict[str, Callable[[], TrialConfig]] = {"tiny": tiny, "small": small, "paper": paper}
+"""Presets by name, from the smallest."""
 
 
 def preset(name: str) -> TrialConfig:
-    """The preset of this name; UserError if there is none."""
+    """Return the preset of this name; raises UserError if there is none."""
     if name not in PRESETS:
         raise UserError(f"unknown preset {name!r} (known: {', '.join(PRESETS)})")
     return PRESETS[name]()

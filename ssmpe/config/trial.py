@@ -24,7 +24,7 @@ OPEN = (
     "data.max_tracks",
     "data.options",
 )
-"""Mappings that take new keys"""
+"""Mappings that take new keys."""
 
 LATER: Mapping[str, Any] = {
     "data.labelled_share": {},
@@ -34,13 +34,13 @@ LATER: Mapping[str, Any] = {
     "objectives.teacher_decay": None,
     "objectives.fade": {},
 }
-"""Settings that have been added since trials are stored -> the value under which a trial is what it
-was before: with that they are no part of its identity, so that earlier runs are found again"""
+"""Settings that were added since trials are stored -> the value under which a trial is what it was
+before. With that value they are no part of its identity, so that earlier runs are found again."""
 
 
 @dataclass(frozen=True)
 class TrialConfig:
-    """One trial: with its seed, it determines every number the trial produces."""
+    """Configuration of one trial: with its seed, it determines every number the trial produces."""
 
     geometry: GeometryConfig = field(default_factory=GeometryConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -49,16 +49,16 @@ class TrialConfig:
     training: TrainingConfig = field(default_factory=TrainingConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """Nested plain data, JSON-representable."""
+        """Return nested plain data, JSON-representable."""
         return json.loads(json.dumps(dataclasses.asdict(self)))
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrialConfig":
-        """The inverse of :meth:`to_dict`; unknown keys raise UserError."""
+        """Build what ``to_dict`` gave; raises UserError for unknown keys and bad values."""
         return plain.build(cls, values)
 
     def replace(self, changes: Mapping[str, Any]) -> "TrialConfig":
-        """A copy with dotted paths set to new values, e.g. ``{"training.seed": 3}``.
+        """Return a copy with dotted paths set to new values, as ``{"training.seed": 3}``.
 
         A path ends at a field, or at a key of a mapping field (``objectives.weights.timbre``).
         """
@@ -79,5 +79,5 @@ class TrialConfig:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def flat(self) -> dict[str, Any]:
-        """Dotted path -> value, mappings flattened, tuples kept as lists."""
+        """Return all settings, dotted path -> value; mappings are flattened, tuples are lists."""
         return dict(plain.flatten(self.to_dict()))

@@ -14,11 +14,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 VECTOR = 16
-"""channels that fill a vector, in float32 with AVX-512"""
+"""Number of channels that fill a vector, in float32 with AVX-512."""
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor, dilation: int = 1) -> Tensor:
-    """Convolution of (B, C, T, F) to (B, D, T, F), zeros around; not to be differentiated through.
+    """Convolve (B, C, T, F) to (B, D, T, F), with zeros around.
+
+    PyTorch cannot differentiate through it; ``convolution_gradients`` is its gradient.
 
     Args:
         weight: (D, C, S, S) with S odd.
@@ -37,7 +39,11 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor, dilation: int = 1) -> T
 def convolution_gradients(
     gradient: Tensor, x: Tensor, weight: Tensor, dilation: int = 1
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """By input, weight and bias of ``convolution``, from that by its output."""
+    """Return the gradients with respect to the input, weight and bias of ``convolution``.
+
+    Args:
+        gradient: (B, D, T, F), with respect to its output.
+    """
     k = _bins_together(x, weight, dilation)
     many = weight.to(x.dtype)
     if k > 1:
@@ -64,7 +70,7 @@ def convolution_gradients(
 
 
 def _bins_together(x: Tensor, weight: Tensor, dilation: int) -> int:
-    """How many adjacent bins are channels of one."""
+    """Return how many adjacent bins are taken for channels of one."""
     if x.device.type != "cpu":
         return 1
     most, reach = VECTOR // max(weight.shape[:2]), dilation * (weight.shape[-1] // 2)
@@ -74,32 +80,32 @@ def _bins_together(x: Tensor, weight: Tensor, dilation: int) -> int:
 
 
 def _padding(weight: Tensor, k: int, dilation: int) -> tuple[list[int], list[int]]:
-    """Of the convolution as computed, along time and frequency: padding, dilation."""
+    """Return padding and dilation, along time and frequency, of the convolution as computed."""
     reach = weight.shape[-1] // 2
     along_bins = dilation if k == 1 else 1
     return [dilation * reach, along_bins * reach], [dilation, along_bins]
 
 
 def _together(x: Tensor, k: int) -> Tensor:
-    """(B, C, T, F) as (B, k C, T, F / k)."""
+    """Return (B, C, T, F) as (B, k C, T, F / k): k bins together."""
     b, c, t, f = x.shape
     return x.permute(0, 2, 3, 1).reshape(b, t, f // k, k * c).permute(0, 3, 1, 2)
 
 
 def _apart(x: Tensor, k: int) -> Tensor:
-    """The reverse of ``_together``."""
+    """Undo ``_together``."""
     b, c, t, f = x.shape
     return x.permute(0, 2, 3, 1).reshape(b, t, f * k, c // k).permute(0, 3, 1, 2)
 
 
 def _spread(weight: Tensor, k: int, dilation: int) -> Tensor:
-    """Weights (D, C, S, S) as those (k D, k C, S, S) of k bins together."""
+    """Return weights (D, C, S, S) as those (k D, k C, S, S) of k bins together."""
     padded = torch.cat([weight.flatten(), weight.new_zeros(1)])
     return padded[_sources(weight.shape, k, dilation)]
 
 
 def _gathered(at_many: Tensor, shape: torch.Size, k: int, dilation: int) -> Tensor:
-    """The gradient by weights from that by what ``_spread`` makes of them."""
+    """Return the gradient with respect to weights, from that with respect to ``_spread`` ones."""
     n = shape.numel()
     sources = _sources(shape, k, dilation).flatten()
     return at_many.new_zeros(n + 1).index_add_(0, sources, at_many.flatten())[:n].view(shape)
@@ -107,7 +113,10 @@ def _gathered(at_many: Tensor, shape: torch.Size, k: int, dilation: int) -> Tens
 
 @lru_cache
 def _sources(shape: torch.Size, k: int, dilation: int) -> Tensor:
-    """Number of the weight at every place (k D, k C, S, S) of k bins together; last: a zero."""
+    """Return which weight stands at each place (k D, k C, S, S) of k bins together.
+
+    Weights are numbered from 0; the number after the last stands for a zero.
+    """
     size = shape[-1]
     out_bin, in_bin = torch.arange(k)[:, None, None], torch.arange(k)[None, :, None]
     group = torch.arange(size) - size // 2

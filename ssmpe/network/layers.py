@@ -21,7 +21,7 @@ _kept = threading.local()
 
 
 def elu_(x: Tensor) -> Tensor:
-    """ELU of a tensor, in its place; not to be differentiated through.
+    """Replace a tensor by its ELU; PyTorch cannot differentiate through it.
 
     On CPUs the exponential of two takes half of the time of PyTorch's ELU, which takes care of
     digits that are lost here below an absolute error of 1e-7.
@@ -41,11 +41,12 @@ def elu_(x: Tensor) -> Tensor:
 
 
 def _is_dense(x: Tensor) -> bool:
+    """Tell whether a tensor fills its memory, in either order of axes."""
     return x.is_contiguous() or x.is_contiguous(memory_format=torch.channels_last)
 
 
 def _scratch(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Memory for a tensor like x, valid until the next call of this thread.
+    """Return memory for a tensor like x, valid until the next call of this thread.
 
     It is the same again and again, and so mostly in the caches, where new memory is not.
     """
@@ -56,6 +57,8 @@ def _scratch(x: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 class _Elu(torch.autograd.Function):
+    """The ELU in its place, with its gradient."""
+
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         out = elu_(x)
@@ -88,7 +91,7 @@ class FrameNorm(nn.Module):
 
 
 class FramesToLatent(nn.Conv2d):
-    """Convolution of (B, C, T, F) over all of frequency: (B, D, T, 1), one product of matrices."""
+    """Convolution over all of frequency, (B, C, T, F) to (B, D, T, 1): one product of matrices."""
 
     def forward(self, x: Tensor) -> Tensor:
         rows = x.permute(0, 2, 3, 1).flatten(2)
@@ -97,7 +100,7 @@ class FramesToLatent(nn.Conv2d):
 
 
 class LatentToFrames(nn.ConvTranspose2d):
-    """Transposed convolution of (B, D, T, 1) to all of frequency: (B, C, T, F)."""
+    """Transposed convolution over all of frequency, (B, D, T, 1) to (B, C, T, F)."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
         assert self.bias is not None
@@ -147,7 +150,7 @@ class ResidualBlock(nn.Module):
 
 
 class _Residual(torch.autograd.Function):
-    """Keeps two tensors for the gradient where the composition of modules keeps three."""
+    """The residual block as one step, which keeps two tensors for the gradient instead of three."""
 
     @staticmethod
     def forward(
@@ -178,6 +181,11 @@ class _Residual(torch.autograd.Function):
 
 
 def _elu_gradient(gradient: Tensor, out: Tensor) -> Tensor:
-    """By the input of an ELU, from that by its output and the output itself."""
+    """Return the gradient with respect to the input of an ELU.
+
+    Args:
+        gradient: with respect to its output.
+        out: the output itself.
+    """
     found: Tensor = torch.ops.aten.elu_backward(gradient, 1.0, 1.0, 1.0, True, out)
     return found

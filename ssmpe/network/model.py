@@ -20,16 +20,18 @@ from ssmpe.network.layers import (
 )
 
 N_LEVELS = 4
+"""Number of times that the encoder halves the resolution of frequency."""
 DILATIONS = (1, 2, 3)
+"""Dilations of the residual blocks of a level, one after the other."""
 
 
 def level_channels(complexity: int) -> list[int]:
-    """Channels at the levels of the network, input side first."""
+    """Return the numbers of channels at the levels of the network, input side first."""
     return [2 ** (i + 1) * 2 ** (complexity - 1) for i in range(N_LEVELS + 1)]
 
 
 def level_bins(n_bins: int) -> list[int]:
-    """Rows along frequency at the levels: each is half of the one before, less one."""
+    """Return the rows along frequency at the levels: each half of the one before, less one."""
     sizes = [n_bins]
     for _ in range(N_LEVELS):
         sizes.append(sizes[-1] // 2 - 1)
@@ -37,7 +39,7 @@ def level_bins(n_bins: int) -> list[int]:
 
 
 class Autoencoder(nn.Module):
-    """HCQT features (B, H, F, T) in [0, 1] to logits (B, F, T); their sigmoid is the salience."""
+    """Network from features (B, H, F, T) in [0, 1] to logits (B, F, T) of the salience."""
 
     def __init__(self, geometry: GeometryConfig, model: ModelConfig) -> None:
         super().__init__()
@@ -51,7 +53,7 @@ class Autoencoder(nn.Module):
             nn.init.constant_(self.decoder.output.bias, model.output_bias)
 
     def channels_last(self, device: str = "cpu") -> "Autoencoder":
-        """The network on a device, with weights in the memory format of its activations."""
+        """Move the network to a device, and its weights to the memory format of its activations."""
         # PyTorch's annotations do not know this argument
         return self.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -66,7 +68,7 @@ class Autoencoder(nn.Module):
 
 
 class Encoder(nn.Module):
-    """(B, H, T, F) to the latent (B, D, T, 1) and the outputs of all levels before it."""
+    """Half from (B, H, T, F) to the latent (B, D, T, 1) and the outputs of all levels before it."""
 
     def __init__(self, n_harmonics: int, channels: list[int], bins: list[int], latent: int) -> None:
         super().__init__()
@@ -89,7 +91,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latent (B, D, T, 1) to logits (B, 1, T, F)."""
+    """Half from the latent (B, D, T, 1) to logits (B, 1, T, F)."""
 
     def __init__(self, channels: list[int], bins: list[int], latent: int) -> None:
         super().__init__()

@@ -10,11 +10,11 @@ from ssmpe.errors import UserError
 
 
 class PrecisionError(UserError):
-    """A processor has no instructions for what a trial asks for."""
+    """A processor that has no instructions for what a trial asks for."""
 
 
 def mixed(training: TrainingConfig, device: str) -> bool:
-    """Whether convolutions and products of matrices of training are computed in bf16.
+    """Tell whether training computes convolutions and products of matrices in bf16.
 
     Raises:
         PrecisionError: they are to be on a CPU, and this machine's has no instructions for it.
@@ -30,13 +30,13 @@ def mixed(training: TrainingConfig, device: str) -> bool:
 
 
 def cpu_has_bf16() -> bool:
-    """Whether this machine's processor has instructions for products in bf16."""
+    """Tell whether this machine's processor has instructions for products in bf16."""
     found = torch.cpu.get_capabilities()
     return any(found.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def logits_of(network: Callable[[Tensor], Tensor], features: Tensor, *, mixed: bool) -> Tensor:
-    """What a network gives for features, in bf16 on the way if asked; always float32 itself.
+    """Return a network's logits in float32, computed in bf16 on the way if asked.
 
     Objectives would lose digits in bf16.
     """

@@ -14,9 +14,9 @@ from ssmpe.network.model import Autoencoder
 
 
 class Teacher:
-    """The average of a network's weights over batches: theta' = decay * theta' + (1 - decay) theta.
+    """Moving average of a network's weights: theta' = decay * theta' + (1 - decay) * theta.
 
-    Begins with the weights that the network has now.
+    It begins with the weights that the network has now.
 
     Args:
         decay: between 0 and 1; the average remembers about 1 / (1 - decay) batches.
@@ -33,7 +33,7 @@ class Teacher:
             mean.lerp_(weight, 1.0 - self.decay)
 
     def state_dict(self) -> dict[str, Any]:
-        """The averaged weights, under the network's names."""
+        """Return the averaged weights, under the network's names."""
         return self.network.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from ssmpe.objectives.invariance import consistency
 
 
 def union(salience: Tensor) -> Tensor:
-    """Salience (B, F, T) of excerpts to that of every excerpt mixed with the next one.
+    """Return the salience (B, F, T) of every excerpt mixed with the next, from that of each.
 
     The larger of the two, as in the published program. A bin of the mixture is active if it is in
     either part: where outputs are sure, maximum, clipped sum and 1 - (1 - a)(1 - b) are one and
@@ -26,6 +26,6 @@ def _mixed(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
 
 
 ADDITIVITY = Objective("additivity", consistency, _mixed, needs=("mixture",))
-"""BCE(F(HCQT(x_i + x_j)), max(Y_i, Y_j)), j = i + 1 around the batch. Blank output for everything
-is a minimum; but where a labelled excerpt is mixed with an unlabelled one, its pitches must be
-found among sounds of the other kind."""
+"""BCE(F(HCQT(x_i + x_j)), max(Y_i, Y_j)), j = i + 1 around the batch. An output that is blank
+throughout is a minimum; but where a labelled excerpt is mixed with an unlabelled one, its pitches
+must be found among sounds of the other kind."""

@@ -33,6 +33,7 @@ class Batch:
 
     @property
     def n_labelled(self) -> int:
+        """Number of excerpts with labels."""
         return self.target.shape[0]
 
 
@@ -51,7 +52,7 @@ class View:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the network made of a batch.
+    """Outputs of the network for a batch, and what they are compared with.
 
     Attributes:
         logits: (B, F, T) of the originals, float32.
@@ -71,8 +72,10 @@ class Outputs:
 
 
 MakeView = Callable[[Batch, GeometryConfig, torch.Generator], View]
+"""Function that draws a view of a batch."""
 Loss = Callable[[Batch, Outputs, GeometryConfig], Tensor]
-"""losses (n, T) of the frames of the n excerpts that the term sees, summed over frequency"""
+"""Function that gives the losses (n, T) of the frames of the n excerpts that a term sees, summed
+over frequency."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +97,16 @@ class Objective:
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:
-    """Binary cross-entropy of (B, F, T), summed over frequency: (B, T)."""
+    """Return the binary cross-entropy (B, T) of logits with a target (B, F, T), summed over F."""
     terms = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
     return terms.sum(dim=-2)
 
 
 def bce_positive(logits: Tensor, target: Tensor) -> Tensor:
-    """The half of the cross-entropy that asks for salience: -target * log(salience)."""
+    """Return the half of the cross-entropy that asks for salience: -target * log(salience)."""
     return (target * F.softplus(-logits)).sum(dim=-2)
 
 
 def bce_negative(logits: Tensor, target: Tensor) -> Tensor:
-    """The half that punishes salience: -(1 - target) * log(1 - salience)."""
+    """Return the half that punishes salience: -(1 - target) * log(1 - salience)."""
     return ((1.0 - target) * F.softplus(logits)).sum(dim=-2)

@@ -21,18 +21,18 @@ from ssmpe.signal.features import SOUNDING_RMS
 from ssmpe.signal.transforms import Transposition
 
 MAX_SHIFT_SEMITONES = 5.5
-"""of PESTO's transpositions"""
+"""Largest of PESTO's transpositions."""
 HUBER_SEMITONES = 2.0
-"""error from which on PESTO's loss of frequency ratios is linear"""
+"""Error from which on PESTO's loss of frequency ratios is linear."""
 
 
 def cross_entropy(log_p: Tensor, target: Tensor) -> Tensor:
-    """-sum target * log p over the bins of (B, F, T): (B, T)."""
+    """Return -sum target * log p (B, T) over the bins of (B, F, T)."""
     return -(target * log_p).sum(dim=-2)
 
 
 def categorical(logits: Tensor, target: Tensor) -> Tensor:
-    """Cross-entropy (B, T) of the softmax with the target (B, F, T) normalised to sum 1.
+    """Return the cross-entropy (B, T) of the softmax with a target (B, F, T) scaled to sum 1.
 
     Frames without a pitch: zero. Uniform output: log F.
     """
@@ -41,23 +41,23 @@ def categorical(logits: Tensor, target: Tensor) -> Tensor:
 
 
 def symmetric_cross_entropy(log_p: Tensor, log_q: Tensor) -> Tensor:
-    """Mean (B, T) of both cross-entropies of (B, F, T); no gradient goes through the targets."""
+    """Return the mean (B, T) of both cross-entropies of (B, F, T), targets without gradient."""
     forth = cross_entropy(log_q, log_p.detach().exp())
     return (forth + cross_entropy(log_p, log_q.detach().exp())) / 2
 
 
 def shifted_cross_entropy(log_p: Tensor, log_q: Tensor, shift: Transposition) -> Tensor:
-    """Symmetric cross-entropy (B, T) of q with p moved in frequency, without gradients of targets.
+    """Return the symmetric cross-entropy (B, T) of q with p moved in frequency.
 
-    Mass that leaves the grid asks for nothing. Uniform output: about log F. A single peak that
-    stays where it is whatever the input: unbounded.
+    No gradient goes through the targets. Mass that leaves the grid asks for nothing. Uniform
+    output: about log F. A single peak that stays where it is whatever the input: unbounded.
     """
     forth = cross_entropy(log_q, shift(log_p.detach().exp()))
     return (forth + cross_entropy(shift(log_p), log_q.detach().exp())) / 2
 
 
 def mean_frequency(log_p: Tensor, bins_per_octave: int) -> Tensor:
-    """PESTO's linear form phi: sum over i of alpha**i p_i, alpha = 2**(1 / bins per octave).
+    """Return PESTO's linear form phi: sum over i of alpha**i p_i, alpha = 2**(1 / bins_per_octave).
 
     Of a distribution (B, F, T) over pitch, that is its mean frequency (B, T) in units of that of
     bin 0: it is multiplied by alpha**k as the distribution moves by k bins.
@@ -67,7 +67,7 @@ def mean_frequency(log_p: Tensor, bins_per_octave: int) -> Tensor:
 
 
 def transposition(log_p: Tensor, log_q: Tensor, shift: Transposition, g: GeometryConfig) -> Tensor:
-    """Huber's loss (B, T) of the ratio of mean frequencies against that of the transposition.
+    """Return Huber's loss (B, T) of the ratio of mean frequencies against the transposition's.
 
     Both ways, gradients through both outputs. Zero where q is p moved in frequency. Output that
     does not follow (uniform, say) has h(alpha**k - 1), h being Huber's loss.
@@ -86,7 +86,7 @@ def _huber(error: Tensor) -> Tensor:
 
 
 def _distributions(out: Outputs) -> tuple[Tensor, Tensor]:
-    """Logarithms of the distributions of originals and of the view, (B, F, T) each."""
+    """Return logarithms of the distributions of originals and of the view, (B, F, T) each."""
     assert out.view_logits is not None
     return F.log_softmax(out.logits, dim=-2), F.log_softmax(out.view_logits, dim=-2)
 

@@ -13,15 +13,18 @@ from ssmpe.signal.features import SOUNDING_RMS
 from ssmpe.signal.salience import BLUR_SEMITONES
 
 TEMPERATURE = 0.1
+"""Divisor of the similarities of frames; the smaller, the more the most similar one counts."""
 
 
 def entropy(salience: Tensor) -> Tensor:
-    """Salience (B, F, T) to the sum over bins of -p log p, (B, T)."""
+    """Return the sum (B, T) of -p log p over the bins of a salience (B, F, T)."""
     return torch.special.entr(salience).sum(dim=-2)
 
 
 def content(logits: Tensor, g: GeometryConfig, sounding: Tensor | None = None) -> Tensor:
-    """Loss (B, T) that asks for the strongest peak of every frame, drawn as a Gaussian of height 1.
+    """Return a loss (B, T) that asks for the strongest peak of every frame.
+
+    The peak is drawn as a Gaussian of height 1.
 
     Args:
         logits: (B, F, T).
@@ -37,7 +40,11 @@ def content(logits: Tensor, g: GeometryConfig, sounding: Tensor | None = None) -
 
 
 def contrastive(salience: Tensor) -> Tensor:
-    """Loss (B, T) that tells an excerpt's frames (B, F, T) from the same frames of the others."""
+    """Return a loss (B, T) that tells an excerpt's frames from the same frames of the others.
+
+    Args:
+        salience: (B, F, T).
+    """
     frames = F.normalize(salience.permute(2, 0, 1), dim=-1)
     similarities = frames @ frames.transpose(1, 2) / TEMPERATURE
     identity = torch.arange(salience.shape[0], device=salience.device)

@@ -1,5 +1,7 @@
-"""Pitch stays as it is when timbre changes or drums join in (paper section 2.3.1), or when some
-of the features are missing."""
+"""Pitch stays as it is when timbre changes, drums join in, or some of the features are missing.
+
+The first two are of the paper (section 2.3.1).
+"""
 
 import torch
 from torch import Tensor
@@ -10,7 +12,7 @@ from ssmpe.signal.transforms import dropped_harmonics, random_equalization
 
 
 def consistency(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:
-    """BCE between the output for the view and the transformed output for the original."""
+    """Return the BCE between the output for the view and the original's, transformed alike."""
     assert out.view is not None
     assert out.view_logits is not None
     return bce(out.view_logits, out.view.transform(out.targets))
@@ -36,4 +38,4 @@ def _dropped(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
 TIMBRE = Objective("timbre", consistency, _equalized)
 PERCUSSION = Objective("percussion", consistency, _percussive, needs=("percussive",))
 FEATURE_DROPOUT = Objective("feature_dropout", consistency, _dropped)
-"""off in the paper; blank output is a minimum, as it is of the others"""
+"""Objective that is off in the paper; blank output is a minimum, as it is of the others."""

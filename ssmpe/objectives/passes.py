@@ -6,15 +6,15 @@ import torch
 from torch import Tensor
 
 Network = Callable[[Tensor], Tensor]
-"""features (N, H, F, T) to logits (N, F, T)"""
+"""Function from features (N, H, F, T) to logits (N, F, T)."""
 
 PASS_NUMBERS = 1_000_000
-"""of features that run through the network together on CPUs, if that is more than one excerpt:
-activations of more overflow the caches"""
+"""Number of features that run through the network together on CPUs, if that is more than one
+excerpt: activations of more overflow the caches."""
 
 
 class Pass:
-    """One version of a batch's excerpts in the network; gradients wait at its output.
+    """Pass of one version of a batch through the network; gradients wait at its output.
 
     The loss is computed from logits that are cut off from the network. What it leaves there as
     their gradient goes on into the network when ``backward`` is called, and the activations are
@@ -38,7 +38,7 @@ class Pass:
 
 
 def parts(features: Tensor) -> tuple[Tensor, ...]:
-    """Features (B, H, F, T) as the runs of excerpts that go through the network together."""
+    """Split features (B, H, F, T) into the excerpts that go through the network together."""
     if features.device.type != "cpu":
         return (features,)
     return features.split(max(1, PASS_NUMBERS // features[0].numel()))

@@ -11,17 +11,17 @@ from ssmpe.objectives.base import Batch, Objective, Outputs, View
 from ssmpe.objectives.passes import Network, Pass
 
 FUSED_NUMBERS = {"cpu": 1_000_000, "cuda": 4_000_000}
-"""of a batch's features, up to which one pass for all views is faster: small passes waste time
-between operations. Large ones overflow a CPU's caches, and keep every view's activations at once"""
+"""Number of features of a batch up to which one pass for all views is faster. Small passes waste
+time between operations; large ones overflow a CPU's caches and keep all views' activations."""
 
 Generator = Callable[[str], torch.Generator]
-"""objective's name to the CPU generator of its view's draws, so that no objective's draws depend
-on which others are active"""
+"""Function from an objective's name to the CPU generator of its view's draws, which therefore do
+not depend on what other objectives are active."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A batch, and what it is trained with.
+    """Batch, with what it is trained with.
 
     Attributes:
         teacher: the network whose output is Y, if ``teacher_decay`` asks for one.
@@ -37,7 +37,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Term:
-    """A term of the loss of a batch.
+    """Term of the loss of a batch.
 
     Attributes:
         frames: losses (n, T) of the n excerpts that it sees, unweighted.
@@ -55,7 +55,7 @@ class Term:
 
 
 def total_of(terms: Sequence[Term]) -> Tensor:
-    """The weighted sum."""
+    """Return the weighted sum of terms."""
     total = torch.zeros(())
     for term in terms:
         total = total + term.weight * term.value
@@ -87,7 +87,7 @@ class TotalLoss:
         return frozenset(field for objective, _ in self.terms for field in objective.needs)
 
     def __call__(self, step: Step) -> tuple[Tensor, dict[str, Tensor]]:
-        """The total, and every term unweighted and detached."""
+        """Return the total, and every term unweighted and detached."""
         terms = self.terms_of(step)
         return total_of(terms), {term.name: term.value.detach() for term in terms}
 
@@ -124,7 +124,7 @@ class TotalLoss:
         return {"total": total, **values}
 
     def terms_of(self, step: Step) -> list[Term]:
-        """The terms that are active on a batch, with their graphs."""
+        """Return the terms that are active on a batch, with their graphs."""
         batch, active = step.batch, self._active(step)
         made = {o.name: self._view(o, step) for o, _ in active}
         views = {name: view for name, view in made.items() if view is not None}
@@ -140,9 +140,9 @@ class TotalLoss:
         return terms
 
     def _active(self, step: Step) -> list[tuple[Objective, float]]:
-        """The objectives that have a say in a batch, and their weights at this point of the trial.
+        """Return the objectives that count in a batch, with their weights at this point.
 
-        Without those that have faded, and those on content if no excerpt has any for them.
+        Those that have faded are left out, and those on content if they see no excerpt.
         """
         fade = self.config.fade
         left = {name: max(0.0, 1.0 - step.progress / share) for name, share in fade.items()}
@@ -151,7 +151,7 @@ class TotalLoss:
         return [(o, w) for o, w in now if w > 0 and (rows.start < rows.stop or not o.on_content)]
 
     def _content(self, batch: Batch) -> slice:
-        """Excerpts that terms on content see."""
+        """Return the excerpts that terms on content see."""
         first = 0 if self.config.content_on == "all" else batch.n_labelled
         return slice(first, batch.features.shape[0])
 
@@ -161,7 +161,7 @@ class TotalLoss:
         return objective.make_view(step.batch, self.geometry, step.generator(objective.name))
 
     def _taught(self, step: Step) -> Tensor | None:
-        """Y (B, F, T) of the teacher, if there is one."""
+        """Return Y (B, F, T) of the teacher, if there is one."""
         assert (step.teacher is not None) == (self.config.teacher_decay is not None)
         if step.teacher is None:
             return None
@@ -169,7 +169,7 @@ class TotalLoss:
             return torch.sigmoid(step.teacher(step.batch.features).float())
 
     def _outputs(self, logits: Tensor, taught: Tensor | None, batch: Batch) -> Outputs:
-        """What every term is given of the originals."""
+        """Return what every term is given of the originals."""
         salience = torch.sigmoid(logits)
         own = salience.detach() if self.config.stop_gradient else salience
         targets = own if taught is None else taught

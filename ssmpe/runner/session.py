@@ -22,7 +22,7 @@ from ssmpe.storage import tells_of_full_disk
 from ssmpe.tracking import mlmodel, schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
-from ssmpe.training.trial_files import BEST
+from ssmpe.training.checkpoint import BEST
 
 
 @dataclass

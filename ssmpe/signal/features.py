@@ -9,31 +9,32 @@ from torch import Tensor, nn
 from ssmpe.config import GeometryConfig
 
 DYNAMIC_RANGE = 80.0
-"""dB that the features resolve"""
+"""Range of the features in dB below the loudest bin."""
 AMPLITUDE_FLOOR = 1e-5
+"""Smallest magnitude that is told from silence."""
 RMS_WINDOW = 2048
-"""samples"""
+"""Length in samples of the window whose RMS a frame has."""
 SOUNDING_RMS = 0.01
-"""frame RMS of a peak-normalised track from which a frame counts as sounding"""
+"""Least RMS of a sounding frame, in a track whose peak is 1."""
 
 
 def scaled_decibels(hcqt: Tensor, largest: Tensor | None = None) -> Tensor:
-    """Complex HCQT (B, H, F, T), or its distinct bins (B, K, T), to features in [0, 1].
+    """Return a complex HCQT (B, H, F, T), or its distinct bins (B, K, T), as features in [0, 1].
 
-    Decibels relative to the clip's largest magnitude over all harmonics, clamped at -80 dB;
-    0 is the floor, 1 the maximum. A silent clip is all 0.
+    They are decibels below the clip's largest magnitude over all harmonics, clamped at -80 dB: 0 is
+    the floor, 1 the maximum. A silent clip is all 0.
 
     Args:
-        largest: (B,) magnitudes that decibels are relative to, of a clip of which this is a part.
+        largest: (B,) magnitudes that 0 dB stands for; needed if this is only a part of each clip.
     """
     magnitude = hcqt.abs()
     return _rescale(magnitude, AMPLITUDE_FLOOR, 20.0, largest)
 
 
 def energy_estimate(features: Tensor, harmonics: tuple[float, ...]) -> Tensor:
-    """Features (B, H, F, T) to e_X (B, F, T): pooled harmonic energy in scaled decibels.
+    """Return e_X (B, F, T) of features (B, H, F, T): harmonic energy in scaled decibels.
 
-    The squared amplitudes of the harmonics from the first on, weighted by h**-2 (normalised).
+    It adds the squared amplitudes of the harmonics from the first on, with ``harmonic_weights``.
     """
     decibels = (features - 1.0) * DYNAMIC_RANGE
     amplitude = torch.where(features > 0, 10.0 ** (decibels / 20.0), 0.0)
@@ -43,19 +44,19 @@ def energy_estimate(features: Tensor, harmonics: tuple[float, ...]) -> Tensor:
 
 
 def harmonic_weights(harmonics: tuple[float, ...]) -> Tensor:
-    """Weights (H,) of the energy estimate: h**-2 over h >= 1, summing to 1; 0 below."""
+    """Return the weights (H,) of the energy estimate: h**-2 for h >= 1, else 0; they sum to 1."""
     h = torch.tensor(harmonics, dtype=torch.float64)
     weights = torch.where(h >= 1, h**-2, torch.zeros_like(h))
     return weights / weights.sum()
 
 
 def first_harmonic(features: Tensor, geometry: GeometryConfig) -> Tensor:
-    """The channel of h = 1 of features (B, H, F, T): (B, F, T)."""
+    """Return the channel (B, F, T) of h = 1 of features (B, H, F, T)."""
     return features[:, geometry.harmonics.index(1.0)]
 
 
 def frame_rms(audio: Tensor, hop_length: int) -> Tensor:
-    """Audio (B, 1, N) to the RMS (B, T) of 2,048 samples around the middle of every frame."""
+    """Return the RMS (B, T) of the 2,048 samples around the middle of every frame of (B, 1, N)."""
     power = audio[:, 0].square()
     padded = nn.functional.pad(power, (RMS_WINDOW // 2, RMS_WINDOW // 2))
     n_frames = 1 + audio.shape[-1] // hop_length
@@ -66,7 +67,7 @@ def frame_rms(audio: Tensor, hop_length: int) -> Tensor:
 def _rescale(
     values: Tensor, floor: float, per_decade: float, largest: Tensor | None = None
 ) -> Tensor:
-    """Values (B, ...) to decibels relative to each clip's largest, rescaled to [0, 1]."""
+    """Return values (B, ...) as decibels below each clip's largest, rescaled to [0, 1]."""
     if largest is None:
         largest = values.flatten(1).amax(dim=1)
     largest = largest.view(-1, *[1] * (values.ndim - 1))

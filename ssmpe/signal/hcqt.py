@@ -20,29 +20,37 @@ from ssmpe import units
 from ssmpe.config import GeometryConfig
 from ssmpe.signal.kernels import Kernels, make_kernels
 
-# Share of a kernel's energy that may lie outside the blocks kept. -90 dB: below the 80 dB
-# that the features resolve.
 LEAKAGE = 1e-9
-# Kernels multiplied together share the union of their blocks: few enough that it stays tight,
-# enough for products of matrices that are worth a call.
+"""Share of a kernel's energy that may lie outside the blocks kept: -90 dB, below the 80 dB that the
+features resolve."""
 GROUP = 24
+"""Number of kernels that are multiplied together. They share the union of their blocks: few enough
+that it stays tight, enough for products of matrices that are worth a call."""
 
 
 @lru_cache(maxsize=1)
 def shared_hcqt(geometry: GeometryConfig, device: str) -> "HCQT":
-    """The HCQT on a device, for all trials that a process runs; nobody may change it."""
+    """Return the HCQT on a device, which all trials of a process share; nobody may change it."""
     return HCQT(geometry).to(device)
 
 
 class HCQT(nn.Module):
-    """Complex HCQT; linear, so the transform of a mixture is the sum of the transforms.
+    """Complex harmonic transform of audio; that of a mixture is the sum of its parts' transforms.
+
+    Bins above Nyquist are 0 (the published program lets them alias). Harmonics have most bins in
+    common: ``distinct`` computes each once, ``gather`` puts them where the channels have them. ::
+
+        geometry = GeometryConfig(hop_length=1024, n_bins=176, bins_per_octave=24)
+        hcqt = HCQT(geometry)  # takes a second
+        audio = torch.randn(2, 1, 22050)  # (B, 1, N): a second at the grid's own sample rate
+        hcqt(audio)  # (2, 6, 176, 22) complex64: (B, H, F, T), T = 1 + N // hop_length
+        bins = hcqt.distinct(audio)  # (2, 554, 22): (B, K, T), K about half of H F
+        features = hcqt.gather(scaled_decibels(bins))  # (2, 6, 176, 22) in [0, 1]
 
     Args:
         geometry: the time-frequency grid.
         block_frames: frames computed by one transform; longer audio is cut into overlapping
             blocks. Default: one training excerpt.
-
-    Bins above Nyquist are 0 (the published program lets them alias).
     """
 
     index: Tensor
@@ -54,27 +62,27 @@ class HCQT(nn.Module):
         half = kernels.taps.shape[1] // 2
         longest = int(kernels.lengths.max())
         self.margin = math.ceil(longest / 2 / geometry.hop_length)
-        """frames at either end of a transform that its circular nature spoils"""
+        """Number of frames at either end of a transform that its circular nature spoils."""
         frames = block_frames or geometry.excerpt_frames
         self.block = next_fast_len(frames + self.margin, real=False)
-        """frames of one transform, spoilt ones included"""
+        """Number of frames of one transform, spoilt ones included."""
         self.step = self.block - 2 * self.margin
-        """frames that one transform adds to long audio"""
+        """Number of frames that one transform adds to long audio."""
         index = np.where(kernels.index < 0, len(kernels.taps), kernels.index)
         self.register_buffer("index", torch.from_numpy(index), persistent=False)
         self.groups = _Groups(kernels, half, geometry.hop_length, self.block)
 
     def forward(self, audio: Tensor) -> Tensor:
-        """Audio (B, 1, N) float32 to the complex HCQT (B, H, F, T), T = 1 + N // hop_length."""
+        """Return the complex HCQT (B, H, F, T) of audio (B, 1, N); T = 1 + N // hop_length."""
         return self.gather(self.distinct(audio))
 
     def gather(self, bins: Tensor) -> Tensor:
-        """Distinct bins (B, K, T), or anything made of them, to all channels (B, H, F, T)."""
+        """Spread distinct bins (B, K, T), or what is made of them, over channels (B, H, F, T)."""
         padded = nn.functional.pad(bins, (0, 0, 0, 1))  # the 0 that bins above Nyquist use
         return padded[:, self.index]
 
     def distinct(self, audio: Tensor) -> Tensor:
-        """Audio (B, 1, N) to its distinct bins (B, K, T), from which channels are gathered."""
+        """Return the distinct bins (B, K, T) of audio (B, 1, N), of which channels are gathered."""
         with torch.autocast(audio.device.type, enabled=False):
             samples = audio[:, 0].float()
             n_frames = units.n_frames(samples.shape[-1], self.geometry.hop_length)
@@ -83,11 +91,11 @@ class HCQT(nn.Module):
             return self._long(samples, n_frames)
 
     def takes_at_once(self, n_frames: int) -> bool:
-        """Whether audio of so many frames is short enough for one transform."""
+        """Tell whether audio of so many frames is short enough for one transform."""
         return n_frames + self.margin <= self.block
 
     def piece(self, samples: Tensor) -> Tensor:
-        """Samples (B, at most block * hop) to bins (B, K, block), circular in time.
+        """Transform samples (B, at most block * hop) to bins (B, K, block), circular in time.
 
         Of longer audio, the first and last ``margin`` frames of a piece are spoilt.
         """
@@ -110,7 +118,7 @@ class HCQT(nn.Module):
 
 
 class _Groups(nn.Module):
-    """Spectra of the kernels, stored as the blocks that matter for groups of neighbours."""
+    """Spectra of the kernels: for each group of neighbours, the blocks that matter."""
 
     def __init__(self, kernels: Kernels, half: int, hop: int, block: int) -> None:
         super().__init__()
@@ -129,7 +137,7 @@ class _Groups(nn.Module):
             self.register_buffer(f"matrix_{number}", tensor, persistent=False)
 
     def forward(self, spectrum: Tensor) -> Tensor:
-        """Spectrum (B, hop, block) of the audio to folded spectra (block, B, K) of the bins."""
+        """Return the folded spectra (block, B, K) of the bins, from the audio's (B, hop, block)."""
         rows = spectrum.permute(2, 0, 1).contiguous()
         # negative block numbers (a kernel that reaches below 0 Hz) are the last blocks
         lowest = min(low for _, _, low, _ in self.spans)
@@ -146,7 +154,7 @@ class _Groups(nn.Module):
 
 
 def _kernel_spectra(taps: np.ndarray, half: int, n: int) -> np.ndarray:
-    """Conjugate spectra (K, n) of kernels (K, L) moved so that their middle is sample 0."""
+    """Return conjugate spectra (K, n) of kernels (K, L) whose middle is moved to sample 0."""
     rolled = np.zeros((len(taps), n), dtype=np.complex64)
     rolled[:, : taps.shape[1] - half] = taps[:, half:]
     rolled[:, n - half :] = taps[:, :half]
@@ -154,7 +162,7 @@ def _kernel_spectra(taps: np.ndarray, half: int, n: int) -> np.ndarray:
 
 
 def _significant_blocks(blocks: np.ndarray) -> tuple[int, int]:
-    """The run of blocks [low, high) outside which each of (K, hop, block) has little energy.
+    """Return the run of blocks [low, high) outside which all of (K, hop, block) have little energy.
 
     Runs are contiguous around the circle of ``hop`` blocks; ``low`` may be negative.
     """

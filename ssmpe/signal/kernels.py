@@ -9,14 +9,12 @@ import numpy as np
 import torch
 
 from ssmpe.config import GeometryConfig
-
-# Equivalent rectangular bandwidth in Hz: 24.7 + 0.108 f, a constant Q plus this offset in Hz.
-ERB_OFFSET = 24.7 / 0.108
+from ssmpe.config.geometry import ERB_OFFSET
 
 
 @dataclass(frozen=True)
 class Kernels:
-    """Time-domain kernels of the distinct sub-Nyquist bins of an HCQT.
+    """Kernels in time, one for each distinct bin of an HCQT that lies below Nyquist.
 
     Attributes:
         taps: complex64 (K, L), a Hann-windowed exponential each, phase 0 at column L // 2, not
@@ -33,7 +31,7 @@ class Kernels:
 
 
 def make_kernels(geometry: GeometryConfig) -> Kernels:
-    """Kernels of a geometry; harmonics whose grids coincide share them."""
+    """Make the kernels of a geometry; harmonics whose grids coincide share them."""
     positions = harmonic_positions(geometry)
     lowest = positions.min()
     nyquist = geometry.bins_per_octave * np.log2(geometry.sample_rate / 2 / geometry.fmin)
@@ -60,19 +58,18 @@ def make_kernels(geometry: GeometryConfig) -> Kernels:
 
 
 def harmonic_positions(geometry: GeometryConfig) -> np.ndarray:
-    """Places of all bins (H, F) in bins above ``geometry.fmin`` (negative below it)."""
+    """Return the places (H, F) of all bins, in bins above ``geometry.fmin``; below it, negative."""
     offsets = geometry.bins_per_octave * np.log2(np.asarray(geometry.harmonics))
     return np.asarray(offsets[:, None] + np.arange(geometry.n_bins))
 
 
 def _grid_kernels(g: GeometryConfig, first: float, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Taps (count, L) and lengths (count,) of a run of neighbouring bins."""
+    """Make taps (count, L) and lengths (count,) of a run of neighbouring bins."""
     from nnAudio.utils import create_cqt_kernels  # a second, which only who makes kernels needs
 
     fmin = g.fmin * 2.0 ** (first / g.bins_per_octave)
-    ratio = 2.0 ** (2.0 / g.bins_per_octave)
     taps, _, lengths, _ = create_cqt_kernels(
-        Q=(ratio + 1.0) / (ratio - 1.0),
+        Q=g.quality,
         fs=g.sample_rate,
         fmin=fmin,
         n_bins=count,
@@ -86,6 +83,6 @@ def _grid_kernels(g: GeometryConfig, first: float, count: int) -> tuple[np.ndarr
 
 
 def _centre(taps: np.ndarray, width: int) -> np.ndarray:
-    """Zero-pads rows to ``width`` columns so that their middle column stays the middle."""
+    """Pad rows with zeros to ``width`` columns; their middle column stays the middle."""
     missing = width - taps.shape[1]
     return np.pad(taps, ((0, 0), (missing // 2, missing - missing // 2)))

@@ -13,20 +13,20 @@ from ssmpe import units
 from ssmpe.config import GeometryConfig
 
 THRESHOLD = 0.5
-"""least salience of an estimated pitch"""
+"""Least salience of an estimated pitch."""
 BLUR_SEMITONES = 0.2
-"""standard deviation of the targets' blur: one bin of the paper's grid"""
+"""Standard deviation of the targets' blur: one bin of the paper's grid."""
 
 logger = logging.getLogger(__name__)
 
 
 def blurred_target(f0s: Sequence[NDArray[np.floating]], g: GeometryConfig) -> NDArray[np.float32]:
-    """Pitches of T frames to a target (F, T) in [0, 1].
+    """Draw the pitches of T frames as a target (F, T) in [0, 1].
+
+    F0s outside the grid are dropped with a warning.
 
     Args:
         f0s: for every frame its F0s in Hz, any number of them.
-
-    F0s outside the grid are dropped with a warning.
     """
     active = np.zeros((g.n_bins, len(f0s)), dtype=np.float64)
     counts = [len(frame) for frame in f0s]
@@ -46,7 +46,7 @@ def blurred_target(f0s: Sequence[NDArray[np.floating]], g: GeometryConfig) -> ND
 
 
 def peaks(salience: Tensor, threshold: float = THRESHOLD) -> Tensor:
-    """Salience (..., F, T) to booleans: strict local maxima along frequency, edges included."""
+    """Mark strict local maxima of a salience (..., F, T) along frequency, edges included."""
     below = torch.nn.functional.pad(salience, (0, 0, 1, 1), value=-1.0)
     middle = below[..., 1:-1, :]
     is_peak = (middle > below[..., :-2, :]) & (middle > below[..., 2:, :])
@@ -54,7 +54,7 @@ def peaks(salience: Tensor, threshold: float = THRESHOLD) -> Tensor:
 
 
 def decode(salience: Tensor, g: GeometryConfig) -> list[NDArray[np.float64]]:
-    """Salience (F, T) to the estimated pitches in Hz of every frame."""
+    """Return the pitches in Hz that a salience (F, T) has in every frame."""
     frames, bins = peaks(salience.detach().cpu()).T.nonzero(as_tuple=True)
     counts = torch.bincount(frames, minlength=salience.shape[-1])
     frequencies = g.bin_frequencies[bins.numpy()]

@@ -14,29 +14,34 @@ from ssmpe.config import GeometryConfig
 from ssmpe.signal.kernels import harmonic_positions
 
 MAX_SHIFT_OCTAVES = 1
+"""Largest shift in frequency, up or down."""
 MAX_TIME_SHIFT = 0.25
-"""of the excerpt's frames"""
+"""Largest shift in time, as a share of the excerpt's frames."""
 MAX_STRETCH = 2.0
+"""Largest factor by which time is stretched; its inverse is the smallest."""
 HARMONIC_DROPOUT = 0.5
-"""probability with which a harmonic's channel is dropped"""
+"""Probability with which a harmonic's channel is dropped."""
 
 
 def curve_bins(g: GeometryConfig) -> int:
-    """Bins of an equalisation curve: the whole octaves that hold all harmonics' bins."""
+    """Return the bins of an equalisation curve: whole octaves that hold all harmonics' bins."""
     positions = harmonic_positions(g)
     octaves = math.ceil((positions.max() - positions.min()) / g.bins_per_octave)
     return octaves * g.bins_per_octave
 
 
 def equalization_curves(alpha: Tensor, beta: Tensor, n_bins: int) -> Tensor:
-    """Unit draws alpha, beta (B, 1) to parabolas (B, n_bins) over log-frequency, at most 1."""
+    """Draw parabolas (B, n_bins) over log-frequency, at most 1, from alpha and beta (B, 1).
+
+    Both lie in [0, 1): alpha is how deep a curve falls, beta where it is highest.
+    """
     last = n_bins - 1
     i = torch.arange(n_bins, device=alpha.device)
     return 1.0 - 2.0 * (alpha / last**2) * (i - beta * last) ** 2
 
 
 def equalize(features: Tensor, curves: Tensor, g: GeometryConfig) -> Tensor:
-    """Features (B, H, F, T) times curves (B, N) at every bin's distance from the lowest bin.
+    """Multiply features (B, H, F, T) by curves (B, N), read at every bin's place above the lowest.
 
     The product is clamped to [0, 1].
     """
@@ -46,7 +51,7 @@ def equalize(features: Tensor, curves: Tensor, g: GeometryConfig) -> Tensor:
 
 
 def random_equalization(features: Tensor, g: GeometryConfig, rng: torch.Generator) -> Tensor:
-    """Features (B, H, F, T) with a random equalisation for every excerpt.
+    """Return features (B, H, F, T) with a random equalisation for every excerpt.
 
     Excerpt i draws the same whatever B is.
     """
@@ -56,7 +61,7 @@ def random_equalization(features: Tensor, g: GeometryConfig, rng: torch.Generato
 
 
 def dropped_harmonics(features: Tensor, rng: torch.Generator) -> Tensor:
-    """Features (B, H, F, T) with every harmonic's channel zeroed with probability one half.
+    """Return features (B, H, F, T) in which each harmonic's channel is zero with probability 1/2.
 
     One channel of each excerpt always stays. Values that stay are not scaled up: they are decibels.
     Excerpt i draws the same whatever B is.
@@ -67,7 +72,7 @@ def dropped_harmonics(features: Tensor, rng: torch.Generator) -> Tensor:
 
 
 def shift_bins(x: Tensor, bins: Tensor) -> Tensor:
-    """Features (B, H, F, T) moved upwards by ``bins`` (B,) int64 each; zeros come in.
+    """Move features (B, H, F, T) upwards by ``bins`` (B,) int64 each; zeros come in.
 
     Salience (B, F, T) is moved alike.
     """
@@ -96,7 +101,7 @@ class Transposition:
 
     @classmethod
     def draw(cls, n: int, largest: int, rng: torch.Generator) -> "Transposition":
-        """Shifts of n excerpts, uniform over -largest..largest bins.
+        """Draw the shifts of n excerpts, uniform over -largest..largest bins.
 
         Excerpt i draws the same whatever n is.
         """
@@ -104,7 +109,7 @@ class Transposition:
         return cls(_symmetric_integers(u, largest))
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Applied to features (B, H, F, T) or salience (B, F, T); zeros come in at the edges."""
+        """Move features (B, H, F, T) or salience (B, F, T); zeros come in at the edges."""
         return shift_bins(x, self.shift_bins)
 
 
@@ -126,7 +131,7 @@ class GeometricTransform:
     def draw(
         cls, n: int, n_frames: int, g: GeometryConfig, rng: torch.Generator
     ) -> "GeometricTransform":
-        """Transforms of n excerpts: one octave, a quarter of the time, a factor of two at most.
+        """Draw transforms of n excerpts: an octave, a quarter of the time, a factor of 2 at most.
 
         Excerpt i draws the same whatever n is.
         """
@@ -139,7 +144,7 @@ class GeometricTransform:
         return cls(bins, frames, torch.where(u[:, 2] < 0.5, shorter, longer))
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Applied to features (B, H, F, T) or salience (B, F, T); zeros come in at the edges."""
+        """Move features (B, H, F, T) or salience (B, F, T); zeros come in at the edges."""
         channels = x if x.ndim == 4 else x.unsqueeze(1)
         moved = self._stretch_time(shift_bins(channels, self.shift_bins))
         return moved if x.ndim == 4 else moved.squeeze(1)
@@ -163,7 +168,7 @@ class GeometricTransform:
         return out
 
     def _time_sources(self, n_frames: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Per output frame (B, T): its two source frames, the second's share, whether it exists."""
+        """Return each output frame's (B, T) two sources, the second's share, and if it exists."""
         length = (n_frames * self.stretch).floor().long()[:, None]
         # centred: cut evenly if longer, padded evenly if shorter
         excess = length - n_frames
@@ -177,5 +182,5 @@ class GeometricTransform:
 
 
 def _symmetric_integers(u: Tensor, largest: int) -> Tensor:
-    """Uniform draws from [0, 1) to whole numbers from -largest to largest, all equally likely."""
+    """Turn draws from [0, 1) into whole numbers from -largest to largest, all equally likely."""
     return (u * (2 * largest + 1)).floor().long() - largest

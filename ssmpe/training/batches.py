@@ -21,7 +21,7 @@ from ssmpe.signal.salience import blurred_target
 
 @dataclass(frozen=True)
 class _Source:
-    """A set that batches draw from.
+    """Set that batches draw from.
 
     Attributes:
         excerpts, drums: samplers of its excerpts and of the drums to mix with them.
@@ -47,11 +47,22 @@ class _Drawn(NamedTuple):
 
 
 class BatchMaker:
-    """Makes batch number i of a trial: the same one on every worker, before and after a resume.
+    """Maker of the batches of a trial: number i is the same on every worker, and after a resume.
 
     A set's excerpts and their drums do not depend on what else is in the batch, nor on labels, so
     rows of a sweep that differ in added sets or in what is labelled of them see the same excerpts.
-    Those with labels come first, whatever set they are of; else sets keep their order.
+    Those with labels come first, whatever set they are of; else sets keep their order. ::
+
+        config = tiny().replace({"data.added": {"NSynth/train": 2}})  # 4 labelled excerpts, 2 not
+        rate = config.geometry.sample_rate
+        sets = load_sets(config.data, rate, Locations(data_root), cache_dir())
+        hcqt = HCQT(config.geometry)
+        make = BatchMaker(config, sets, hcqt, frozenset({"percussive"}), "cpu")
+        batch = make(0)
+        batch.features  # (6, 6, 176, 22): B excerpts, H harmonics, F bins, T frames of a second
+        batch.target  # (4, 176, 22): of the labelled ones, which come first
+        batch.percussive  # (6, 6, 176, 22), with drums; batch.mixture is None: nothing needs it
+        batch.sets  # ("URMP/train", ...) of the excerpts
 
     Args:
         needs: optional fields of the batch that the objectives use.
@@ -65,6 +76,7 @@ class BatchMaker:
         self._sources = [self._labelled_source(), *map(self._added_source, sets.added)]
 
     def __call__(self, index: int) -> Batch:
+        """Make a batch, by its number from 0."""
         drawn = [
             _Drawn(source, track, excerpt)
             for source in self._sources
@@ -101,7 +113,7 @@ class BatchMaker:
         return _Source(own, excerpts, self._drums(own), self.config.data.added[own.name], labelled)
 
     def _drums(self, own: LoadedSet) -> ExcerptSampler:
-        """Drums for a set are drawn for that set alone, so that none hang on what else is added."""
+        """Return a sampler of drums for one set alone: none depend on what else is added."""
         return self._sampler(self.sets.percussion, drop_incomplete=False, use=own.name)
 
     def _sampler(self, source: LoadedSet, drop_incomplete: bool, use: str = "") -> ExcerptSampler:
@@ -117,10 +129,12 @@ class BatchMaker:
         return self.hcqt.gather(scaled_decibels(bins))
 
     def _drum_bins(self, index: int, order: list[int]) -> Tensor:
-        """Distinct bins (B, K, T) of drum excerpts at random volumes: the transform is linear.
+        """Return distinct bins (B, K, T) of drum excerpts at random volumes.
+
+        As the transform is linear, they can be added to those of the excerpts.
 
         Args:
-            order: of the batch's excerpts, as indices of them in the order of the sets.
+            order: indices, in the order of the sets, of the excerpts in the order of the batch.
         """
         drums, volumes = [], []
         for source in self._sources:
@@ -150,7 +164,7 @@ def excerpt_target(
     n_samples: int,
     config: TrialConfig,
 ) -> np.ndarray:
-    """Blurred target (F, T) of an excerpt that begins at sample ``start`` of its track.
+    """Return the blurred target (F, T) of an excerpt that begins at sample ``start`` of its track.
 
     Args:
         times: (T,) seconds from the excerpt's start.

@@ -1,31 +1,128 @@
-"""Checkpoints: tensors that load without running code, plain data beside them."""
+"""Checkpoints: all that a trial needs to go on, and its best weights.
 
+A checkpoint is a folder. Tensors lie in ``.pt`` files, which load without running code; plain data
+lie in JSON files beside them. Every JSON file ends with a checksum of its own text, and holds those
+of the tensors' files, so that a file of which a single bit has changed is refused. Files of version
+0.3.0 have no such sums, and are still read: their tensors are checked by the archive's own.
+"""
+
+import hashlib
 import json
 import os
 import pickletools
 import re
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
+from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 
-FORMAT = 1
-PLAIN = "trial"
-"""file of the plain data that is needed to continue"""
+FORMAT, WITHOUT_SUMS = 2, 1
+"""Versions of the files: the one that is written, and that of 0.3.0, which is still read."""
+PLAIN, STATE, BEST = "trial", "state", "best"
+"""Names of the files: plain data to go on with, tensors to go on with, best weights."""
+UNFIT = (LookupError, TypeError, ValueError, AttributeError, RuntimeError)
+"""Errors that come of using data which are not what they should be."""
 
+_SUMS = "files"
+"""Key of a JSON file: name of a file of tensors -> its checksum."""
+_SEAL = ',\n "sha256": "'
+"""Text that stands between a JSON file's data and the checksum of these data."""
 _TENSORS = re.compile(
     r"collections OrderedDict|torch\._utils _rebuild_tensor_v2|torch \w+Storage", re.ASCII
 )
-"""All that our own files name; PyTorch would also make arrays of any size from a few bytes"""
+"""Names that our own files use; PyTorch would also make arrays of any size from a few bytes."""
+
+
+@dataclass
+class Best:
+    """The best validation so far.
+
+    Attributes:
+        f1: of the validation set, -1 before the first that could be scored.
+        batch: batches trained until then.
+        weights: of the network, by name.
+    """
+
+    f1: float = -1.0
+    batch: int = 0
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def take_if_better(self, f1: float, batch: int, network: nn.Module) -> bool:
+        """Become this validation if it is better, and tell whether it is; NaN never is."""
+        if not f1 > self.f1:
+            return False
+        self.f1, self.batch = f1, batch
+        self.weights = {name: w.detach().clone() for name, w in network.state_dict().items()}
+        return True
+
+
+def write(
+    folder: Path, config: TrialConfig, state: Any, best: Best, plain: Mapping[str, Any]
+) -> None:
+    """Write the checkpoint of a trial; the folder appears whole or not at all.
+
+    Args:
+        state: nested dicts and lists around tensors.
+        plain: further JSON-representable data.
+    """
+    described = {"config": config.to_dict(), "best_f1": best.f1, "best_batch": best.batch}
+    save(
+        folder,
+        {STATE: state, BEST: best.weights},
+        {BEST: described, PLAIN: {**described, **plain}},
+    )
+
+
+def read(folder: Path, config: TrialConfig, device: str) -> tuple[dict[str, Any], Any, Best]:
+    """Read a checkpoint: its plain data, state and best validation.
+
+    The state is on the CPU: the optimizer itself moves what belongs on the device.
+
+    Raises:
+        UserError: it cannot be read, or is another configuration's.
+    """
+    plain = load_plain(folder)
+    try:
+        same = TrialConfig.from_dict(plain["config"]) == config
+        best = Best(float(plain["best_f1"]), int(plain["best_batch"]))
+    except (*UNFIT, UserError) as error:
+        raise _unusable(folder / f"{PLAIN}.json", error) from None
+    if not same:
+        raise UserError(f"{folder}: a checkpoint of another configuration")
+    state = load_tensors(folder, STATE, "cpu", plain)
+    best.weights = load_tensors(folder, BEST, device, plain)
+    return plain, state, best
+
+
+def best_weights(folder: Path, trial: str, device: str) -> dict[str, Tensor]:
+    """Read the best weights of a trial, named by its identity.
+
+    Raises:
+        UserError: they cannot be read, are another trial's, or there are none.
+    """
+    described = load_plain(folder, BEST)
+    try:
+        identity = TrialConfig.from_dict(described["config"]).identity
+    except (*UNFIT, UserError) as error:
+        raise _unusable(folder / f"{BEST}.json", error) from None
+    if identity != trial:
+        raise UserError(f"{folder}: a checkpoint of another trial than {trial}")
+    weights: dict[str, Tensor] = load_tensors(folder, BEST, device, described)
+    if not weights:
+        raise UserError(f"{folder}: no weights: no validation of that trial could be scored")
+    return weights
 
 
 def save(folder: Path, tensors: Mapping[str, Any], plain: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write a checkpoint; the folder appears whole or not at all.
+    """Write files of tensors and of plain data; the folder appears whole or not at all.
 
     Args:
         tensors: file name without suffix -> nested dicts, lists and numbers around tensors.
@@ -34,11 +131,14 @@ def save(folder: Path, tensors: Mapping[str, Any], plain: Mapping[str, Mapping[s
     partial = folder.with_name(f".{folder.name}.{os.getpid()}.partial")
     partial.mkdir(parents=True)
     try:
+        sums = {}
         for name, content in tensors.items():
-            torch.save(content, partial / f"{name}.pt")
+            path = partial / f"{name}.pt"
+            torch.save(content, path)
+            sums[path.name] = _sum_of(path)
         for name, data in plain.items():
-            text = json.dumps({"format": FORMAT, **data}, indent=1)
-            (partial / f"{name}.json").write_text(text)
+            text = json.dumps({"format": FORMAT, **data, _SUMS: sums}, indent=1)
+            (partial / f"{name}.json").write_text(_sealed(text))
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(partial, folder)
@@ -48,38 +148,73 @@ def save(folder: Path, tensors: Mapping[str, Any], plain: Mapping[str, Mapping[s
 
 
 def load_plain(folder: Path, name: str = PLAIN) -> dict[str, Any]:
-    """Plain data of one file of a checkpoint; UserError if there is none that can be read."""
+    """Read the plain data of one file of a checkpoint.
+
+    Raises:
+        UserError: there is no such file, or it has changed since it was written.
+    """
     path = folder / f"{name}.json"
     try:
-        plain: dict[str, Any] = json.loads(path.read_text())
-        if plain.get("format") != FORMAT:
+        text = path.read_bytes().decode()
+        plain: dict[str, Any] = json.loads(text)
+        if plain.get("format") not in (FORMAT, WITHOUT_SUMS):
             raise ValueError(f"format {plain.get('format')!r}, expected {FORMAT}")
+        if plain["format"] == FORMAT and text != _sealed(text.rpartition(_SEAL)[0] + "\n}"):
+            raise ValueError("it has changed since it was written: its checksum does not fit")
     except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise _unusable(path, error) from None
     return plain
 
 
-def load_tensors(folder: Path, name: str, device: str = "cpu") -> Any:
-    """Tensors of one file of a checkpoint, which may be anybody's.
+def load_tensors(
+    folder: Path, name: str, device: str = "cpu", plain: Mapping[str, Any] | None = None
+) -> Any:
+    """Read the tensors of one file of a checkpoint, which may be anybody's.
 
     It runs no code, and takes no more memory than a few times the size of the file.
 
+    Args:
+        plain: what ``load_plain`` read beside it, by which the file is checked.
+
     Raises:
-        UserError: it cannot be read, or holds anything else.
+        UserError: it cannot be read, has changed since it was written, has values that are not
+            finite, or holds anything but tensors.
     """
     path = folder / f"{name}.pt"
     try:
-        _check_archive(path)
-        return torch.load(path, map_location=device, weights_only=True)
+        _check_archive(path, (plain or {}).get(_SUMS, {}).get(path.name))
+        tensors = torch.load(path, map_location=device, weights_only=True)
+        for place, tensor in _tensors_in(tensors, name):
+            if not _all_numbers(tensor).isfinite().all():
+                raise ValueError(f"{place} has values that are not finite")
     except Exception as error:  # a damaged file can raise anything; all of it means the same
         raise _unusable(path, error) from None
+    return tensors
 
 
-def _check_archive(path: Path) -> None:
-    """Check that a file is no larger unpacked than packed, and names nothing but tensors."""
+def _sealed(text: str) -> str:
+    """Return the text of a JSON object with its checksum as a last entry."""
+    return text.removesuffix("\n}") + _SEAL + hashlib.sha256(text.encode()).hexdigest() + '"\n}'
+
+
+def _sum_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_archive(path: Path, wanted: str | None) -> None:
+    """Check that a file is as it was written, is no larger unpacked, and names only tensors.
+
+    Args:
+        wanted: its checksum; None: the archive's own sums of its parts are checked.
+    """
+    if wanted is not None and _sum_of(path) != wanted:
+        raise ValueError("it has changed since it was written: its checksum does not fit")
     with zipfile.ZipFile(path) as archive:
         if sum(file.file_size for file in archive.infolist()) > path.stat().st_size:
             raise ValueError("it would unfold to more than its size")
+        if wanted is None and archive.testzip():
+            raise ValueError("it has changed since it was written: a part's checksum does not fit")
         for name in archive.namelist():
             if not name.endswith("/data.pkl"):
                 continue
@@ -87,6 +222,21 @@ def _check_archive(path: Path) -> None:
                 named = "GLOBAL" in code.name or code.name == "INST"
                 if named and not _TENSORS.fullmatch(str(argument)):
                     raise ValueError(f"it holds {argument!r:.80}, which is no tensor")
+
+
+def _tensors_in(content: Any, place: str) -> Iterator[tuple[str, Tensor]]:
+    """Yield every tensor in nested dicts, lists and tuples, with where it stands."""
+    if isinstance(content, Tensor):
+        yield place, content
+    elif isinstance(content, dict | list | tuple):
+        items = content.items() if isinstance(content, dict) else enumerate(content)
+        for key, value in items:
+            yield from _tensors_in(value, f"{place}: {key}")
+
+
+def _all_numbers(tensor: Tensor) -> Tensor:
+    """Return the numbers that lie behind a tensor, each once, however often it shows them."""
+    return tensor.new_empty(0).set_(tensor.untyped_storage())
 
 
 def _unusable(path: Path, error: Exception) -> UserError:

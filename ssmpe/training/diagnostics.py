@@ -21,10 +21,10 @@ from ssmpe.objectives.supervised import SUPERVISED
 from ssmpe.objectives.total import Term
 
 N_BANDS = 10
-"""of the histogram of salience"""
+"""Number of bands of the histogram of salience."""
 OUTPUT, TARGET, VIEW = "output", "target", "view"
-"""where the gradient of a term arrives: at the output for the originals, if it judges that itself;
-there, through Y, if Y is what it compares a view with; at the output for that view"""
+"""Places where the gradient of a term arrives: at the output for the originals, if the term judges
+that itself; there, but through Y, if it compares a view with Y; at the output for that view."""
 
 Key = tuple[str, ...]
 Values = dict[Key, Tensor]
@@ -57,10 +57,10 @@ class Diagnosis:
 
 @dataclass
 class _Measurements:
-    """What the fields of a ``Diagnosis`` are the means of.
+    """Measurements that the fields of a ``Diagnosis`` are the means of.
 
-    On the device, so that training does not wait for it. Not every batch has an excerpt of every
-    set for every term.
+    They stay on the device, so that training does not wait for it. Not every batch has an excerpt
+    of every set for every term.
     """
 
     gradients: Collected = field(default_factory=dict)
@@ -80,7 +80,7 @@ class _Measurements:
 
 
 def _means(collected: Collected) -> dict[Key, Any]:
-    """Lists of numbers to their means, lists of vectors to theirs as lists; read at once."""
+    """Return the means of lists of numbers, and as lists those of vectors; waits but once."""
     if not collected:
         return {}
     means = torch.stack([torch.stack(values).mean(dim=0) for values in collected.values()])
@@ -88,7 +88,7 @@ def _means(collected: Collected) -> dict[Key, Any]:
 
 
 class Diagnostics:
-    """Measures every so many batches of a training.
+    """Measurements while a network is trained, of one batch in ``every``.
 
     Args:
         every: batches from one measurement to the next; the first batch is measured.
@@ -104,7 +104,7 @@ class Diagnostics:
         self._found = _Measurements()
 
     def collect(self) -> Diagnosis | None:
-        """The means since the last call; None if nothing was measured."""
+        """Return the means since the last call; None if nothing was measured."""
         found, self._found = self._found, _Measurements()
         return found.diagnosis() if found.gradients else None
 
@@ -115,7 +115,7 @@ class Diagnostics:
         terms: Callable[[], Sequence[Term]],
         forward: Callable[[Tensor], Tensor],
     ) -> AbstractContextManager[None]:
-        """A context for the update of the weights with batch number ``index``.
+        """Return a context for the update of the weights with batch number ``index``.
 
         Args:
             terms: makes those of the batch, with their graph; called if they are measured.
@@ -163,9 +163,10 @@ class Diagnostics:
             _add(found.gradients, {(part, *key): v for key, v in conflicts(gradients).items()})
 
     def _gradients(self, term: Term) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Of the weighted term: by encoder and decoder, flat, and by the logits (B, F, T).
+        """Return a weighted term's gradients: of the encoder and decoder, flat, and at the logits.
 
-        The latter as if every frame had a loss of its own, instead of a share of the mean.
+        The latter (B, F, T) are as if every frame had a loss of its own instead of a share in the
+        mean.
         """
         out, n_encoder = term.out, len(self._encoder)
         places = {OUTPUT: out.logits}
@@ -184,7 +185,7 @@ class Diagnostics:
 
 
 def conflicts(gradients: Mapping[str, Tensor]) -> Values:
-    """Norm of every term's flat gradient, and its cosine with the supervised term's.
+    """Return the norm of every term's flat gradient, and its cosine with the supervised term's.
 
     Keys are ("norm", term) and ("cosine", term).
     """
@@ -199,7 +200,7 @@ def conflicts(gradients: Mapping[str, Tensor]) -> Values:
 
 
 def pull_measures(gradient: Tensor) -> dict[str, Tensor]:
-    """Of the gradient (n, F, T) by the logits of a set's excerpts; see ``Diagnosis.pulls``."""
+    """Return what a gradient (n, F, T) at a set's logits amounts to; see ``Diagnosis.pulls``."""
     return {
         "mean": -gradient.sum(dim=-2).mean(),
         "norm": gradient.square().sum(dim=-2).mean().sqrt(),
@@ -207,7 +208,7 @@ def pull_measures(gradient: Tensor) -> dict[str, Tensor]:
 
 
 def salience_measures(salience: Tensor) -> dict[str, Tensor]:
-    """Of the salience (n, F, T) of a set's excerpts; see ``Diagnosis.salience``."""
+    """Return measures of the salience (n, F, T) of a set; see ``Diagnosis.salience``."""
     nats = torch.special.entr(salience) + torch.special.entr(1.0 - salience)
     return {
         "mean": salience.mean(),
@@ -217,12 +218,12 @@ def salience_measures(salience: Tensor) -> dict[str, Tensor]:
 
 
 def histogram(salience: Tensor) -> Tensor:
-    """Shares (N_BANDS,) of the bins in equal bands from 0 to 1."""
+    """Return the shares (N_BANDS,) of the bins in equal bands of salience from 0 to 1."""
     return torch.histc(salience, N_BANDS, 0.0, 1.0) / salience.numel()
 
 
 def of_set(values: Tensor, sets: Sequence[str], name: str) -> Tensor:
-    """The excerpts (n, ...) of a set among values (B, ...) of excerpts of these sets (B names)."""
+    """Return values (n, ...) of the excerpts of one set, among values (B, ...) of B excerpts."""
     return torch.stack([x for x, own in zip(values, sets, strict=True) if own == name])
 
 

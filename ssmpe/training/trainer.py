@@ -1,8 +1,10 @@
 """Training as a sequence of validations (paper section 3.1); knows neither Ray nor MLflow."""
 
+import copy
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -24,27 +26,26 @@ from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.total import Term
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.signal.hcqt import shared_hcqt
-from ssmpe.training import trial_files
+from ssmpe.training import checkpoint
 from ssmpe.training.batches import BatchMaker
+from ssmpe.training.checkpoint import Best
 from ssmpe.training.diagnostics import Diagnosis, Diagnostics
-from ssmpe.training.means import Means
-from ssmpe.training.optimizer import lr_scale, optimizer_of
-from ssmpe.training.trial_files import Best
+from ssmpe.training.optimizer import lr_scale, optimizer_of, restore, scale_rates
 
 _GRADIENT = "gradient norm"
 
 
 class DivergedError(Exception):
-    """The loss is no longer finite."""
+    """Loss that is no longer finite."""
 
 
 class InterruptedTrainingError(Exception):
-    """Training was asked to stop; a checkpoint may be saved, from which it continues."""
+    """Request to stop, which was followed; a checkpoint may be saved, from which it continues."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What is known after a validation.
+    """Outcome of a validation.
 
     Attributes:
         batch: batches trained so far.
@@ -66,10 +67,22 @@ class Validation:
 
 
 class Trainer:
-    """A trial in progress: a function of its configuration, whichever worker runs it.
+    """Trial in progress: a function of its configuration, whichever worker runs it.
 
     Every random draw depends on the seed and the number of the batch alone, so a checkpoint has
-    no generator states to keep: the batch number is the state of all of them.
+    no generator states to keep: the batch number is the state of all of them. ::
+
+        config = tiny()
+        rate = config.geometry.sample_rate
+        sets = load_sets(config.data, rate, Locations(data_root), cache_dir())
+        trainer = Trainer(config, sets)
+        for validation in trainer.run():  # after every 70 of 700 batches
+            validation.losses["total"]  # mean over these 70
+            validation.scores["URMP/validation"].means.f1  # from 0 to 1
+            trainer.save(folder)
+        again = Trainer(config, sets)
+        again.load(folder)  # goes on from there, to the same numbers
+        again.network(again.batches(0).features)  # (4, 176, 22): logits (B, F, T)
     """
 
     def __init__(
@@ -111,7 +124,7 @@ class Trainer:
         self.diagnostics = Diagnostics(self.network, diagnostics) if diagnostics else None
         self.batch = 0
         self._interrupted: Callable[[], bool] = lambda: False
-        self._losses = Means()
+        self._losses = _Means()
         self._train_seconds = 0.0
         self._started = False
         self.best = Best()
@@ -142,7 +155,7 @@ class Trainer:
             yield self._validated(losses)
 
     def _next_validation(self) -> int:
-        """Batch of the next validation: they lie at multiples of the interval, and at the end."""
+        """Return the batch of the next validation: a multiple of the interval, or the last."""
         every, n_batches = self.config.training.validate_every, self.config.training.n_batches
         if self._losses and (self.batch % every == 0 or self.batch == n_batches):
             return self.batch  # trained up to it, and interrupted before it
@@ -158,7 +171,7 @@ class Trainer:
             evaluate(self.network, evaluated, by_mir_eval=True)
 
     def evaluate(self, *, by_mir_eval: bool = False) -> dict[str, SetScores]:
-        """Scores of the network as it is, on all evaluated sets; arguments and errors as there."""
+        """Score the network as it is on all evaluated sets; arguments as of ``evaluate``."""
         self.network.eval()
         scores = {}
         for evaluated in self.evaluated:
@@ -172,34 +185,59 @@ class Trainer:
         Args:
             plain: further JSON-representable data to keep beside it.
         """
+        kept = {"batch": self.batch, **plain}
+        checkpoint.write(folder, self.config, self._state(), self.best, kept)
+
+    def load(self, folder: Path) -> dict[str, Any]:
+        """Continue from a checkpoint of the same configuration, and return its plain data.
+
+        Raises:
+            UserError: it cannot be used; the trainer is then as it was before.
+        """
+        plain, state, best = checkpoint.read(folder, self.config, self.device)
+        before = copy.deepcopy(self._state())
+        try:
+            batch = int(plain["batch"])
+            _require_like(best.weights, self.network)
+            self._restore(state)
+        except checkpoint.UNFIT as error:
+            self._restore(before)
+            # PyTorch lists every weight that does not fit, a line each
+            reason = " ".join(str(error).split())[:120]
+            raise UserError(f"{folder}: not a usable checkpoint ({reason})") from None
+        self.best, self.batch = best, batch
+        self._train_seconds = 0.0
+        self._started = True
+        return plain
+
+    def _state(self) -> dict[str, Any]:
+        """Return the tensors that a checkpoint keeps, nested in dicts."""
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         if self.teacher is not None:
             state["teacher"] = self.teacher.state_dict()
         if self._losses:  # between two validations
             state["losses"] = self._losses.state()
-        trial_files.write(folder, self.config, state, self.best, {"batch": self.batch, **plain})
+        return state
 
-    def load(self, folder: Path) -> dict[str, Any]:
-        """Continue from a checkpoint of the same configuration; returns its plain data."""
-        # everything is read before anything is changed: the folder may be damaged
-        plain, state, best = trial_files.read(folder, self.config, self.device)
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what ``_state`` gave; what of it does not fit raises one of many errors."""
         self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        restore(self.optimizer, state["optimizer"])
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
-        self.best = best
-        self._losses = Means.restored(state.get("losses", {}), self.device)
-        self._train_seconds = 0.0
-        self._started = True
-        self.batch = plain["batch"]
-        return plain
+        self._losses = _Means.restored(state.get("losses", {}), self.device)
 
     def _inherit(self, folder: Path | None) -> None:
         """Start from the best weights of the trial that this one continues."""
         wanted = self.config.training.parent
         if folder is None:
             raise UserError(f"training.parent = {wanted!r}: the weights of that trial are needed")
-        self.network.load_state_dict(trial_files.best_weights(folder, wanted, self.device))
+        weights = checkpoint.best_weights(folder, wanted, self.device)
+        try:
+            self.network.load_state_dict(weights)
+        except checkpoint.UNFIT as error:
+            reason = " ".join(str(error).split())[:120]
+            raise UserError(f"{folder}: weights of another network ({reason})") from None
 
     def _train_until(self, stop: int) -> None:
         self.network.train()
@@ -223,7 +261,7 @@ class Trainer:
             raise InterruptedTrainingError(f"interrupted after batch {self.batch}")
 
     def _mean_losses(self) -> dict[str, float]:
-        """Of the batches since the last validation."""
+        """Return the mean losses of the batches since the last validation."""
         means = self._losses.read()
         # the last step's gradient spoils the weights without showing in any loss yet
         gradient = means.pop(_GRADIENT)
@@ -235,9 +273,9 @@ class Trainer:
         return means
 
     def _step(self, index: int) -> dict[str, Tensor]:
-        """One batch (from 0): its losses, detached, on the device."""
+        """Train on one batch, by its number from 0; return its losses, detached, on the device."""
         training = self.config.training
-        self.optimizer.scale_rates(lr_scale(index + 1, training.warmup_batches))
+        scale_rates(self.optimizer, lr_scale(index + 1, training.warmup_batches))
         batch = self.batches(index)
 
         def generator(objective: str) -> torch.Generator:
@@ -263,7 +301,7 @@ class Trainer:
         return self.diagnostics.watch(index, batch, terms, self._passes(self.network))
 
     def _passes(self, network: Autoencoder) -> Callable[[Tensor], Tensor]:
-        """From features to logits, in the precision of training."""
+        """Return a network as a function from features to logits, in the precision of training."""
         return partial(precision.logits_of, network, mixed=self.mixed)
 
     def _validated(self, losses: dict[str, float]) -> Validation:
@@ -274,6 +312,54 @@ class Trainer:
         f1 = scores[self.config.data.validation].means.f1
         is_best = self.batch > 0 and self.best.take_if_better(f1, self.batch, self.network)
         train_seconds = self._train_seconds
-        self._losses, self._train_seconds = Means(), 0.0
+        self._losses, self._train_seconds = _Means(), 0.0
         seconds = time.perf_counter() - started
         return Validation(self.batch, losses, scores, is_best, train_seconds, seconds, diagnosis)
+
+
+class _Means:
+    """Means of scalars by name, each over as many values as were added of it.
+
+    The sums stay on their device until they are asked for, so that training does not wait.
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: Counter[str] = Counter()
+
+    def __bool__(self) -> bool:
+        """Tell whether anything was added."""
+        return bool(self._counts)
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Add one scalar tensor to each of these names."""
+        for name, value in values.items():
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] += 1
+
+    def read(self) -> dict[str, float]:
+        """Return the means; waits for the device."""
+        return {name: float(value) / self._counts[name] for name, value in self._sums.items()}
+
+    def state(self) -> dict[str, tuple[Tensor, int]]:
+        """Return what ``restored`` needs, bit for bit."""
+        return {name: (value, self._counts[name]) for name, value in self._sums.items()}
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any], device: str) -> "_Means":
+        """Return means that go on from a state, on a device."""
+        means = cls()
+        for name, (value, count) in state.items():
+            means._sums[name], means._counts[name] = value.to(device), count
+        return means
+
+
+def _require_like(weights: Mapping[str, Tensor], network: Autoencoder) -> None:
+    """Check that weights, if there are any, are a network's.
+
+    Raises:
+        ValueError: they are another's.
+    """
+    shapes = {name: weight.shape for name, weight in network.state_dict().items()}
+    if weights and {name: weight.shape for name, weight in weights.items()} != shapes:
+        raise ValueError("best weights of another network")

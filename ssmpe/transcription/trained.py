@@ -9,12 +9,13 @@ import numpy as np
 import torch
 
 from ssmpe.config import GeometryConfig, TrialConfig
+from ssmpe.config.geometry import ERB_OFFSET
 from ssmpe.errors import UserError
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.hcqt import GROUP, HCQT, shared_hcqt
-from ssmpe.signal.kernels import ERB_OFFSET, harmonic_positions
+from ssmpe.signal.kernels import harmonic_positions
 from ssmpe.training import checkpoint
-from ssmpe.training.trial_files import BEST
+from ssmpe.training.checkpoint import BEST
 
 LARGEST_TRANSFORM = 1 << 33
 """Bytes that a geometry may need; by the same estimate the paper's needs a fifth of them"""
@@ -71,7 +72,7 @@ def load_trained(folder: Path, device: str) -> Trained:
             f"{checkpoint.PLAIN}.json or {BEST}.json"
         )
     plain = checkpoint.load_plain(folder, description)
-    tensors = checkpoint.load_tensors(folder, BEST, device)
+    tensors = checkpoint.load_tensors(folder, BEST, device, plain)
     if tensors == {}:
         raise UserError(f"{weights}: no weights: the trial had no validation that could be scored")
     try:

@@ -29,7 +29,7 @@ Measured = dict[str, float]
 
 
 def measure_hcqt(n: int) -> Measured:
-    """The HCQT of 8 clips of 4 s at paper geometry."""
+    """Compare ways to the HCQT of 8 clips of 4 s at paper geometry."""
     g = paper().geometry
     fast, dense = HCQT(g), DenseHCQT(g)
     audio = torch.randn(8, 1, g.excerpt_samples)
@@ -80,7 +80,7 @@ def growths(n: int) -> dict[str, Growth]:
 
 
 def row(name: str, found: Measured) -> tuple[str, str, str, str]:
-    """A row of the table: with units, and the ratio if there are two ways."""
+    """Return a row of the table: with units, and the ratio if there are two ways."""
     if "bytes" in found:
         own, other = found["bytes"] / 2**30, found["yardstick"] / 2**30
         return name, f"{own:.2f} GiB", f"{other:.2f} GiB", f"{other / own:.1f}×"

@@ -48,7 +48,7 @@ class Place:
         return given(self.config, self.labelled, self.unlabelled, self.device)
 
     def waited_for(self, step: Callable[[], object]) -> Callable[[], None]:
-        """The same step, which ends when the device has ended it."""
+        """Make the same step, which ends when the device has ended it."""
 
         def done() -> None:
             step()
@@ -195,7 +195,7 @@ def _at_once(name: str, device: str, n: int) -> list[dict[str, float]]:
 
 
 def trial(config: TrialConfig, device: str) -> dict[str, float]:
-    """A trial's first batches: how many were counted, their seconds, and the last loss."""
+    """Train first batches; return how many were counted, their seconds, and the last loss."""
     trainer = trainer_of(config, device)
     trainer.network.train()
     for index in range(WARM_UP):

@@ -16,7 +16,7 @@ from ssmpe.world.build import build_world, world_key
 
 
 def trainer_of(config: TrialConfig, device: str = "cpu") -> Trainer:
-    """A trial at its beginning, on the embedded world of the size tiny."""
+    """Return a trial at its beginning, on the embedded world of the size tiny."""
     world = build_world(cache_dir() / "world" / world_key("tiny"), "tiny")
     sets = load_sets(config.data, config.geometry.sample_rate, Locations(world), cache_dir())
     return Trainer(config, sets, device)

@@ -56,7 +56,7 @@ def child(path: Path, threads: int) -> dict[str, Any]:
 
 
 def measure_streaming(threads: int = 1) -> dict[str, float]:
-    """Times real time and peak memory, each length in a process of its own."""
+    """Measure times real time and peak memory, each length in a process of its own."""
     found: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         for minutes in MINUTES:

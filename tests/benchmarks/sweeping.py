@@ -33,7 +33,7 @@ AT_A_TIME = (1, 2)
 
 
 def child_loop(threads: int) -> dict[str, float]:
-    """The trials of the sweep one after the other, without Ray and MLflow.
+    """Run the trials of the sweep one after the other, without Ray and MLflow.
 
     Returns:
         Seconds of all of it, and of training and validations as the trials themselves measure them.
@@ -113,7 +113,7 @@ def measure_workers() -> Growth:
 
 
 def _child(*command: str) -> Any:
-    """What a module prints in a process of its own."""
+    """Return what a module prints in a process of its own."""
     done = subprocess.run([sys.executable, "-m", *command], stdout=subprocess.PIPE, check=True)
     return json.loads(done.stdout)
 

@@ -56,8 +56,10 @@ class Growth:
 
     @property
     def exponent(self) -> float:
-        """Of the power law through the larger half of the sizes, by least squares: past what is
-        there at any size."""
+        """Exponent of the power law through the larger half of the sizes, by least squares.
+
+        The smaller half is left out for what is there at any size.
+        """
         sizes = sorted(self.seconds)[-max(2, -(-len(self.seconds) // 2)) :]
         values = [self.seconds[size] for size in sizes]
         return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])

@@ -75,7 +75,7 @@ def given(
 
 
 def steps() -> dict[str, Callable[[], object]]:
-    """The ways of training a batch at paper geometry."""
+    """Return the ways of training a batch at paper geometry."""
     config = paper()
     audio, drums, target = given(config, LABELLED, UNLABELLED)
 

@@ -114,7 +114,7 @@ def _quieten(network: Autoencoder, features: Tensor) -> None:
 
 
 def _copy(network: Autoencoder, plain: PlainAutoencoder) -> None:
-    """The same weights: time and frequency are the other way round."""
+    """Return the same weights: time and frequency are the other way round."""
     with torch.no_grad():
         for theirs, own in zip(plain.parameters(), network.parameters(), strict=True):
             theirs.copy_(own.transpose(-1, -2) if own.ndim > 1 else own)
@@ -145,7 +145,7 @@ class _Store:
 
 
 def _of_length(source: LoadedSet, n: int) -> LoadedSet:
-    """A set of the first ``n`` tracks, which are repeated if there are not as many."""
+    """Return a set of the first ``n`` tracks, which are repeated if there are not as many."""
     annotations = tuple(source.annotations[i % len(source.annotations)] for i in range(n))
     # what an evaluation asks of a store
     return replace(source, store=_Store(source, n), annotations=annotations)  # type: ignore[arg-type]
@@ -162,7 +162,7 @@ def _compared(case: Case, n: int) -> dict[str, float]:
 
 
 def measure_tiny(n: int) -> dict[str, float]:
-    """A validation over all sets of the preset tiny."""
+    """Run a validation over all sets of the preset tiny."""
     config = presets.tiny()
     return _compared(Case.of("tiny", _sources(config, config.data.evaluated_sets)), n)
 

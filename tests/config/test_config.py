@@ -1,4 +1,6 @@
 import dataclasses
+import math
+from typing import Any
 
 import pytest
 
@@ -7,11 +9,14 @@ from ssmpe.config import (
     OBJECTIVES,
     DataConfig,
     GeometryConfig,
+    ModelConfig,
     ObjectivesConfig,
+    TrainingConfig,
     TrialConfig,
 )
 from ssmpe.config.presets import PRESETS, preset, tiny
 from ssmpe.errors import UserError
+from ssmpe.signal.kernels import make_kernels
 
 
 def test_plain_data_and_back():
@@ -128,6 +133,94 @@ def test_bad_values_are_named_in_one_line(path, value, said):
         TrialConfig().replace({path: value})
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+BEYOND: dict[str, list[Any]] = {
+    "geometry.sample_rate": [-1, 0, 999, 10**9],
+    "geometry.hop_length": [-256, 10**12],
+    "geometry.fmin": [-27.5, 0.0, 1e-300, 1e300],
+    "geometry.n_bins": [-440, 45, 10**12],
+    "geometry.bins_per_octave": [-12, 0, 12 * 10**12],
+    "geometry.harmonics": [[1.0, 1e9], [1e-9, 1.0], [-1.0, 1.0], [1 + h / 100 for h in range(65)]],
+    "geometry.excerpt_seconds": [-1.0, 0.01, 601.0, 1e308],
+    "model.complexity": [-1, 0, 7, 10**12],
+    "model.output_bias": [-1e308, 1e308],
+    "objectives.weights.timbre": [-1.0, 1e308],
+    "objectives.teacher_decay": [-0.5, 0.0, 1.0, 1e308],
+    "objectives.fade.timbre": [-0.5, 0.0, 1.5, 1e308],
+    "data.labelled_excerpts": [-1, 0, 10**12],
+    "data.added.MusicNet/train": [-1, 10**12],
+    "data.labelled_share.MusicNet/train": [-0.5, 1.5, 1e308],
+    "data.max_hours.URMP/train": [-1.0, 0.0, 1e308],
+    "data.max_tracks.URMP/train": [-1, 0, 10**12],
+    "training.seed": [-1],
+    "training.n_batches": [-1, 0, 10**12],
+    "training.validate_every": [-1, 0, 10**12],
+    "training.learning_rate": [-1e-3, 0.0, 1.0, 1e308],
+    "training.decoder_lr_factor": [-0.5, 0.0, 1e308],
+    "training.warmup_batches": [-1, 10**12],
+    "training.clip_norm": [-1.0, 0.0, 1e308],
+    "training.weight_decay": [-0.01, 1e308],
+}
+"""Setting -> values that nobody can mean."""
+
+
+def is_number(value) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def test_no_number_is_without_bounds():
+    base = TrialConfig().replace({"data.added.MusicNet/train": 4})
+    numbers = {path for path, value in base.flat().items() if is_number(value)}
+    assert numbers - {f"objectives.weights.{name}" for name in OBJECTIVES} <= BEYOND.keys()
+
+
+@pytest.mark.parametrize("path", BEYOND)
+def test_what_nobody_can_mean_is_refused_in_a_line_that_names_the_setting(path):
+    base = TrialConfig().replace({"data.added.MusicNet/train": 4})
+    for value in (*BEYOND[path], math.nan, math.inf, -math.inf, 10**400):
+        with pytest.raises(UserError, match=f"^{path}.* = .*: expected ") as error:
+            base.replace({path: value})
+        assert "\n" not in str(error.value)
+        assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, 1e308])
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (GeometryConfig, "fmin"),
+        (GeometryConfig, "excerpt_seconds"),
+        (ModelConfig, "output_bias"),
+        (ObjectivesConfig, "teacher_decay"),
+        (TrainingConfig, "learning_rate"),
+        (TrainingConfig, "decoder_lr_factor"),
+        (TrainingConfig, "clip_norm"),
+        (TrainingConfig, "weight_decay"),
+    ],
+)
+def test_bounds_hold_wherever_a_configuration_is_made(make, name, value):
+    with pytest.raises(UserError, match=name):
+        make(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"n_bins": 10_000, "bins_per_octave": 1200}, "samples of the longest kernel"),
+        ({"hop_length": 1, "excerpt_seconds": 4.0}, "frames of an excerpt"),
+        ({"n_bins": 1000, "excerpt_seconds": 60.0, "hop_length": 65_536}, "samples of an excerpt"),
+    ],
+)
+def test_a_transform_that_no_memory_holds_is_refused(changes, said):
+    with pytest.raises(UserError, match=f"^geometry: .* {said} = .*: expected ") as error:
+        GeometryConfig(**changes)
+    assert "\n" not in str(error.value)
+
+
+def test_the_longest_kernel_is_as_long_as_those_that_are_made():
+    for geometry in (tiny().geometry, GeometryConfig(n_bins=88, bins_per_octave=12)):
+        assert math.ceil(geometry.longest_kernel) == make_kernels(geometry).lengths.max()
 
 
 def test_derived_values_of_the_paper():

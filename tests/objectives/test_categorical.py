@@ -71,6 +71,17 @@ def test_an_output_that_does_not_follow_has_the_loss_of_its_error(geometry, logi
             assert frames.tolist() == pytest.approx([sum(huber) / 2] * T, abs=1e-6)
 
 
+@pytest.mark.parametrize("name", ["shift_cross_entropy", "transposition"])
+def test_transpositions_reach_five_and_a_half_semitones(geometry, name):
+    make_view = REGISTRY[name].make_view
+    assert make_view is not None
+    batch = Batch(torch.rand(500, 1, F_BINS, 1), torch.zeros(0))
+    transform = make_view(batch, geometry, torch.Generator().manual_seed(1)).transform
+    assert isinstance(transform, Transposition)
+    shifts = transform.shift_bins
+    assert (int(shifts.min()), int(shifts.max())) == (-11, 11)  # of two to a semitone
+
+
 def test_errors_lead_back_to_the_transposition(geometry, logits):
     """The loss grows with the distance from the right shift, both ways."""
     before = log_p(logits[2:3])
@@ -131,6 +142,8 @@ def test_the_target_is_normalised_and_silent_frames_do_not_count(logits):
 
 @pytest.mark.parametrize("name", TERMS)
 class TestTerms:
+    """What holds for every term that compares views."""
+
     def test_the_level_of_the_output_is_not_seen(self, name, geometry, logits):
         """Blank by a constant or not: same loss, and no pull either way."""
         alive = logits.clone().requires_grad_()

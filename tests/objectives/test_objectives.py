@@ -8,6 +8,7 @@ from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.additivity import union
 from ssmpe.objectives.base import bce, bce_negative, bce_positive
 from ssmpe.seeding import torch_generator
+from ssmpe.signal.features import energy_estimate, first_harmonic
 
 N_LABELLED, N_UNLABELLED, N_FRAMES = 2, 3, 12
 BLANK = -20.0
@@ -166,6 +167,22 @@ def test_content_terms_see_the_unlabelled_excerpts_unless_told_otherwise(name, g
         first, _ = loss_of(name, geometry, content_on=where)(Step(Network(), batch, generator))
         second, _ = loss_of(name, geometry, content_on=where)(Step(Network(), other, generator))
         assert (float(first) == float(second)) is same
+
+
+def test_terms_on_energy_are_those_of_the_paper(geometry, batch):
+    """Section 2.3.2, written out: e the energy estimate, x the first harmonic, p the salience."""
+    features = batch.features[N_LABELLED:]
+    p = torch.sigmoid(Network()(features).detach())
+    e, x = energy_estimate(features, geometry.harmonics), first_harmonic(features, geometry)
+    expected = {
+        "energy": -e * p.log() - (1 - e) * (1 - p).log(),
+        "sparsity": p,
+        "support": -(1 - x) * (1 - p).log(),
+        "harmonic": -e * p.log(),
+    }
+    for name, terms in expected.items():
+        found, _ = loss_of(name, geometry)(Step(Network(), batch, generator))
+        assert float(found) == pytest.approx(float(terms.sum(dim=1).mean()), rel=1e-4), name
 
 
 def test_content_terms_are_left_out_where_nothing_is_unlabelled(geometry, batch):

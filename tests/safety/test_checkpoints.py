@@ -6,9 +6,10 @@ would load all the same.
 
 import io
 import json
+import random
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,11 @@ from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.network.model import Autoencoder
 from ssmpe.training import checkpoint
-from ssmpe.training.checkpoint import load_plain, load_tensors
-from ssmpe.training.trial_files import BEST
+from ssmpe.training.checkpoint import BEST, Best, load_plain, load_tensors
+from ssmpe.training.optimizer import optimizer_of
 from ssmpe.transcription.trained import load_trained
 from tests.support import confined
+from tests.support.checkpoints import as_0_3_0_wrote, flip_one_bit
 
 ENORMOUS = 1 << 34
 """bytes"""
@@ -40,7 +42,7 @@ class Call:
 
 
 def deflated(path: Path) -> None:
-    """Zeros that are packed, as PyTorch never writes but does read."""
+    """Write packed zeros, as PyTorch never writes but does read."""
     plain = io.BytesIO()
     torch.save({"w": torch.zeros(1 << 26)}, plain)
     with (
@@ -53,7 +55,7 @@ def deflated(path: Path) -> None:
 
 
 def resized(path: Path) -> None:
-    """A tensor that claims to be larger than its storage."""
+    """Write a tensor that claims to be larger than its storage."""
     plain = io.BytesIO()
     torch.save({"w": torch.zeros(250)}, plain)
     with zipfile.ZipFile(plain) as source, zipfile.ZipFile(path, "w") as changed:
@@ -94,7 +96,7 @@ def test_crafted_tensors_are_refused_before_they_are_loaded(tmp_path: Path) -> N
 
 
 def load(folder: str) -> Any:
-    """Called in the confined process."""
+    """Run in the confined process."""
     return load_tensors(Path(folder), "best")
 
 
@@ -106,7 +108,7 @@ def test_data_in_data_is_one_line(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def trial(tmp_path_factory: pytest.TempPathFactory, brief: TrialConfig) -> Path:
-    """A checkpoint of a trial that has not been trained."""
+    """Return a checkpoint of a trial that has not been trained."""
     folder = tmp_path_factory.mktemp("trial") / "checkpoint"
     plain = {"config": brief.to_dict(), "best_f1": 0.5, "best_batch": 6}
     weights = Autoencoder(brief.geometry, brief.model).state_dict()
@@ -115,46 +117,68 @@ def trial(tmp_path_factory: pytest.TempPathFactory, brief: TrialConfig) -> Path:
     return folder
 
 
-def described(folder: Path, **geometry: object) -> None:
+def described(folder: Path, **settings: object) -> None:
+    """Change settings in the description, named by group__setting."""
     path = folder / "best.json"
     plain = json.loads(path.read_text())
-    plain["config"]["geometry"] |= geometry
+    for place, value in settings.items():
+        group, name = place.split("__")
+        plain["config"][group][name] = value
     path.write_text(json.dumps(plain))
 
 
 def swollen(folder: Path) -> None:
-    """Weights as large as they are described, made of one number."""
-    geometry = {"n_bins": 1 << 24, "bins_per_octave": 12 << 20}
-    described(folder, **geometry)
+    """Write weights as large as they are described, made of one number."""
+    described(folder, model__complexity=6, geometry__n_bins=800)
     config = TrialConfig.from_dict(json.loads((folder / "best.json").read_text())["config"])
     with torch.device("meta"):
         shapes = Autoencoder(config.geometry, config.model).state_dict()
     torch.save({k: torch.zeros(1).expand(t.shape) for k, t in shapes.items()}, folder / "best.pt")
 
 
-DESCRIBED: dict[str, Callable[[Path], object]] = {
-    "more bins than weights": lambda f: described(f, n_bins=1 << 30, bins_per_octave=12 << 26),
-    "weights of one number": swollen,
+DESCRIBED: dict[str, tuple[Callable[[Path], object], str]] = {
+    "more bins than weights": (
+        lambda f: described(f, geometry__n_bins=1 << 30, geometry__bins_per_octave=12 << 26),
+        "geometry.n_bins = 1073741824: expected ",
+    ),
+    "a larger network than weights": (
+        lambda f: described(f, model__complexity=6, geometry__n_bins=800),
+        "is not of shape",
+    ),
+    "weights of one number": (swollen, "larger than the file"),
+    "kernels without end": (
+        lambda f: described(f, geometry__bins_per_octave=1200),
+        "samples of the longest kernel = ",
+    ),
+    "many frames": (
+        lambda f: described(f, geometry__hop_length=1, geometry__excerpt_seconds=500.0),
+        "geometry: ",
+    ),
+    "a day's excerpt": (
+        lambda f: described(f, geometry__excerpt_seconds=86_400.0),
+        "geometry.excerpt_seconds = 86400.0: expected ",
+    ),
 }
 
 
 def test_a_network_is_no_larger_than_its_file(tmp_path: Path, trial: Path) -> None:
     folders = [tmp_path / name for name in DESCRIBED]
-    for folder, change in zip(folders, DESCRIBED.values(), strict=True):
+    for folder, (change, _) in zip(folders, DESCRIBED.values(), strict=True):
         shutil.copytree(trial, folder)
-        change(folder)
+        change(as_0_3_0_wrote(folder))
     calls = [(str(folder),) for folder in folders]
     for folder, outcome in zip(
         folders, confined.call(f"{__name__}:apply", calls, tmp_path), strict=True
     ):
         assert outcome.error == "UserError", (folder, outcome)
         assert outcome.message.startswith(f"{folder}: weights and description do not fit (")
+        assert DESCRIBED[folder.name][1] in outcome.message
         assert "memory" not in outcome.message
         assert "\n" not in outcome.message
 
 
 def apply(folder: str) -> Any:
-    """Called in the confined process."""
+    """Run in the confined process."""
     return load_trained(Path(folder), "cpu")
 
 
@@ -176,9 +200,147 @@ def test_a_model_of_mlflow_runs_nothing_of_its_weights(tmp_path: Path, trial: Pa
 
     folder = tmp_path / "model"
     shutil.copytree(trial, folder)
+    as_0_3_0_wrote(folder)  # by sums, it would be refused for having changed at all
     describe(folder)
     mlflow.pyfunc.load_model(str(folder))
     torch.save(Call(Path.touch, tmp_path / "was here"), folder / "best.pt")
     with pytest.raises(UserError, match="not a usable checkpoint"):
         mlflow.pyfunc.load_model(str(folder))
     assert not (tmp_path / "was here").exists()
+
+
+# --- flipped bits -----------------------------------------------------------------------------
+
+FLIPS = 240
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, brief: TrialConfig) -> Path:
+    """Return a checkpoint of a trial after a step, as ``Trainer.save`` writes it."""
+    folder = tmp_path_factory.mktemp("whole") / "checkpoint"
+    network = Autoencoder(brief.geometry, brief.model)
+    optimizer = optimizer_of(network, brief.training, "cpu")
+    network(torch.rand(1, 6, brief.geometry.n_bins, 8)).sum().backward()
+    optimizer.step()
+    state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
+    best = Best()
+    assert best.take_if_better(0.5, 6, network)
+    checkpoint.write(folder, brief, state, best, {"batch": 6})
+    return folder
+
+
+def flipped(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """Yield a file ``FLIPS`` times, in which a single bit is another than it was written."""
+    rng = random.Random(1)
+    for _ in range(FLIPS):
+        path = folder / rng.choice(names)
+        content = path.read_bytes()
+        flip_one_bit(path, rng)
+        yield path
+        path.write_bytes(content)
+
+
+def test_no_flipped_bit_is_transcribed_with(tmp_path: Path, trial: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trial, folder)
+    for path in flipped(folder, ("best.pt", "best.json")):
+        with pytest.raises(UserError, match=rf"^{path}: not a usable checkpoint \(") as error:
+            load_trained(folder, "cpu")
+        assert "\n" not in str(error.value)
+    load_trained(folder, "cpu")
+
+
+def test_no_flipped_bit_is_trained_on(tmp_path: Path, whole: Path, brief: TrialConfig) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(whole, folder)
+    for path in flipped(folder, ("trial.json", "state.pt", "best.pt")):
+        with pytest.raises(UserError, match=rf"^{path}: not a usable checkpoint \("):
+            checkpoint.read(folder, brief, "cpu")
+    checkpoint.read(folder, brief, "cpu")
+
+
+def test_no_flipped_bit_is_inherited(tmp_path: Path, whole: Path, brief: TrialConfig) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(whole, folder)
+    for path in flipped(folder, ("best.json", "best.pt")):
+        with pytest.raises(UserError, match=rf"^{path}: not a usable checkpoint \("):
+            checkpoint.best_weights(folder, brief.identity, "cpu")
+    checkpoint.best_weights(folder, brief.identity, "cpu")
+
+
+def test_no_flipped_bit_changes_a_tensor_that_0_3_0_wrote(
+    tmp_path: Path, whole: Path, brief: TrialConfig
+) -> None:
+    """Which has no sums of its own: those of the archive cover whatever is read of it."""
+    folder = tmp_path / "copy"
+    shutil.copytree(whole, folder)
+    _, state, best = checkpoint.read(as_0_3_0_wrote(folder), brief, "cpu")
+    written = {"state.pt": tensors_of(state), "best.pt": tensors_of(best.weights)}
+    refused = 0
+    for path in flipped(folder, ("state.pt", "best.pt")):
+        try:
+            found = tensors_of(load_tensors(folder, path.stem))
+        except UserError:
+            refused += 1
+        else:
+            for ours, theirs in zip(found, written[path.name], strict=True):
+                assert torch.equal(ours, theirs)
+    assert refused > 0.9 * FLIPS
+
+
+def tensors_of(content: Any) -> list[torch.Tensor]:
+    return [tensor for _, tensor in checkpoint._tensors_in(content, "")]
+
+
+# --- values that are none ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_not_finite_are_refused(
+    tmp_path: Path, brief: TrialConfig, value: float
+) -> None:
+    """Written by whoever can write sums that fit."""
+    weights = Autoencoder(brief.geometry, brief.model).state_dict()
+    weights["decoder.output.weight"].view(-1)[3] = value
+    plain = {"config": brief.to_dict(), "best_f1": 0.5, "best_batch": 6}
+    checkpoint.save(tmp_path / "checkpoint", {BEST: weights}, {BEST: plain})
+    said = r"best\.pt: not a usable checkpoint \(best: decoder\.output\.weight has values that are"
+    for load in (
+        lambda folder: load_trained(folder, "cpu"),
+        lambda folder: checkpoint.best_weights(folder, brief.identity, "cpu"),
+    ):
+        with pytest.raises(UserError, match=said):
+            load(tmp_path / "checkpoint")
+
+
+DESCRIPTIONS: dict[str, Any] = {
+    "nothing": {},
+    "no configuration": {"best_f1": 0.5, "best_batch": 6},
+    "a configuration that is none": {"config": 3, "best_f1": 0.5, "best_batch": 6},
+    "settings that are none": {"config": {"geometry": []}, "best_f1": 0.5, "best_batch": 6},
+    "scores that are none": {"best_f1": "high", "best_batch": None},
+    "sums that are none": {"best_f1": 0.5, "best_batch": 6, "files": [1]},
+}
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_descriptions_without_sense_are_one_line(
+    tmp_path: Path, whole: Path, brief: TrialConfig, name: str
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(whole, folder)
+    described = DESCRIPTIONS[name]
+    if "config" not in described and "config" not in name:
+        described = described | ({"config": brief.to_dict()} if described else {})
+    for file in ("trial.json", "best.json"):
+        (folder / file).write_text(json.dumps({"format": 1, **described}))
+    loads = [
+        lambda: checkpoint.read(folder, brief, "cpu"),
+        lambda: load_trained(folder, "cpu"),
+    ]
+    if "scores" not in name:  # which are not read with the weights alone
+        loads.append(lambda: checkpoint.best_weights(folder, brief.identity, "cpu"))
+    for load in loads:
+        with pytest.raises(UserError, match=f"^{folder}") as error:
+            load()
+        assert "\n" not in str(error.value)

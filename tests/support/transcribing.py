@@ -14,8 +14,8 @@ from ssmpe.data.sets import load_sets
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.network.model import Autoencoder
 from ssmpe.training import checkpoint as checkpoint_files
+from ssmpe.training.checkpoint import BEST
 from ssmpe.training.trainer import Trainer
-from ssmpe.training.trial_files import BEST
 
 FRESH = {
     # after some batches, the output of a network that starts like this is not yet blank

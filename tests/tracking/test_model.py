@@ -12,7 +12,7 @@ import numpy as np
 from ssmpe.tracking import schema
 from ssmpe.tracking.mlmodel import FILES, describe
 from ssmpe.tracking.tracker import Tracker, local_uri
-from ssmpe.training.trial_files import BEST
+from ssmpe.training.checkpoint import BEST
 from tests.support import transcribing
 from tests.support.transcribing import write_tones
 

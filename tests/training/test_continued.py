@@ -7,8 +7,9 @@ import torch
 
 from ssmpe.errors import UserError
 from ssmpe.training import checkpoint
+from ssmpe.training.checkpoint import BEST
 from ssmpe.training.trainer import Trainer
-from ssmpe.training.trial_files import BEST
+from tests.support.checkpoints import as_0_3_0_wrote
 from tests.training.test_trainer import numbers, same, undisturbed
 
 __all__ = ["undisturbed"]
@@ -16,7 +17,7 @@ __all__ = ["undisturbed"]
 
 @pytest.fixture(scope="module")
 def parent(undisturbed, tmp_path_factory):
-    """The last checkpoint of the trial ``brief``."""
+    """Return the last checkpoint of the trial ``brief``."""
     folder = tmp_path_factory.mktemp("parent") / "checkpoint"
     undisturbed[0].save(folder)
     return folder
@@ -85,6 +86,7 @@ def test_what_it_continues_must_be_given(child, sets):
 def test_other_weights_are_refused(brief, child, sets, undisturbed, tmp_path, damage, said):
     folder = tmp_path / "checkpoint"
     undisturbed[0].save(folder)
+    as_0_3_0_wrote(folder)  # whose files can be changed without sums to be set right
     weights, description = folder / f"{BEST}.pt", folder / f"{BEST}.json"
     if damage == "another":
         other = brief.replace({"training.seed": 1}).to_dict()

@@ -24,7 +24,7 @@ def device():
 
 @pytest.fixture(scope="module")
 def everything(brief):
-    """A trial with all objectives and targets from a teacher."""
+    """Return a trial with all objectives and targets from a teacher."""
     return brief.replace(
         {
             "objectives.weights": dict.fromkeys(REGISTRY, 0.1) | {"supervised": 1.0},

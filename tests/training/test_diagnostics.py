@@ -40,7 +40,7 @@ def measured(config, sets):
 
 
 def one_batch(config, sets):
-    """A trainer that has measured one batch, and the terms of that batch as they were before."""
+    """Return a trainer that has measured a batch, and that batch's terms as they were before."""
     trainer = Trainer(config, sets, diagnostics=1)
     trainer.network.train()
 

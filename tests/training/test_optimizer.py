@@ -1,105 +1,154 @@
-"""The optimizer is PyTorch's AdamW, to the last bit, without importing its compiler."""
+"""The optimizer of a network: AdamW with the paper's settings, to the last bit."""
 
-import subprocess
-import sys
+import copy
+from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.optim.adamw import adamw
 
-from ssmpe.training.optimizer import AdamW
+from ssmpe.config import GeometryConfig, ModelConfig, TrainingConfig
+from ssmpe.network.model import Autoencoder
+from ssmpe.training.optimizer import optimizer_of, restore, scale_rates
 
-SHAPES = ((3, 4), (2, 3, 3, 3), (5,), (1,))
-WEIGHT_DECAY = 0.03
-
-
-def parameters() -> list[nn.Parameter]:
-    generator = torch.Generator().manual_seed(1)
-    made = [nn.Parameter(torch.randn(shape, generator=generator)) for shape in SHAPES]
-    made[1].data = made[1].data.contiguous(memory_format=torch.channels_last)
-    return made
+TRAINING = TrainingConfig(learning_rate=1e-2, decoder_lr_factor=0.5, weight_decay=0.03)
+DEVICES = ["cpu", "cuda"]
+"""Devices whose kernels are tried; the second's are fused, and run on CPUs, too."""
 
 
-def groups(params: list[nn.Parameter]) -> list[dict]:
-    return [
-        {"params": params[:2], "lr": 1e-2, "full_lr": 1e-2},
-        {"params": params[2:], "lr": 5e-3, "full_lr": 5e-3},
-    ]
+def network() -> Autoencoder:
+    torch.manual_seed(1)
+    geometry = GeometryConfig(n_bins=46, bins_per_octave=12, harmonics=(1.0, 2.0))
+    return Autoencoder(geometry, ModelConfig(complexity=1)).channels_last()
 
 
-def steps(optimizer, params: list[nn.Parameter], first: int, last: int) -> None:
-    """Gradients that hang on the step alone; the last parameter has one every other step only."""
+def give_gradients(network: Autoencoder, index: int) -> None:
+    """Set gradients that depend on the step alone; one weight has one every other step only."""
+    generator = torch.Generator().manual_seed(index)
+    for number, p in enumerate(network.parameters()):
+        gradient = torch.randn(p.shape, generator=generator)
+        p.grad = gradient if number != 3 or index % 2 else None
+
+
+def steps(optimizer: torch.optim.AdamW, network: Autoencoder, first: int, last: int) -> None:
     for index in range(first, last):
-        generator = torch.Generator().manual_seed(index)
-        for group in optimizer.param_groups:
-            group["lr"] = group["full_lr"] * min(1.0, (index + 1) / 4)
-        optimizer.zero_grad()
-        for p in params:
-            gradient = torch.randn(p.shape, generator=generator)
-            if p is not params[-1] or index % 2:
-                p.grad = gradient
+        give_gradients(network, index)
+        scale_rates(optimizer, min(1.0, (index + 1) / 4))
         optimizer.step()
 
 
-def pytorchs(params: list[nn.Parameter], fused: bool = False) -> torch.optim.AdamW:
-    return torch.optim.AdamW(
-        groups(params), weight_decay=WEIGHT_DECAY, fused=fused, foreach=not fused
-    )
+def by_hand(network: Autoencoder, n_steps: int, fused: bool) -> None:
+    """Train by PyTorch's function with the values written out, as version 0.3.0 did."""
+    weights = list(network.parameters())
+    decoder = {id(p) for p in network.decoder.parameters()}
+    rates = [5e-3 if id(p) in decoder else 1e-2 for p in weights]
+    moments: dict[int, dict[str, Tensor]] = {}
+    for index in range(n_steps):
+        give_gradients(network, index)
+        gradients = {i: p.grad for i, p in enumerate(weights) if p.grad is not None}
+        for rate in sorted(set(rates)):
+            own = [i for i in gradients if rates[i] == rate]
+            for i in own:
+                zeros = torch.zeros_like(weights[i], memory_format=torch.preserve_format)
+                new = {"step": torch.zeros(()), "exp_avg": zeros, "exp_avg_sq": zeros.clone()}
+                moments.setdefault(i, new)
+            adamw(
+                [weights[i] for i in own],
+                [gradients[i] for i in own],
+                [moments[i]["exp_avg"] for i in own],
+                [moments[i]["exp_avg_sq"] for i in own],
+                [],
+                [moments[i]["step"] for i in own],
+                foreach=not fused,
+                fused=fused,
+                amsgrad=False,
+                beta1=0.9,
+                beta2=0.999,
+                lr=rate * min(1.0, (index + 1) / 4),
+                weight_decay=0.03,
+                eps=1e-8,
+                maximize=False,
+            )
 
 
-def own(params: list[nn.Parameter], fused: bool = False) -> AdamW:
-    return AdamW(groups(params), WEIGHT_DECAY, fused)
+def assert_same(one: Autoencoder, other: Autoencoder) -> None:
+    for a, b in zip(one.parameters(), other.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
-def assert_same(one: list[nn.Parameter], other: list[nn.Parameter]) -> None:
-    assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+@pytest.mark.parametrize("device", DEVICES)
+def test_it_moves_weights_as_pytorch_s_function_does(device):
+    ours, theirs = network(), network()
+    steps(optimizer_of(ours, TRAINING, device), ours, 0, 9)
+    with torch.no_grad():
+        by_hand(theirs, 9, fused=device != "cpu")
+    assert_same(ours, theirs)
+    assert not torch.equal(ours.encoder.input.weight, network().encoder.input.weight)
 
 
-@pytest.mark.parametrize("fused", [False, True])
-def test_it_moves_parameters_as_pytorchs_does(fused):
-    a, b = parameters(), parameters()
-    steps(own(a, fused), a, 0, 9)
-    steps(pytorchs(b, fused), b, 0, 9)
-    assert_same(a, b)
-    assert not any(torch.equal(p, q) for p, q in zip(a, parameters(), strict=True))
+def as_0_3_0_kept(state: dict[str, Any]) -> dict[str, Any]:
+    names = ("params", "lr", "full_lr")
+    groups = [{name: group[name] for name in names} for group in state["param_groups"]]
+    return {"state": state["state"], "param_groups": groups}
 
 
-@pytest.mark.parametrize("fused", [False, True])
-@pytest.mark.parametrize("before", [own, pytorchs])
-def test_it_goes_on_from_a_state_of_its_own_and_from_pytorchs(before, fused):
-    a, b = parameters(), parameters()
-    first = before(a, fused)
-    steps(first, a, 0, 4)
-    second = own(b, fused)
-    for p, q in zip(b, a, strict=True):
-        p.data.copy_(q.data)
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("form", [dict, as_0_3_0_kept])
+def test_it_goes_on_from_its_own_state_and_from_that_of_0_3_0(form, device):
+    first, second, whole = network(), network(), network()
+    before = optimizer_of(first, TRAINING, device)
+    steps(before, first, 0, 4)
     second.load_state_dict(first.state_dict())
-    steps(second, b, 4, 9)
-    whole = parameters()
-    steps(pytorchs(whole, fused), whole, 0, 9)
-    assert_same(b, whole)
+    after = optimizer_of(second, TRAINING, device)
+    restore(after, form(before.state_dict()))
+    steps(after, second, 4, 9)
+    steps(optimizer_of(whole, TRAINING, device), whole, 0, 9)
+    assert_same(second, whole)
 
 
-def test_moments_are_laid_out_as_their_parameters():
-    params = parameters()
-    first, second = own(params), own(params)
-    steps(first, params, 0, 2)
-    second.load_state_dict(first.state_dict())
+def test_settings_are_those_of_the_configuration_whatever_a_state_says():
+    ours = network()
+    optimizer = optimizer_of(ours, TRAINING, "cpu")
+    steps(optimizer, ours, 0, 2)
+    other = copy.deepcopy(optimizer.state_dict())
+    for group in other["param_groups"]:
+        group |= {"weight_decay": 0.0, "betas": (0.5, 0.5), "fused": True, "full_lr": 3.0}
+    restore(optimizer, other)
+    for group, full in zip(optimizer.param_groups, (1e-2, 5e-3), strict=True):
+        kept = [group[name] for name in ("weight_decay", "betas", "fused", "full_lr")]
+        assert kept == [0.03, (0.9, 0.999), False, full]
+
+
+def test_moments_are_laid_out_as_their_weights():
+    ours = network()
+    first, second = (optimizer_of(ours, TRAINING, "cpu") for _ in range(2))
+    steps(first, ours, 0, 2)
+    restore(second, first.state_dict())
+    weight = ours.encoder.input.weight
     for optimizer in (first, second):
-        moment: Tensor = optimizer._state[params[1]]["exp_avg"]
+        moment: Tensor = optimizer.state[weight]["exp_avg"]
         assert moment.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_a_process_that_trains_does_not_import_a_compiler():
-    program = (
-        "import sys, torch; from ssmpe.training.optimizer import AdamW;"
-        "import ssmpe.runner.trial.trainable;"
-        "p = torch.nn.Parameter(torch.ones(3)); p.grad = torch.ones(3);"
-        "torch.nn.utils.clip_grad_norm_([p], 1.0);"
-        "AdamW([{'params': [p], 'lr': 0.1}], 0.0).step();"
-        "print('torch._dynamo' in sys.modules)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "False\n"
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state: state.pop("state"),
+        lambda state: state["state"][0].pop("exp_avg"),
+        lambda state: state["state"][0].pop("step"),
+        lambda state: state["state"][0].update(exp_avg_sq=torch.zeros(3)),
+        lambda state: state["state"][0].update(step=torch.zeros(2)),
+        lambda state: state["state"].update({999: state["state"][0]}),
+        lambda state: state["state"].update({-1: state["state"][0]}),
+        lambda state: state.update(state=[1, 2]),
+    ],
+)
+def test_moments_of_other_weights_are_refused(change):
+    ours = network()
+    optimizer = optimizer_of(ours, TRAINING, "cpu")
+    steps(optimizer, ours, 0, 1)
+    state = copy.deepcopy(optimizer.state_dict())
+    change(state)
+    with pytest.raises((LookupError, TypeError, ValueError, AttributeError)):
+        restore(optimizer, state)

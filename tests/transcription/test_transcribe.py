@@ -25,9 +25,10 @@ from ssmpe.evaluation.inference import salience, track_features
 from ssmpe.signal.salience import decode
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker, local_uri
-from ssmpe.training.trial_files import BEST
+from ssmpe.training.checkpoint import BEST
 from ssmpe.transcription.trained import load_trained
 from tests.support import transcribing
+from tests.support.checkpoints import as_0_3_0_wrote
 from tests.support.transcribing import write_tones
 
 checkpoint, command = transcribing.checkpoint, transcribing.command
@@ -199,7 +200,7 @@ DAMAGES = {
 def test_damaged_checkpoints_are_one_line(tmp_path, checkpoint, command, damage):
     change, said = DAMAGES[damage]
     shutil.copytree(checkpoint, tmp_path / "copy")
-    change(tmp_path / "copy")
+    change(as_0_3_0_wrote(tmp_path / "copy"))
     arguments = ("transcribe", "x.wav", "--checkpoint", tmp_path / "copy", "--out", tmp_path)
     code, _, error = command(*arguments)
     assert code == 2
