@@ -64,7 +64,7 @@ def run_sweep(
         trials = plan_trials(sweep, options)
         tracking_uri = options.tracking_uri or local_uri(results)
         plan = None
-    check_server(tracking_uri)
+    check_server(tracking_uri, create=plan is None)
     cache = cache_dir()
     if plan:
         if plan.world:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
-from ssmpe.tracking.connection import artifact_location, connect
+from ssmpe.tracking.connection import connect
 from ssmpe.tracking.inputs import dataset_input
+from ssmpe.tracking.sqlite import artifact_location
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,6 +88,11 @@ class Store:
                 raise
             return found  # another sweep of the same script was faster
         return self._client.get_experiment(created)
+
+    def knows_sweep(self) -> bool:
+        """Tell whether the store has the sweep's run; nothing is created."""
+        there = self._client.get_experiment_by_name(self._scope[0]) is not None
+        return there and self._find(None) is not None
 
     def run_id(self, trial: str | None, time: int) -> str:
         """Return the id of a trial's run, created (as of ``time``, ms) if there is none."""
