@@ -97,7 +97,7 @@ def require_writable(place: str, shown: str, remedy: str = "") -> None:
             probe(place)
     except (OSError, ValueError) as error:
         todo = f"; {remedy}" if remedy else ""
-        raise UserError(f"{shown}: cannot be written to ({reason_of(error)}){todo}") from None
+        raise UserError(f"{shown}: cannot be written to ({in_words(error)}){todo}") from None
 
 
 def require_room(n_bytes: float, disk: Path, what: str, remedy: str) -> None:
@@ -171,7 +171,7 @@ def outlast(action: Callable[[], Result], patience: float = PATIENCE) -> Result:
         pause = min(2 * pause, LONGEST_PAUSE)
 
 
-def reason_of(error: BaseException) -> str:
+def in_words(error: BaseException) -> str:
     """Return in one line why storage refuses: the system's words where it has any."""
     return getattr(error, "strerror", None) or first_line(error)
 

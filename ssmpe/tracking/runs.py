@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
 
 MAX_METRICS = 1000
-"""metric points MLflow takes in one request"""
+"""most metric points that MLflow takes in one request"""
 MAX_KEY = 250
 MAX_PARAM = 6000
 MAX_TAG = 8000
+"""most characters that MLflow takes for a key, and for the value of a parameter or a tag"""
 
 
 class Points(NamedTuple):
-    """Metrics of one report: value by key, after ``step`` batches, at ``time`` (ms)."""
+    """The metrics of one report: values by key, after ``step`` batches, at ``time`` (ms)."""
 
     step: int
     time: int

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Tracker:
-    """Runs of one sweep in an MLflow store: a parent, and a child per trial.
+    """The runs of one sweep in an MLflow store: a parent, and a child per trial.
 
     Everything goes through a spool on disk, from which a thread delivers it in order. After
     ``start_sweep`` nothing that is reported waits for the store, and nothing raises but

@@ -185,6 +185,14 @@ def test_storage_that_is_away_is_waited_for(checkpoints, folder, tmp_path, left)
     assert checkpoints.stages("aa") == [Stage(8), Stage(7)]
 
 
+def test_storage_that_goes_away_is_not_taken_for_damage(checkpoints, folder, tmp_path):
+    checkpoints.put("aa", Stage(7), folder)
+    (tmp_path / "storage").rename(tmp_path / "away")
+    for parts in ((), ("pictures",)):
+        with pytest.raises(OSError, match="the storage is away"):
+            checkpoints.fetched("aa", Stage(7), parts, patience=0.0).__enter__()
+
+
 def test_patience_ends(tmp_path):
     started = time.monotonic()
     with pytest.raises(FileNotFoundError):
@@ -217,7 +225,7 @@ def text_of(folder: Path) -> str:
 
 @contextmanager
 def flipped(path: Path, bit: int) -> Iterator[None]:
-    """A file with one bit changed, for the time of the block."""
+    """Change one bit of a file, for the time of the block."""
     content = path.read_bytes()
     changed = bytearray(content)
     changed[bit // 8] ^= 1 << bit % 8

@@ -125,7 +125,7 @@ def test_a_store_that_cannot_be_used_is_one_line_in_every_place(
 
 @contextmanager
 def without_rights() -> Iterator[None]:
-    """Whoever may do everything is nobody, for the time of the block."""
+    """Be a user who may do nothing, for the time of the block."""
     if os.geteuid() != 0:
         yield
         return
@@ -138,7 +138,7 @@ def without_rights() -> Iterator[None]:
 
 @pytest.fixture
 def public(empty_store: Path) -> Iterator[Path]:
-    """A store where everybody gets to."""
+    """Return a store in a folder that everybody gets to."""
     folder = Path("/tmp") / f"ssmpe-{os.getpid()}-public"
     folder.mkdir()
     folder.chmod(0o755)
@@ -208,7 +208,7 @@ def tracked(results: Path, text: str, trial: str = "a1") -> None:
 
 @pytest.fixture
 def results(uri: str) -> Path:
-    """A folder of results with a sweep in it."""
+    """Return a folder of results with a sweep in it."""
     folder = Path(uri.removeprefix("sqlite:///")).parent
     tracked(folder, "before")
     return folder

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ssmpe.errors import UserError
-from ssmpe.storage import full_disk_told, probe, reason_of
+from ssmpe.storage import full_disk_told, in_words, probe
 
 
 def cache_dir() -> Path:
@@ -50,7 +50,7 @@ def writable(folder: Path) -> Path:
             probe(str(folder), 0)  # what is in it already can be used on a full disk, too
     except OSError as error:
         raise UserError(
-            f"cache {folder} is not writable ({reason_of(error)}); set SSMPE_CACHE to a folder "
+            f"cache {folder} is not writable ({in_words(error)}); set SSMPE_CACHE to a folder "
             "that is"
         ) from None
     return folder

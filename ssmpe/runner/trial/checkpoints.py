@@ -248,9 +248,10 @@ class Checkpoints:
             OSError: the storage is away.
         """
         damage = _damage(folder, parts)
+        # one that is read where it is stored may have gone with the storage
+        if folder == Path(path) and (damage or not (folder / WHOLE).exists()):
+            self._require_begun()
         if damage:
-            if folder == Path(path):  # read where it is stored, which may have gone meanwhile
-                self._require_begun()
             raise DamagedError(f"{path}: a damaged checkpoint ({damage})")
 
     def _fetch(self, path: str, part: str, scratch: Path) -> None:
