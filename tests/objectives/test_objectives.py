@@ -164,6 +164,14 @@ def test_content_terms_see_the_unlabelled_excerpts_unless_told_otherwise(name, g
     changed = batch.features.clone()
     changed[:N_LABELLED] *= 0.5
     other = Batch(changed, batch.target, rms=batch.rms)
+    only_first = batch.features.clone()
+    only_first[0] *= 0.5
+    every = loss_of(name, geometry, content_on="all")
+    values = [
+        float(every(Step(Network(), Batch(x, batch.target, rms=batch.rms), generator))[0])
+        for x in (batch.features, only_first)
+    ]
+    assert values[0] != values[1]
     for where, same in (("unlabelled", True), ("all", False)):
         first, _ = loss_of(name, geometry, content_on=where)(Step(Network(), batch, generator))
         second, _ = loss_of(name, geometry, content_on=where)(Step(Network(), other, generator))
