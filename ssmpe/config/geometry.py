@@ -1,5 +1,6 @@
 """The time-frequency grid of a trial."""
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -63,12 +64,12 @@ class GeometryConfig:
         require(top < self.sample_rate / 2, "geometry.fmin", self.fmin, "harmonics below Nyquist")
 
     def _check_size(self) -> None:
-        """Check that what is computed for all bins together fits into memory.
+        """Check that the transform can be computed, and that its tables fit into memory.
 
-        A few bytes could otherwise describe a transform that exhausts it.
+        A few bytes could otherwise describe one that exhausts it.
 
         Raises:
-            UserError: it does not.
+            UserError: it cannot, or they do not.
         """
         all_bins = self.n_bins * self.n_harmonics
         # tables of the transform grow with each of these products, up to some 4 GiB
@@ -84,6 +85,11 @@ class GeometryConfig:
                     "most (kernels grow with bins_per_octave and sample_rate, excerpts with "
                     "excerpt_seconds)"
                 )
+        spoilt = math.ceil(math.ceil(self.longest_kernel) / 2 / self.hop_length)
+        least = spoilt * self.hop_length / self.sample_rate
+        what = f"at least {least:g} seconds, half of the longest kernel"
+        seconds = self.excerpt_seconds
+        require(self.excerpt_frames > spoilt, "geometry.excerpt_seconds", seconds, what)
 
     @property
     def n_harmonics(self) -> int:

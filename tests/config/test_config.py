@@ -3,6 +3,7 @@ import math
 from typing import Any
 
 import pytest
+import torch
 
 from ssmpe.config import (
     LATER,
@@ -16,6 +17,7 @@ from ssmpe.config import (
 )
 from ssmpe.config.presets import PRESETS, preset, tiny
 from ssmpe.errors import UserError
+from ssmpe.signal.hcqt import HCQT
 from ssmpe.signal.kernels import make_kernels
 
 
@@ -216,6 +218,19 @@ def test_a_transform_that_no_memory_holds_is_refused(changes, said):
     with pytest.raises(UserError, match=f"^geometry: .* {said} = .*: expected ") as error:
         GeometryConfig(**changes)
     assert "\n" not in str(error.value)
+
+
+def test_an_excerpt_is_no_shorter_than_what_the_transform_spoils():
+    settings: dict[str, Any] = {"n_bins": 60, "bins_per_octave": 600, "harmonics": [1.0, 2.0]}
+    said = (
+        r"^geometry.excerpt_seconds = 0.2: expected at least 1.69506 seconds, half of the longest"
+    )
+    with pytest.raises(UserError, match=said):
+        GeometryConfig(excerpt_seconds=0.2, **settings)
+    shortest = HCQT(GeometryConfig(excerpt_seconds=1.7, **settings))
+    assert shortest.step > 0
+    long = torch.zeros(1, 1, 100_000)
+    assert shortest(long).shape == (1, 2, 60, 391)
 
 
 def test_the_longest_kernel_is_as_long_as_those_that_are_made():

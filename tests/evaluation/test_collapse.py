@@ -2,7 +2,7 @@
 
 import pytest
 
-from ssmpe.evaluation.collapse import Criterion, collapsed_at, collapsing
+from ssmpe.evaluation.collapse import Criterion, collapsed_at, collapsing, grace_batches
 
 BATCHES = list(range(50, 501, 50))
 ALIVE_LABELLED = [1.0, 1.0, 0.65, 0.2, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0]
@@ -76,3 +76,27 @@ def test_what_is_collapsing_is_collapsed():
         for rates in ([1.0] * 10, [1.0, 0.1] + [0.9] * 8):
             curve = BATCHES[:n], rates[:n], ALIVE_LABELLED[:n]
             assert not collapsing(*curve) or collapsed_at(*curve) is not None
+
+
+def test_two_validations_are_enough_and_a_fall_by_a_twentieth_is_a_recovery():
+    alive = [0.5, 0.1]
+    assert collapsed_at([50, 100], [1.0, 1.0], alive) == 50
+    assert collapsing([50, 100], [1.0, 1.0], alive)
+    assert collapsing([50, 100], [1.0, 0.96], alive)
+    assert not collapsing([50, 100], [1.0, 0.95], alive)
+    assert not collapsing([50], [1.0], [0.5])
+
+
+def test_the_newest_validations_decide():
+    rates = [1.0, 0.9, 0.1, 0.1, 0.9, 0.95, 0.95]
+    assert collapsing(BATCHES[:7], rates, ALIVE_LABELLED[:7])
+    assert not collapsing(BATCHES[:5], rates[:5], ALIVE_LABELLED[:5])
+
+
+def test_curves_of_different_lengths_are_a_fault():
+    with pytest.raises(ValueError, match="shorter"):
+        collapsed_at([50, 100], [1.0, 1.0], [0.5])
+
+
+def test_no_trial_is_stopped_in_its_first_fifth():
+    assert [grace_batches(n) for n in (1, 4, 8, 10, 700)] == [1, 1, 2, 2, 140]

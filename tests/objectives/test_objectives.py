@@ -9,6 +9,7 @@ from ssmpe.objectives.additivity import union
 from ssmpe.objectives.base import bce, bce_negative, bce_positive
 from ssmpe.seeding import torch_generator
 from ssmpe.signal.features import energy_estimate, first_harmonic
+from ssmpe.signal.transforms import GeometricTransform
 
 N_LABELLED, N_UNLABELLED, N_FRAMES = 2, 3, 12
 BLANK = -20.0
@@ -163,10 +164,29 @@ def test_content_terms_see_the_unlabelled_excerpts_unless_told_otherwise(name, g
     changed = batch.features.clone()
     changed[:N_LABELLED] *= 0.5
     other = Batch(changed, batch.target, rms=batch.rms)
+    only_first = batch.features.clone()
+    only_first[0] *= 0.5
+    every = loss_of(name, geometry, content_on="all")
+    values = [
+        float(every(Step(Network(), Batch(x, batch.target, rms=batch.rms), generator))[0])
+        for x in (batch.features, only_first)
+    ]
+    assert values[0] != values[1]
     for where, same in (("unlabelled", True), ("all", False)):
         first, _ = loss_of(name, geometry, content_on=where)(Step(Network(), batch, generator))
         second, _ = loss_of(name, geometry, content_on=where)(Step(Network(), other, generator))
         assert (float(first) == float(second)) is same
+
+
+def test_the_plane_moves_by_an_octave_and_a_quarter_of_the_excerpt(geometry):
+    make_view = REGISTRY["geometric"].make_view
+    assert make_view is not None
+    batch = Batch(torch.zeros(500, 1, geometry.n_bins, 20), torch.zeros(0))
+    transform = make_view(batch, geometry, generator("geometric")).transform
+    assert isinstance(transform, GeometricTransform)
+    bins, frames = transform.shift_bins, transform.shift_frames
+    assert (int(bins.min()), int(bins.max())) == (-24, 24)
+    assert (int(frames.min()), int(frames.max())) == (-5, 5)
 
 
 def test_terms_on_energy_are_those_of_the_paper(geometry, batch):

@@ -79,6 +79,14 @@ def test_the_gradient_is_that_of_one_graph(
         assert (ours - theirs).norm() <= 1e-5 * theirs.norm() + 1e-6 * scale
 
 
+def test_only_cpus_take_large_batches_in_parts():
+    """Of at most a million features, but an excerpt at least."""
+    for size, lengths in ((250, [3]), (400, [2, 1]), (600, [1, 1, 1]), (1200, [1, 1, 1])):
+        features = torch.empty(3, 1, 1000, size)
+        assert [len(part) for part in passes.parts(features)] == lengths
+        assert [len(part) for part in passes.parts(features.to("meta"))] == [3]
+
+
 def test_gradients_are_added(geometry, batch, network):
     loss = TotalLoss(SETTINGS["paper"], geometry, REGISTRY, fused=False)
     loss.backward(Step(network, batch, generator))

@@ -5,23 +5,27 @@ import itertools
 import math
 import threading
 
+import numpy as np
 import pytest
 import torch
 
 from ssmpe.config import TrialConfig
 from ssmpe.data.datasets.registry import Locations
+from ssmpe.data.files.annotation import NoteAnnotation
 from ssmpe.data.sets import load_sets
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
 from ssmpe.network.model import Autoencoder
 from ssmpe.objectives import Step
-from ssmpe.seeding import torch_generator
+from ssmpe.seeding import numpy_generator, torch_generator
+from ssmpe.signal.features import frame_rms
 from ssmpe.signal.hcqt import HCQT
 from ssmpe.training import checkpoint
-from ssmpe.training.batches import BatchMaker
+from ssmpe.training.batches import BatchMaker, excerpt_target
 from ssmpe.training.checkpoint import BEST
 from ssmpe.training.optimizer import lr_scale
 from ssmpe.training.trainer import DivergedError, InterruptedTrainingError, Trainer
+from ssmpe.units import frame_times
 from tests.support.checkpoints import as_0_3_0_wrote
 
 EVERYTHING = frozenset({"percussive", "rms", "mixture"})
@@ -285,6 +289,14 @@ def test_drums_are_as_loud_as_the_batch_and_the_excerpt_have_drawn(brief, sets):
             ratio = (own[there] / whole[there]).double()
             assert float(ratio.std()) < 1e-3
             volumes.append(round(float(ratio.mean()), 3))
+    told = [
+        numpy_generator("volume", ("excerpts", 0, "E-GMD/train", name), index).random(
+            (n, 1, 1), dtype=np.float32
+        )
+        for index in range(4)
+        for name, n in (("URMP/train", 2), ("NSynth/train", 1))
+    ]
+    assert volumes == pytest.approx(np.concatenate(told).ravel().tolist(), abs=2e-3)
     assert all(0 <= volume < 1 for volume in volumes)
     assert len(set(volumes)) == 12  # of every batch, set and excerpt another
     assert max(volumes) - min(volumes) > 0.5
@@ -299,6 +311,44 @@ def test_drums_are_drawn_for_every_set_by_itself(brief, sets):
         for drums in (own, added)
     ]
     assert drawn[0] != drawn[1]
+
+
+def test_only_what_is_needed_is_made(brief, sets):
+    hcqt = HCQT(brief.geometry)
+    bare = BatchMaker(brief, sets, hcqt, frozenset(), "cpu")(3)
+    assert (bare.percussive, bare.mixture, bare.rms) == (None, None, None)
+    maker = BatchMaker(brief, sets, hcqt, EVERYTHING, "cpu")
+    batch = maker(3)
+    drawn = [e for s in maker._sources for _, e in s.excerpts.batch(3, s.count)]
+    assert batch.rms is not None
+    assert torch.equal(batch.rms, frame_rms(maker._stack(drawn), brief.geometry.hop_length))
+    assert batch.rms.max() > 0
+    assert torch.equal(batch.features, bare.features)
+
+
+def test_what_excerpts_are_drawn_by(brief, sets):
+    """Every stored number depends on it. Labelled sets begin each epoch with a fresh batch."""
+    maker = BatchMaker(brief, sets, HCQT(brief.geometry), EVERYTHING, "cpu")
+    drawn = [s.excerpts for s in maker._sources]
+    assert [e.identity for e in drawn] == [
+        ("excerpts", 0, "URMP/train", ""),
+        ("excerpts", 0, "NSynth/train", ""),
+    ]
+    assert [e.drop_incomplete for e in drawn] == [True, False]
+    assert not any(s.drums.drop_incomplete for s in maker._sources)
+
+
+def test_nothing_sounds_in_the_zeros_around_a_short_track(brief):
+    """A track of half a second, in an excerpt that begins a quarter of a second before it."""
+    g = brief.geometry
+    note = NoteAnnotation(np.array([0.0]), np.array([9.0]), g.bin_frequencies[[50]])
+    times = frame_times(g.excerpt_frames, g.hop_length, g.sample_rate)
+    start, length = -g.sample_rate // 4, g.sample_rate // 2
+    target = excerpt_target(note, start, times, length, brief)
+    assert target.shape == (g.n_bins, g.excerpt_frames)
+    expected = (times >= 0.25) & (times <= 0.75)
+    assert expected.any()
+    assert (target[50] == expected).all()
 
 
 def test_every_excerpt_is_named_by_its_set(brief, sets):
