@@ -1,4 +1,7 @@
-"""The errors a user can cause, told apart from faults of the program."""
+"""The errors a user can cause, told apart from faults of the program; and errors in few words."""
+
+MAX_REASON = 200
+"""characters of an error that are shown within a message"""
 
 
 class UserError(Exception):
@@ -13,7 +16,17 @@ class DataError(UserError):
 
 
 class OutOfSpaceError(Exception):
-    """The disk filled up: nothing the user typed is wrong, and the sweep can be resumed.
+    """A disk that filled up: nothing the user typed is wrong, and the sweep can be resumed.
 
     Command-line entry points print the message alone and exit with code 1.
     """
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or its type if it has none."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:MAX_REASON]
+
+
+def last_line(error: BaseException) -> str:
+    """Return the last line of an error's text, where Ray says what happened; or its type."""
+    return (str(error).strip() or type(error).__name__).splitlines()[-1]

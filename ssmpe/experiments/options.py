@@ -89,8 +89,8 @@ def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = 
                 raise UserError(f"--resume takes all else from the sweep: leave out --{name}")
     if given.data_root is not None and given.world is not None:
         raise UserError("--world is the embedded data, and --data-root is other: give one of them")
-    for option, uri in (("--tracking-uri", given.tracking_uri), ("--storage", given.storage)):
-        refuse_credentials(option, uri or "")
+    for option in ("tracking_uri", "storage", "data_root", "address"):
+        refuse_credentials(f"--{option.replace('_', '-')}", str(getattr(given, option) or ""))
     return Options(
         preset=given.preset,
         seeds=_seeds(given.seeds),
@@ -247,11 +247,12 @@ def folders_of(texts: Sequence[str]) -> dict[str, Path]:
     """Folders by name, from NAME=DIR.
 
     Raises:
-        UserError: another form, or a name given twice.
+        UserError: another form, a name given twice, or an address with credentials.
     """
     folders: dict[str, Path] = {}
     for text in texts:
         name, equals, folder = text.partition("=")
+        refuse_credentials("--folder", folder)
         if not equals or not name.strip() or not folder.strip():
             raise UserError(f"--folder {text!r}: expected NAME=DIR, as mine=/home/me/music")
         if name in folders:

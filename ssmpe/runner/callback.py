@@ -11,17 +11,17 @@ from typing import Any, ClassVar
 from ray.tune import Callback
 
 from ssmpe.config import TrialConfig
+from ssmpe.errors import last_line
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner import ending
 from ssmpe.runner.cluster import excluded
 from ssmpe.runner.ending import Ending
 from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.progress import Progress
-from ssmpe.runner.queue.outcomes import last_line
-from ssmpe.runner.space import tells_of_full_disk
 from ssmpe.runner.trial import reports
-from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
+from ssmpe.runner.trial.checkpoints import Checkpoints, DamagedError, Stage
 from ssmpe.runner.trial.trainable import HISTOGRAMS, PICTURES, SCORES
+from ssmpe.storage import tells_of_full_disk
 from ssmpe.tracking import mlmodel, schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
@@ -101,6 +101,8 @@ class SweepCallback(Callback):
             self._if_storage_is_there(self._log_validation, planned.identity, batch)
         if self._progress:
             self._progress.reported(planned, result)
+            if damage := result.get(reports.DAMAGED):
+                self._progress.say(f"{planned.name}: {damage}")
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._ended(trial, errored=False)
@@ -146,9 +148,15 @@ class SweepCallback(Callback):
 
     @staticmethod
     def _if_storage_is_there(log: Callable[..., None], *arguments: Any) -> bool:
-        """Log something from it; False, and the sweep ends in order, if it stays away."""
+        """Log something from it; False, and the sweep ends in order, if it stays away.
+
+        Nor does it go on if a trial's last checkpoint is damaged: a resume makes it again.
+        """
         try:
             log(*arguments)
+        except DamagedError as error:
+            ending.ask_for(Ending(str(error), 1))
+            return False
         except OSError as error:
             if tells_of_full_disk(error):
                 raise

@@ -112,6 +112,10 @@ class Progress:
         line.batch = result.get(reports.BATCH, line.batch)
         self._show(line, str(reason), result.get(reports.FAILURE, ""))
 
+    def say(self, text: str) -> None:
+        """Print a line, above the table where that is shown."""
+        self._console.print(text, highlight=False, soft_wrap=True, markup=False)
+
     def _show(self, line: _Line, state: str, note: str = "") -> None:
         with self._changing:
             self._states[line.state] -= 1

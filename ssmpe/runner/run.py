@@ -1,14 +1,10 @@
 """A sweep from its options to its end: plan, data, trials, tracking, report."""
 
-import errno
-import os
 from dataclasses import replace
-from pathlib import Path
 
 from rich.console import Console
 
 from ssmpe.data.store.cache import cache_dir
-from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.experiments.options import RESULTS, Options
 from ssmpe.experiments.search import Search
 from ssmpe.experiments.sweep import Sweep
@@ -33,7 +29,7 @@ from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.planning.provision import embedded_root, located, open_all_sets
 from ssmpe.runner.queue.suggestions import Suggestions
 from ssmpe.runner.trial import gpu_share
-from ssmpe.runner.trial.checkpoints import check_storage
+from ssmpe.storage import require_writable
 from ssmpe.tracking.spool import require_free
 from ssmpe.tracking.tracker import check_server, connect_ahead, local_uri
 
@@ -59,7 +55,7 @@ def run_sweep(
         found = parents.origins(trials, store, data_label)
         messages.dry_run(console, sweep, trials, base_of(options), data_label, found, options)
         return 0
-    _require_writable(results)
+    require_writable(str(results), str(results), "run from another folder")
     if options.resume:
         plan = Plan.load(results, options.resume, sweep.name)
         require_free(plan.spool(results))
@@ -68,7 +64,7 @@ def run_sweep(
         trials = plan_trials(sweep, options)
         tracking_uri = options.tracking_uri or local_uri(results)
         plan = None
-    check_server(tracking_uri)
+    check_server(tracking_uri, create=plan is None)
     cache = cache_dir()
     if plan:
         if plan.world:
@@ -99,7 +95,7 @@ def run_sweep(
             found = parents.origins(trials, plan.tracking_uri, plan.data)
             plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
             messages.origins(console, trials, found)
-            check_storage(plan.storage)
+            require_writable(plan.storage, f"--storage {plan.storage}")
             plan.save(results)
         else:
             nodes.require_fit(plan, options.address)
@@ -107,17 +103,3 @@ def run_sweep(
         shown = Presentation(plan, tuple(trials), data.facts)
         with spending(Budget(options.hours, options.gpu_hours)):
             return drive(plan, suggestions, shown, results, data, report, console)
-
-
-def _require_writable(results: Path) -> None:
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        probe = results / f".write-test-{os.getpid()}"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        if error.errno == errno.ENOSPC:
-            raise OutOfSpaceError(f"{results}: the disk is full") from None
-        raise UserError(
-            f"{results}: cannot be written to ({error.strerror}); run from another folder"
-        ) from None

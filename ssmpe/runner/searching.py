@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 from ray.tune import Callback
 from ray.tune.search import Searcher
 
+from ssmpe.errors import last_line
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.callback import trial_of
 from ssmpe.runner.cluster import excluded
 from ssmpe.runner.cluster.resources import Share, Shares
 from ssmpe.runner.queue.losses import Losses
-from ssmpe.runner.queue.outcomes import is_lost, lacked_memory, last_line
+from ssmpe.runner.queue.outcomes import is_lost, lacked_memory
 from ssmpe.runner.queue.suggestions import Suggestions
 from ssmpe.runner.trial import reports
 

@@ -30,9 +30,9 @@ from ssmpe.runner.queue.suggestions import Suggestions
 from ssmpe.runner.scheduler import CollapseASHA
 from ssmpe.runner.schedulers import SearchASHA
 from ssmpe.runner.searching import PlannedSearcher, StudyCallback, StudySearcher
-from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.runner.trial.worker import Worker
+from ssmpe.storage import is_full, tells_of_full_disk
 
 MAX_FAILURES = 3
 """restarts of a trial whose process died without having got any further"""

@@ -1,26 +1,22 @@
-"""Where runs are stored: the default SQLite store, and whether a store can be used at all."""
+"""The way to a store of runs, and whether it can be used at all."""
 
 import logging
 import os
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ssmpe.errors import UserError
+from ssmpe.errors import MAX_REASON, UserError
 from ssmpe.tracking.credentials import refuse_credentials
+from ssmpe.tracking.sqlite import require_usable, sqlite_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-SQLITE = "sqlite:///"
 CHECK_TIMEOUT = 5
-"""seconds within which a server has to answer before a sweep starts"""
-MAX_REASON = 200
-"""characters of an error shown within a message"""
+"""number of seconds within which a server has to answer before a sweep starts"""
 _MLFLOW_SETTINGS = {
     # Left alone, one request to a server that is away blocks for four minutes. Retrying is the
     # business of ``Delivery``, which loses nothing by giving up early.
@@ -31,28 +27,8 @@ _MLFLOW_SETTINGS = {
 }
 
 
-def local_uri(results: Path) -> str:
-    """Return the address of the SQLite store that lies in the folder ``results``."""
-    return f"{SQLITE}{results.resolve() / 'mlflow.db'}"
-
-
-def sqlite_path(uri: str) -> Path | None:
-    """Return the absolute path of an SQLite store's file; None for other stores."""
-    return Path(uri.removeprefix(SQLITE)).resolve() if uri.startswith(SQLITE) else None
-
-
-def artifact_location(uri: str) -> str | None:
-    """Return where the artifacts of a new experiment go; None leaves it to the server.
-
-    SQLite holds no files: they lie in a folder beside it, named absolutely because the store
-    would otherwise mean whatever folder the reader happens to be in.
-    """
-    path = sqlite_path(uri)
-    return None if path is None else str(path.parent / "artifacts")
-
-
 _ahead: dict[str, Thread] = {}
-"""connections that are being made before they are needed"""
+"""threads that connect to a store before it is needed, by its address"""
 
 
 def connect_ahead(uri: str) -> None:
@@ -91,11 +67,12 @@ def _connect(uri: str) -> "MlflowClient":
 
 def store_errors() -> tuple[type[Exception], ...]:
     """Return what a store or the way to it may raise."""
+    from alembic.util.exc import CommandError  # of a database with tables of another version
     from mlflow.exceptions import MlflowException
     from sqlalchemy.exc import SQLAlchemyError
 
     # OSError covers those of requests as well; ImportError is a database without its driver
-    return (MlflowException, SQLAlchemyError, OSError, ImportError)
+    return (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError)
 
 
 def reason_of(error: BaseException) -> str:
@@ -111,8 +88,12 @@ def reason_of(error: BaseException) -> str:
     return text if len(text) <= MAX_REASON else text[:MAX_REASON] + " ..."
 
 
-def check_server(uri: str) -> None:
+def check_server(uri: str, *, create: bool = True) -> None:
     """Make sure that a sweep could report to this store, within about ten seconds.
+
+    Args:
+        create: make a SQLite file that is missing; False: refuse it, as for a sweep that is
+            resumed, of which a new store would know nothing.
 
     Raises:
         UserError: nothing answers there, or it refuses, or the SQLite file cannot be written; or
@@ -121,7 +102,7 @@ def check_server(uri: str) -> None:
     refuse_credentials("--tracking-uri", uri)
     path = sqlite_path(uri)
     if path is not None:
-        _check_sqlite(path)
+        require_usable(path, create=create)
         return
     with _patience(CHECK_TIMEOUT):
         try:
@@ -150,18 +131,6 @@ def _refusal(uri: str, error: Exception) -> str:
         f"{uri}: no tracking server answers at this address ({reason}): start it, or give "
         "another --tracking-uri"
     )
-
-
-def _check_sqlite(path: Path) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(path, timeout=CHECK_TIMEOUT, isolation_level=None)) as file:
-            file.execute("BEGIN IMMEDIATE")
-            file.execute("SELECT count(*) FROM sqlite_master")
-            file.execute("ROLLBACK")
-    except (sqlite3.Error, OSError) as error:
-        message = f"{path}: runs cannot be stored there ({error}): give another --tracking-uri"
-        raise UserError(message) from error
 
 
 @contextmanager

@@ -1,4 +1,8 @@
-"""Credentials have no place in addresses, which end up in plans, parameters, logs and reports."""
+"""Credentials have no place in addresses, which end up in plans, parameters, logs and reports.
+
+Every option that takes an address goes through ``refuse_credentials`` before anything else is done
+with it, and so before it is shown.
+"""
 
 import re
 from urllib.parse import parse_qsl
@@ -15,16 +19,17 @@ _INSTEAD = {
     "gs": _GOOGLE,
     "gcs": _GOOGLE,
     "abfs": "AZURE_STORAGE_ACCOUNT_KEY, or use the identity of the machine",
+    "ray": "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN",
 }
-"""scheme -> variables of the environment to set"""
+"""variables of the environment to set, by the scheme of the address"""
 _ELSEWHERE = "what the driver of the database reads, or report to a tracking server that has it"
 
 _BEFORE_HOST = re.compile(r"://[^/@?#]*:[^@]*@")
-"""As databases and object stores read it: in a password anything may stand but "@"."""
+"""credentials as databases and object stores read them: a password may hold anything but an @"""
 _BEFORE_SERVER = re.compile(r"://[^/?#]*@")
-"""As servers are addressed; there a name alone may be a token"""
+"""credentials as servers read them: a name alone may be a token"""
 _SECRET_KEY = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
-"""in the name of a part of the query"""
+"""words by which a part of the query is known to be secret"""
 
 
 def refuse_credentials(what: str, uri: str) -> None:
@@ -47,5 +52,5 @@ def refuse_credentials(what: str, uri: str) -> None:
 
 
 def masked(uri: str) -> str:
-    """An address to be shown: without what stands before the host, and without its query."""
+    """Return an address to be shown: without what stands before the host, and without its query."""
     return re.sub(r"\?.*", "?***", re.sub(r"://.*@", "://***@", uri, flags=re.S), flags=re.S)

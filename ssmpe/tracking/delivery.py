@@ -14,11 +14,11 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 15.0
-"""seconds between attempts while the store is away: doubled from the first to the longest"""
+"""pauses in seconds between attempts while the store is away: each twice the one before"""
 
 
 class Delivery(threading.Thread):
-    """Delivers a spool in order; started at once, ended by ``stop``.
+    """A thread that delivers a spool in order; started at once, ended by ``stop``.
 
     Whatever fails is tried again from the block's beginning, since everything the store is told
     may be repeated. Only what the store rejects as invalid is left out, with a warning, because

@@ -9,11 +9,12 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
 SOURCE_TYPE = "ssmpe"
+"""kind of source that MLflow shows for a dataset"""
 
 
 @dataclass(frozen=True)
 class UsedSet:
-    """A set, and what a trial uses it for.
+    """A set of a dataset, and what a trial uses it for.
 
     Attributes:
         name: as in the registry, for example "URMP/train".
@@ -31,7 +32,7 @@ class UsedSet:
 
 
 def dataset_input(values: Mapping[str, Any]) -> "DatasetInput":
-    """MLflow's form of a ``UsedSet``, given as plain data."""
+    """Return MLflow's form of a ``UsedSet`` that is given as plain data."""
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
     used = UsedSet(**values)

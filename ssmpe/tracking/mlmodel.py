@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 LOADER = "ssmpe.pyfunc"
+"""name of the module by which MLflow loads a model; stored models hold it"""
 FILES = ("MLmodel", "requirements.txt")
-"""beside the weights"""
+"""names of the files that stand beside the weights"""
 
 
 def describe(folder: Path) -> list[Path]:
@@ -33,7 +34,7 @@ def describe(folder: Path) -> list[Path]:
 
 
 def _pins() -> list[str]:
-    """What this project needs to run, as "name==version"."""
+    """Return the packages that this project needs to run, each as "name==version"."""
     needed = [text for text in requires("ssmpe") or [] if "extra ==" not in text]
     names = [_name(text) for text in needed]
     # "+cpu" tells builds apart, not releases
@@ -41,6 +42,6 @@ def _pins() -> list[str]:
 
 
 def _name(requirement: str) -> str:
-    """ "ray" of "ray[tune]>=2.60"."""
+    """Return the name of a package that is required, as "ray" of "ray[tune]>=2.60"."""
     stop = next(i for i, c in enumerate(requirement + " ") if not (c.isalnum() or c in "_.-"))
     return requirement[:stop]

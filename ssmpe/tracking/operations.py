@@ -8,7 +8,7 @@ from typing import Any
 
 
 class Kind(StrEnum):
-    """Kinds of operation; the values are those of the spool's lines."""
+    """A kind of operation; its value is what stands in the spool's lines."""
 
     START_SWEEP = "start_sweep"
     START_TRIAL = "start_trial"

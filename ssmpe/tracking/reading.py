@@ -1,29 +1,108 @@
-"""What a run has left in a store that is there already."""
+"""What runs have left in a store that is there already."""
 
 import os
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from ssmpe.errors import UserError
+from ssmpe.storage import tells_of_full_disk
 from ssmpe.tracking import schema
-from ssmpe.tracking.connection import (
-    check_server,
-    connect,
-    reason_of,
-    sqlite_path,
-    store_errors,
-)
+from ssmpe.tracking.connection import check_server, connect, reason_of, store_errors
+from ssmpe.tracking.credentials import refuse_credentials
+from ssmpe.tracking.runs import quoted
+from ssmpe.tracking.sqlite import require_store, sqlite_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+
+@dataclass(frozen=True)
+class CompletedRun:
+    """The run of a trial that was trained to its end.
+
+    Attributes:
+        run: its id.
+        sweep: name of the sweep that trained it.
+        made_with: parameters of that sweep: versions and hardware.
+        has_best: the store has its best checkpoint.
+    """
+
+    run: str
+    sweep: str
+    made_with: Mapping[str, str]
+    has_best: bool
+
+
+@dataclass(frozen=True)
+class Record:
+    """Tags of a run, its metrics by batch, and a folder with a copy of its artifacts."""
+
+    tags: Mapping[str, str]
+    metrics: Mapping[int, Mapping[str, float]]
+    folder: Path
+
+    def files(self) -> list[tuple[Path, str]]:
+        """Return every file, and the folder of artifacts it belongs into; "" is the topmost."""
+        found = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        folders = [path.relative_to(self.folder).parent.as_posix() for path in found]
+        return [(p, "" if f == "." else f) for p, f in zip(found, folders, strict=True)]
+
+
+def open_store(uri: str) -> "MlflowClient":
+    """Return a client of a store that is there already; nothing is made where there is none.
+
+    What is asked of it belongs into ``reading``.
+
+    Raises:
+        UserError: there is none, or it does not answer; or the address holds credentials.
+    """
+    refuse_credentials("--tracking-uri", uri)
+    path, parts = sqlite_path(uri), urlsplit(uri)
+    if path is not None:
+        require_store(path, uri)
+    elif parts.scheme not in ("", "file"):
+        check_server(uri)
+    elif not Path(unquote(parts.path)).is_dir():
+        raise UserError(f"{uri}: no MLflow store there: give its --tracking-uri")
+    # its bar would stand between the lines of the one who asks
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    with reading(uri):
+        return connect(uri)
+
+
+@contextmanager
+def reading(uri: str, run: str | None = None) -> Iterator[None]:
+    """Turn whatever a store raises that is read into one line.
+
+    Args:
+        run: id of the run that is read; None: runs are searched.
+
+    Raises:
+        UserError: there is no such run, or the store cannot be read.
+        OSError: the disk is full that something is copied to.
+    """
+    try:
+        yield
+    except store_errors() as error:
+        if isinstance(error, OSError) and tells_of_full_disk(error):
+            raise
+        if run is None:
+            raise UserError(f"{uri}: runs cannot be read there: {reason_of(error)}") from error
+        if getattr(error, "error_code", "") in (
+            "RESOURCE_DOES_NOT_EXIST",
+            "INVALID_PARAMETER_VALUE",
+        ):
+            raise UserError(f"{uri}: no run with the id {run!r}") from error
+        raise UserError(f"{uri}: run {run} cannot be read there: {reason_of(error)}") from error
 
 
 def fetch_best(uri: str, run: str, folder: Path) -> Path:
-    """Copy the best checkpoint of a trial from a store; its folder below ``folder``.
+    """Fetch the best checkpoint of a trial, and return its folder, which is below ``folder``.
 
     Args:
         uri: MLflow tracking URI.
@@ -33,34 +112,64 @@ def fetch_best(uri: str, run: str, folder: Path) -> Path:
         UserError: there is no such store or run, the run is no trial's or has no checkpoint, or
             the store does not answer.
     """
+    client = open_store(uri)
     with reading(uri, run):
-        return _fetched(connect(uri), uri, run, folder)
+        return _fetched(client, uri, run, folder)
 
 
-@contextmanager
-def reading(uri: str, run: str | None = None) -> Iterator[None]:
-    """Read a store that is there already; whatever it raises becomes one line.
+def completed_runs(uri: str, trial: str, data: str) -> list[CompletedRun]:
+    """Return the runs in which a trial was trained to its end, the latest first; copies are none.
 
     Args:
-        run: id of the run that is read; None: runs are searched.
+        uri: MLflow tracking URI; a SQLite file that is missing or empty has no runs.
+        trial: identity of its configuration.
+        data: what it was trained on, in words (tag ``schema.DATA``): that alone tells one folder
+            of datasets from another.
 
     Raises:
-        UserError: there is no such store or run, or the store does not answer.
+        UserError: the store cannot be read.
     """
-    _check_exists(uri)
-    # its bar would stand between the lines of the one who asks
-    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    try:
-        yield
-    except store_errors() as error:
-        if run is None:
-            raise UserError(f"{uri}: runs cannot be read there: {reason_of(error)}") from error
-        if getattr(error, "error_code", "") in (
-            "RESOURCE_DOES_NOT_EXIST",
-            "INVALID_PARAMETER_VALUE",
-        ):
-            raise UserError(f"{uri}: no run with the id {run!r}") from error
-        raise UserError(f"{uri}: run {run} cannot be read there: {reason_of(error)}") from error
+    path = sqlite_path(uri)
+    if path is not None and not (path.is_file() and path.stat().st_size):
+        return []
+    wanted = {
+        schema.KIND: schema.KIND_TRIAL,
+        schema.TRIAL: trial,
+        schema.END_REASON: str(schema.EndReason.COMPLETED),
+    }
+    condition = " and ".join(f"tags.`{tag}` = {quoted(text)}" for tag, text in wanted.items())
+    client = open_store(uri)
+    with reading(uri):
+        experiments = [e.experiment_id for e in client.search_experiments()]
+        runs = client.search_runs(experiments, condition, order_by=["start_time DESC"])
+        return [
+            _completed(client, run)
+            for run in runs
+            if run.data.tags.get(schema.DATA) == data and schema.COPIED_FROM not in run.data.tags
+        ]
+
+
+def _completed(client: "MlflowClient", run: "Run") -> CompletedRun:
+    best = client.list_artifacts(run.info.run_id, schema.BEST_CHECKPOINT_ARTIFACT)
+    sweep = client.get_run(run.data.tags[schema.PARENT_RUN])
+    return CompletedRun(run.info.run_id, run.data.tags[schema.SWEEP], sweep.data.params, bool(best))
+
+
+def fetch_record(uri: str, run: str, folder: Path) -> Record:
+    """Fetch all that a store has of a run, its artifacts into a folder below ``folder``.
+
+    Raises:
+        UserError: there is no such run, or the store cannot be read.
+    """
+    client = open_store(uri)
+    with reading(uri, run):
+        data = client.get_run(run).data
+        metrics: dict[int, dict[str, float]] = {}
+        for key in data.metrics:
+            for point in client.get_metric_history(run, key):
+                metrics.setdefault(point.step, {})[key] = point.value
+        copied = Path(client.download_artifacts(run, "", str(folder)))
+        return Record(data.tags, dict(sorted(metrics.items())), copied)
 
 
 def _fetched(client: "MlflowClient", uri: str, run: str, folder: Path) -> Path:
@@ -74,27 +183,3 @@ def _fetched(client: "MlflowClient", uri: str, run: str, folder: Path) -> Path:
         ended = tags.get(schema.END_REASON) or "it has not ended"
         raise UserError(f"{uri}: run {run} has no checkpoint in the store ({ended})")
     return Path(client.download_artifacts(run, schema.BEST_CHECKPOINT_ARTIFACT, str(folder)))
-
-
-def _check_exists(uri: str) -> None:
-    """Check that something is there, since MLflow would make what is not."""
-    path = sqlite_path(uri)
-    parts = urlsplit(uri)
-    if path is not None:
-        _check_sqlite(uri, path)
-    elif parts.scheme not in ("", "file"):
-        check_server(uri)
-    elif not Path(parts.path).is_dir():
-        raise UserError(f"{uri}: no such tracking store")
-
-
-def _check_sqlite(uri: str, path: Path) -> None:
-    if not path.is_file():
-        raise UserError(f"{uri}: no such tracking store: give its --tracking-uri")
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as file:
-            tables = {name for (name,) in file.execute("SELECT name FROM sqlite_master")}
-    except sqlite3.Error as error:
-        raise UserError(f"{path}: cannot be read as a tracking store ({error})") from error
-    if not {"runs", "tags"} <= tables:
-        raise UserError(f"{path}: a database, but no tracking store")

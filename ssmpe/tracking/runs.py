@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
-from ssmpe.tracking.connection import artifact_location, connect
+from ssmpe.tracking.connection import connect
 from ssmpe.tracking.inputs import dataset_input
+from ssmpe.tracking.sqlite import artifact_location
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Experiment
 
 MAX_METRICS = 1000
-"""metric points MLflow takes in one request"""
+"""most metric points that MLflow takes in one request"""
 MAX_KEY = 250
 MAX_PARAM = 6000
 MAX_TAG = 8000
+"""most characters that MLflow takes for a key, and for the value of a parameter or a tag"""
 
 
 class Points(NamedTuple):
-    """Metrics of one report: value by key, after ``step`` batches, at ``time`` (ms)."""
+    """The metrics of one report: values by key, after ``step`` batches, at ``time`` (ms)."""
 
     step: int
     time: int
@@ -87,6 +89,11 @@ class Store:
                 raise
             return found  # another sweep of the same script was faster
         return self._client.get_experiment(created)
+
+    def knows_sweep(self) -> bool:
+        """Tell whether the store has the sweep's run; nothing is created."""
+        there = self._client.get_experiment_by_name(self._scope[0]) is not None
+        return there and self._find(None) is not None
 
     def run_id(self, trial: str | None, time: int) -> str:
         """Return the id of a trial's run, created (as of ``time``, ms) if there is none."""

@@ -83,7 +83,7 @@ EVALUATION_SECONDS = "time/evaluation_seconds"
 
 
 class EndReason(StrEnum):
-    """Why a trial ended."""
+    """A reason why a trial ended, as its tag has it."""
 
     COMPLETED = "completed"
     COLLAPSED = "collapsed"
@@ -93,40 +93,40 @@ class EndReason(StrEnum):
 
 
 def set_metric(set_name: str, measure: str) -> str:
-    """Metric key of one of ``ssmpe.evaluation.scores.MEASURES`` on a set: "URMP/validation/f1"."""
+    """Return the metric key of one of ``MEASURES`` on a set, as "URMP/validation/f1"."""
     return f"{set_name}/{measure}"
 
 
 def scores_file(set_name: str) -> str:
-    """Name of a set's table among the ``SCORES_ARTIFACTS``."""
+    """Return the name of a set's table among the ``SCORES_ARTIFACTS``."""
     return f"{set_name.replace('/', '-')}.csv"
 
 
 def loss_metric(objective: str) -> str:
-    """Metric key of a loss term: "loss/timbre"."""
+    """Return the metric key of a loss term, as "loss/timbre"."""
     return f"loss/{objective}"
 
 
 def gradient_metric(part: str, measure: str, objective: str) -> str:
-    """Metric key of a measured gradient of a term: "gradient/encoder/cosine/timbre"."""
+    """Return the metric key of a term's gradient, as "gradient/encoder/cosine/timbre"."""
     return f"gradient/{part}/{measure}/{objective}"
 
 
 def term_metric(objective: str, set_name: str) -> str:
-    """Metric key of a term on a set's excerpts in training: "term/timbre/MusicNet/train"."""
+    """Return the metric key of a term on a set's excerpts, as "term/timbre/MusicNet/train"."""
     return f"term/{objective}/{set_name}"
 
 
 def pull_metric(where: str, measure: str, objective: str, set_name: str) -> str:
-    """Metric key of a term's gradient at the output: "pull/target/mean/timbre/MusicNet/train"."""
+    """Return the key of a term's gradient at the output, as "pull/target/mean/timbre/FMA/train"."""
     return f"pull/{where}/{measure}/{objective}/{set_name}"
 
 
 def salience_metric(measure: str, set_name: str) -> str:
-    """Metric key of the salience of a set's excerpts: "salience/MusicNet/train/entropy"."""
+    """Return the metric key of the salience on a set, as "salience/MusicNet/train/entropy"."""
     return f"salience/{set_name}/{measure}"
 
 
 def histogram_file(batch: int) -> str:
-    """Name of a table among the ``HISTOGRAM_ARTIFACTS``."""
+    """Return the name of a table among the ``HISTOGRAM_ARTIFACTS``."""
     return f"{batch:06d}.csv"

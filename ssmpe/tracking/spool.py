@@ -1,34 +1,34 @@
 """Queue of operations in a folder on disk: what is in it outlives the process that put it there."""
 
-import errno
 import fcntl
 import logging
 import os
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from ssmpe.errors import OutOfSpaceError, UserError
+from ssmpe.storage import full_disk_told
 from ssmpe.tracking.operations import Operation
 
 logger = logging.getLogger(__name__)
 
 BLOCK = 1 << 18
-"""bytes read at a time, some thousands of metric points"""
+"""number of bytes read at a time, which hold some thousands of metric points"""
 
 
 class Block(NamedTuple):
-    """Consecutive operations of a spool, and the offset in bytes behind them."""
+    """A piece of a spool: consecutive operations, and the offset in bytes behind them."""
 
     operations: list[Operation]
     end: int
 
 
 class Spool:
-    """Operations of one sweep in the order in which they happened.
+    """A queue on disk of the operations of one sweep, in the order in which they happened.
 
     ``operations.jsonl`` is only ever appended to, with one system call per operation, so that a
     killed process leaves at most a torn last line, which the next one cuts off. ``delivered``
@@ -170,15 +170,8 @@ def _parsed(lines: bytes) -> Iterator[Operation]:
             logger.warning("a line of the tracking spool is damaged and is left out: %.80r", line)
 
 
-@contextmanager
-def _out_of_space_told(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        message = f"{folder}: the disk is full; free some space, then resume the sweep"
-        raise OutOfSpaceError(message) from error
+def _out_of_space_told(folder: Path) -> AbstractContextManager[None]:
+    return full_disk_told(f"{folder}: the disk is full; free some space, then resume the sweep")
 
 
 @contextmanager

@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.tracking.connection import (
-    check_server,
-    connect_ahead,
-    local_uri,
-    reason_of,
-    store_errors,
-)
+from ssmpe.tracking.connection import check_server, connect_ahead, reason_of, store_errors
 from ssmpe.tracking.delivery import Delivery
 from ssmpe.tracking.inputs import UsedSet
 from ssmpe.tracking.operations import Kind, Operation
 from ssmpe.tracking.runs import Store, key_of
 from ssmpe.tracking.spool import Spool
+from ssmpe.tracking.sqlite import local_uri
 from ssmpe.tracking.ui import view_url
 from ssmpe.tracking.view import View, view_key
 
@@ -29,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class Tracker:
-    """Runs of one sweep in an MLflow store: a parent, and a child per trial.
+    """The runs of one sweep in an MLflow store: a parent, and a child per trial.
 
     Everything goes through a spool on disk, from which a thread delivers it in order. After
     ``start_sweep`` nothing that is reported waits for the store, and nothing raises but
@@ -67,6 +62,8 @@ class Tracker:
         tags: Mapping[str, str],
         params: Mapping[str, Any],
         view: View | None = None,
+        *,
+        create: bool = True,
     ) -> str:
         """Create the sweep's run, or reopen it, and return its id; to be called first.
 
@@ -78,9 +75,11 @@ class Tracker:
             tags: further tags of the run.
             params: parameters of the run; one it has keeps its first value.
             view: what the interface shows of its trials at first.
+            create: create a run that is missing; False: refuse it, as for a sweep that is
+                resumed and has trials behind it.
 
         Raises:
-            UserError: the store cannot be used.
+            UserError: the store cannot be used, or does not know the sweep.
             OutOfSpaceError: the disk is full.
         """
         content = {"name": name, "tags": dict(tags), "params": _texts(params)}
@@ -90,6 +89,11 @@ class Tracker:
         try:
             with self._delivery.store_in_use, self._store.doubted_on_error():
                 self._store.enter(experiment, name)
+                if not create and not self._store.knows_sweep():
+                    raise UserError(
+                        f"{self.uri}: no run of the sweep {name} is in this store, in which all "
+                        "its trials would begin anew: bring back the store that it was begun with"
+                    )
                 run = self._store.run_id(None, operation.time)
                 self.url = view_url(self.uri, self._store.experiment_id(), name)
         except store_errors() as error:
@@ -104,7 +108,7 @@ class Tracker:
         return run
 
     def end_reasons(self, timeout: float) -> dict[str, str]:
-        """Trial -> why it ended, of the trials of this sweep that have ended at all.
+        """Return trial -> why it ended, of the trials of this sweep that have ended at all.
 
         Waits for the store, as ``flush`` does: what an earlier process left in the spool counts.
 

@@ -9,7 +9,7 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.runs import quoted
 
 PORT = 5000
-"""of the server that ``ui_command`` starts, on this machine only"""
+"""port of the server that ``ui_command`` starts, on this machine only"""
 
 
 def ui_command(uri: str) -> str:
@@ -70,6 +70,6 @@ def trial_url(uri: str, experiment_id: str, run_id: str) -> str:
 
 
 def _server(uri: str) -> str:
-    """Address of the interface: the store's own, or that of the server ``ui_command`` starts."""
+    """Return the address of the interface: the store's, or that which ``ui_command`` starts."""
     is_server = uri.startswith(("http://", "https://"))
     return uri.rstrip("/") if is_server else f"http://127.0.0.1:{PORT}"

@@ -15,14 +15,14 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.ui import filter_of
 
 MAX_SHOWN_AT_ONCE = 40
-"""runs whose curves are drawn before the user chooses; of more, the interface takes twenty"""
+"""most runs whose curves are all drawn at first; of more, the interface draws twenty"""
 _PIXELS_PER_LETTER, _PIXELS_BESIDE = 8, 40
 _AXES, _CURVES = "axes", "curves"
 
 
 @dataclass(frozen=True)
 class View:
-    """What is worth seeing of a sweep's trials at first sight.
+    """A choice of what the interface shows of a sweep's trials at first sight.
 
     Attributes:
         params: columns of the table: what differs between trials.
@@ -43,13 +43,13 @@ class View:
     averaged: bool = False
 
     def tag(self, sweep: str, time: int) -> str:
-        """The view as the value of an experiment's tag; ``time`` in ms since the epoch."""
+        """Return the value of the experiment's tag that saves it; ``time`` is in ms since 1970."""
         state = base64.b64encode(zlib.compress(json.dumps(self.state(sweep)).encode())).decode()
         times = {"createdAt": time, "updatedAt": time}
         return json.dumps({"name": sweep, **times, "state": f"deflate;{state}"})
 
     def state(self, sweep: str) -> dict[str, Any]:
-        """The interface's own state."""
+        """Return the same in the interface's own terms."""
         columns = [
             f"tags.`{schema.END_REASON}`",
             *(f"params.`{key}`" for key in self.params),
@@ -84,14 +84,14 @@ class View:
 
 
 def view_key(sweep: str) -> str:
-    """Key of the experiment's tag that a sweep's view is kept under."""
+    """Return the key of the experiment's tag that keeps the view of a sweep."""
     return f"{schema.VIEW_PREFIX}{sweep}"
 
 
 def varied(params: Iterable[Mapping[str, Any]]) -> dict[str, bool]:
-    """Parameters that differ between trials, and whether each trial has a value of it.
+    """Return the parameters that differ between trials, and whether all trials have a value of it.
 
-    Nor are None and "" one: on an axis of others they would put their trial nowhere.
+    None and "" are no values: on an axis of numbers they would put their trial nowhere.
     """
     trials = list(params)
     keys = dict.fromkeys(key for trial in trials for key in trial)

@@ -1,6 +1,5 @@
 """Building the embedded world on disk, once."""
 
-import errno
 import fcntl
 import hashlib
 import json
@@ -13,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ssmpe.errors import OutOfSpaceError, UserError
+from ssmpe.storage import tells_of_full_disk
 from ssmpe.world.plan import plan
 from ssmpe.world.sizes import SIZES, WorldSize
 from ssmpe.world.workers import write_all
@@ -127,7 +127,7 @@ def _in_words(root: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if tells_of_full_disk(error):
             raise OutOfSpaceError(
                 f"{root}: the disk is full; free some space or give another folder"
             ) from error

@@ -1,18 +1,39 @@
 """Checkpoints in the storage, and patience with it."""
 
 import errno
+import json
 import os
 import signal
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ssmpe.config import TrialConfig
+from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
-from ssmpe.runner.patience import outlast
-from ssmpe.runner.trial.checkpoints import KEPT, WHOLE, Checkpoints, Stage, check_storage, outdated
+from ssmpe.runner.planning.provision import Prepared
+from ssmpe.runner.trial import reports
+from ssmpe.runner.trial.checkpoints import (
+    CHECKSUMS,
+    KEPT,
+    WHOLE,
+    Checkpoints,
+    DamagedError,
+    Stage,
+    outdated,
+)
+from ssmpe.runner.trial.trainable import run_trial
+from ssmpe.runner.tuner import worker_of
+from ssmpe.storage import outlast, require_writable
+from tests.support import invented
 from tests.support.object_storage import bucket, s3  # noqa: F401
 
 STAGES = st.builds(Stage, st.integers(0, 10**7), st.booleans())
@@ -124,6 +145,19 @@ def test_one_that_is_not_whole_does_not_count_and_is_written_again(checkpoints, 
         assert (found / "state.pt").read_bytes() == b"state"
 
 
+def test_one_whose_copy_fails_does_not_count(checkpoints, folder, tmp_path):
+    """Of what is copied nothing is said to be whole before it is there."""
+    stored = tmp_path / "storage" / "sweep" / "aa" / Stage(7).folder
+    (stored / "state.pt").mkdir(parents=True)  # no file can be written there
+    with pytest.raises(OSError, match=r"state\.pt"):
+        checkpoints.put("aa", Stage(7), folder, patience=0.0)
+    assert checkpoints.stages("aa") == []
+    assert not checkpoints.trials()
+    (stored / "state.pt").rmdir()
+    checkpoints.put("aa", Stage(7), folder)
+    assert checkpoints.stages("aa") == [Stage(7)]
+
+
 @pytest.mark.parametrize("left", ["nothing", "a mount point", "a file"])
 def test_storage_that_is_away_is_waited_for(checkpoints, folder, tmp_path, left):
     """It must neither look as if there were no checkpoints, nor take one beside its place."""
@@ -173,5 +207,193 @@ def test_nobody_waits_for_a_full_disk():
 def test_storage_that_cannot_be_written_to_is_refused_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written to") as error:
-        check_storage(str(tmp_path / "file"))
+        require_writable(str(tmp_path / "file"), "--storage file")
     assert "\n" not in str(error.value)
+
+
+def text_of(folder: Path) -> str:
+    return (folder / "state.pt").read_text()
+
+
+@contextmanager
+def flipped(path: Path, bit: int) -> Iterator[None]:
+    """Change one bit of a file, for the time of the block."""
+    content = path.read_bytes()
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(changed)
+    yield
+    path.write_bytes(content)
+
+
+def test_a_damaged_one_is_refused_passed_over_and_written_again(anywhere, folder):
+    checkpoints = anywhere
+    checkpoints.put("aa", Stage(7), folder)
+    (folder / "state.pt").write_text("later")
+    checkpoints.put("aa", Stage(8), folder)
+    assert checkpoints.resumed("aa", text_of) == ("later", "")
+    checkpoints._write(f"{checkpoints._path('aa', Stage(8))}/state.pt", b"latex")
+    with pytest.raises(DamagedError, match=r"00000008: .*state\.pt is not what was written"):
+        checkpoints.fetched("aa", Stage(8)).__enter__()
+    with checkpoints.fetched("aa", Stage(8), ("pictures",)) as found:
+        assert (found / "pictures" / "7.png").read_bytes() == b"picture"
+    found, said = checkpoints.resumed("aa", text_of)
+    assert found == "state"
+    assert "\n" not in said
+    assert said.endswith(
+        "00000008: a damaged checkpoint (state.pt is not what was written); the checkpoint of "
+        "batch 7 is used instead"
+    )
+    checkpoints.put("aa", Stage(8), folder)
+    assert checkpoints.resumed("aa", text_of) == ("later", "")
+
+
+def test_damaged_ones_push_out_none_that_is_made_before_them(checkpoints, folder):
+    for batch in (7, 8):
+        checkpoints.put("aa", Stage(batch), folder)
+        checkpoints._write(f"{checkpoints._path('aa', Stage(batch))}/state.pt", b"x")
+    assert checkpoints.resumed("aa", text_of)[0] is None
+    checkpoints.put("aa", Stage(6), folder)
+    assert checkpoints.resumed("aa", text_of)[0] == "state"
+
+
+def test_one_of_which_a_file_is_missing_is_damaged(checkpoints, folder, tmp_path):
+    checkpoints.put("aa", Stage(7), folder)
+    (tmp_path / "storage" / "sweep" / "aa" / Stage(7).folder / "pictures" / "7.png").unlink()
+    found, said = checkpoints.resumed("aa", text_of)
+    assert found is None
+    assert "(7.png: No such file or directory); no other checkpoint is left" in said
+
+
+@pytest.mark.parametrize("name", [CHECKSUMS, WHOLE])
+def test_without_its_checksums_it_is_not_taken_for_an_old_one(checkpoints, folder, tmp_path, name):
+    checkpoints.put("aa", Stage(7), folder)
+    (tmp_path / "storage" / "sweep" / "aa" / Stage(7).folder / name).write_bytes(b"")
+    with pytest.raises(DamagedError):
+        checkpoints.fetched("aa", Stage(7)).__enter__()
+
+
+def as_of_0_3_0(folder: Path) -> None:
+    """Make a checkpoint what version 0.3.0 would have written."""
+    (folder / CHECKSUMS).unlink()
+    (folder / WHOLE).write_bytes(b"")
+
+
+def test_checkpoints_without_checksums_stay_usable(anywhere, folder):
+    checkpoints = anywhere
+    checkpoints.put("aa", Stage(7), folder)
+    path = checkpoints._path("aa", Stage(7))
+    checkpoints._filesystem.delete_file(f"{path}/{CHECKSUMS}")
+    checkpoints._write(f"{path}/{WHOLE}", b"")
+    assert checkpoints.resumed("aa", text_of) == ("state", "")
+    checkpoints.put("aa", Stage(7), folder)
+    assert checkpoints.resumed("aa", text_of) == ("state", "")
+
+
+N_FLIPS = 240
+
+
+@pytest.fixture
+def trained(world, brief, tmp_path) -> tuple[Checkpoints, Path, Callable[..., list[Any]]]:
+    """Checkpoints of a trial that was trained to its end, their folder, and how to run trials."""
+    plan = replace(invented.planned(1, tmp_path), data_root=str(world))
+    checkpoints = Checkpoints(plan.storage, plan.name)
+    checkpoints.begin()
+    worker = asdict(worker_of(plan, Prepared(cache_dir(), {}, {}), 0.0))
+
+    def run(config: TrialConfig = brief) -> list[Any]:
+        trial = {"row": "Ref.", "config": config.to_dict()}
+        return list(run_trial({"worker": worker, "trial": trial}))
+
+    run()
+    return checkpoints, Path(plan.storage) / plan.name / brief.identity, run
+
+
+def test_whatever_bit_flips_the_checkpoint_before_is_used(trained, brief):
+    checkpoints, folder, _ = trained
+    last, before = checkpoints.stages(brief.identity)
+    files = sorted(path for path in (folder / last.folder).rglob("*") if path.is_file())
+    names = {path.relative_to(folder / last.folder).parts[0] for path in files}
+    assert names == {
+        *("state.pt", "best.pt", "best.json", "trial.json", "pictures", "scores"),
+        *(CHECKSUMS, WHOLE),
+    }
+    refused = 0
+    for number in range(N_FLIPS):
+        path = files[number % len(files)]
+        bit = (number * 8 * path.stat().st_size // N_FLIPS) | (number // len(files) % 8)
+        with flipped(path, bit):
+            found, said = checkpoints.resumed(brief.identity, lambda folder: folder.name)
+        refused += found == before.folder and last.folder in said and "\n" not in said
+    assert refused == N_FLIPS
+    assert checkpoints.resumed(brief.identity, lambda folder: folder.name) == (last.folder, "")
+
+
+def results(found: list[dict[str, Any]]) -> dict[int, Any]:
+    """Metrics of reports by batch, but for their times."""
+    return {
+        report[reports.BATCH]: {
+            key: value for key, value in report[reports.METRICS].items() if "time/" not in key
+        }
+        for report in found
+    }
+
+
+def test_a_trial_says_what_was_damaged_and_comes_to_the_same(trained, brief):
+    checkpoints, folder, run = trained
+    last, before = checkpoints.stages(brief.identity)
+    (undisturbed,) = run()
+    assert reports.DAMAGED not in undisturbed
+    for stage in (last, before):
+        path = folder / stage.folder / "state.pt"
+        changed = bytearray(path.read_bytes())
+        changed[len(changed) // 2] ^= 1
+        path.write_bytes(changed)
+        found = run()
+        said = found[0][reports.DAMAGED]
+        assert f"{last.folder}: a damaged checkpoint (state.pt is not what was written)" in said
+        assert not any(reports.DAMAGED in report for report in found[1:])
+        assert results(found)[6] == results([undisturbed])[6]
+        if stage == last:
+            assert said.endswith("the checkpoint of batch 4 is used instead")
+            assert [report[reports.BATCH] for report in found] == [4, 6]
+            path.write_bytes(changed)  # the trial has mended it
+        else:
+            assert said.endswith("no other checkpoint is left: the trial begins anew")
+            assert [report[reports.BATCH] for report in found] == [2, 4, 6]
+    assert reports.DAMAGED not in run()[0]
+
+
+def without_its_curve(plain: dict[str, Any]) -> None:
+    del plain["curve"]
+
+
+def with_another_curve(plain: dict[str, Any]) -> None:
+    plain["curve"] = 7
+
+
+@pytest.mark.parametrize("change", [without_its_curve, with_another_curve])
+def test_an_old_checkpoint_that_lacks_something_is_passed_over(trained, brief, change):
+    checkpoints, folder, run = trained
+    last, _ = checkpoints.stages(brief.identity)
+    as_of_0_3_0(folder / last.folder)
+    path = folder / last.folder / "trial.json"
+    plain = json.loads(path.read_text())
+    change(plain)
+    path.write_text(json.dumps(plain))
+    found = run()
+    assert [report[reports.BATCH] for report in found] == [4, 6]
+    assert found[0][reports.DAMAGED].endswith("the checkpoint of batch 4 is used instead")
+
+
+def test_damaged_weights_of_a_parent_are_one_line(trained, brief):
+    checkpoints, folder, run = trained
+    (last, *_) = checkpoints.stages(brief.identity)
+    path = folder / last.folder / "best.pt"
+    changed = bytearray(path.read_bytes())
+    changed[len(changed) // 3] ^= 16
+    path.write_bytes(changed)
+    (report,) = run(brief.replace({"training.parent": brief.identity}))
+    assert "best.pt is not what was written" in report[reports.FAILURE]
+    assert "remove the folder of that trial" in report[reports.FAILURE]
+    assert "\n" not in report[reports.FAILURE]

@@ -8,8 +8,8 @@ import pytest
 
 from ssmpe.config.presets import tiny
 from ssmpe.runner.scheduler import CollapseASHA
-from ssmpe.runner.space import is_full, tells_of_full_disk
 from ssmpe.runner.trial import reports
+from ssmpe.storage import is_full, tells_of_full_disk
 from ssmpe.tracking.schema import EndReason
 
 GRACE, N_BATCHES, EVERY = 210, 700, 70

@@ -28,6 +28,7 @@ WITH_SECRETS = {
     f"s3://AKIA:{SECRET}@bucket/runs": "AWS_SECRET_ACCESS_KEY",
     f"s3://bucket/runs?secret_key={SECRET}": "AWS_SECRET_ACCESS_KEY",
     f"gs://x:{SECRET}@bucket": "GOOGLE_APPLICATION_CREDENTIALS",
+    f"ray://me:{SECRET}@head:10001": "RAY_AUTH_TOKEN",
 }
 WITHOUT = (
     "",
@@ -64,14 +65,25 @@ def test_what_is_shown_tells_which_address_it_is() -> None:
     assert shown == "postgresql://***@db.example/runs?***"
 
 
-@pytest.mark.parametrize("option", ["--tracking-uri", "--storage"])
+SCHEMES = {
+    "--tracking-uri": ("http", "https", "postgresql", "postgresql+psycopg2", "mysql+pymysql", "gs"),
+    "--storage": ("s3", "gs"),
+    "--data-root": ("s3", "gs"),
+    "--folder": ("s3", "gs"),
+    "--address": ("ray",),
+}
+"""of the addresses that an option takes"""
+
+
+@pytest.mark.parametrize("option", SCHEMES)
 def test_a_sweep_keeps_nothing_of_them(
     option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for uri in (u for u in WITH_SECRETS if u.startswith("s3") == (option == "--storage")):
+    for uri in (u for u in WITH_SECRETS if u.partition(":")[0] in SCHEMES[option]):
         for more in ((), ("--dry-run",)):
-            assert main(SWEEP, None, (option, uri, *more)) == 2
+            given = f"mine={uri}" if option == "--folder" else uri
+            assert main(SWEEP, None, (option, given, *more)) == 2
             said = capsys.readouterr()
             assert said.err.startswith(f"error: {option} ")
             assert said.err.count("\n") == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mlflow import MlflowClient
 
-from ssmpe.tracking.connection import local_uri
+from ssmpe.tracking.sqlite import local_uri
 from ssmpe.tracking.ui import PORT, ui_command
 from tests.support import sweeping
 from tests.support.sockets import Listener, listeners, tree

@@ -1,6 +1,5 @@
 """Building an audio store: one writer, parallel decoding, taken up again where it was left."""
 
-import errno
 import fcntl
 import os
 import shutil
@@ -12,8 +11,9 @@ from ssmpe.data.datasets.dataset import Track
 from ssmpe.data.store.decode import decode_all
 from ssmpe.data.store.layout import FORMATS, write_tables
 from ssmpe.data.store.partial import JOURNAL, Partial
-from ssmpe.data.store.room import require_room
+from ssmpe.data.store.room import require_room_for
 from ssmpe.errors import DataError, OutOfSpaceError
+from ssmpe.storage import tells_of_full_disk
 
 Progress = Callable[[int, int, str], None]
 """Called with tracks done, tracks in all, name of the track just done"""
@@ -50,7 +50,7 @@ def build(
     partial = store.with_name(f"{store.name}.partial")  # a killed build may have left one
     try:
         with Partial(partial, FORMATS[sample_format]) as unfinished:
-            require_room(
+            require_room_for(
                 tracks[len(unfinished.entries) :], store.parent, sample_rate, FORMATS[sample_format]
             )
             _decode_into(unfinished, tracks, sample_rate, skip_bad, progress)
@@ -62,7 +62,7 @@ def build(
         _remove(partial)  # a file that is mended later makes it another store
         raise
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if not tells_of_full_disk(error):
             raise
         raise OutOfSpaceError(
             f"the disk of {store.parent} filled up while audio was decoded into it; free some "

@@ -1,15 +1,14 @@
 """Where decoded audio and rendered worlds are kept between runs."""
 
-import errno
 import os
-import tempfile
 from pathlib import Path
 
-from ssmpe.errors import OutOfSpaceError, UserError
+from ssmpe.errors import UserError
+from ssmpe.storage import full_disk_told, in_words, probe
 
 
 def cache_dir() -> Path:
-    """``$SSMPE_CACHE``, else ``$XDG_CACHE_HOME/ssmpe``, else ``~/.cache/ssmpe``; created.
+    """Return ``$SSMPE_CACHE``, else ``$XDG_CACHE_HOME/ssmpe``, else ``~/.cache/ssmpe``; made.
 
     Raises:
         UserError: it cannot be created or written to.
@@ -18,9 +17,9 @@ def cache_dir() -> Path:
 
 
 def node_cache(of_driver: Path) -> Path:
-    """The cache of the node that this runs on: the driver's where it is to be seen, else its own.
+    """Return the cache of this node: the driver's where that can be seen, else its own.
 
-    A node that sets ``SSMPE_CACHE`` for itself, as for a disk of its own, has its own.
+    A node on which ``SSMPE_CACHE`` is set to another folder has its own in any case.
 
     Raises:
         UserError: its own cannot be created or written to.
@@ -40,22 +39,18 @@ def _named() -> Path:
 
 
 def writable(folder: Path) -> Path:
-    """``folder``, made if need be.
+    """Return a folder of the cache, made if need be, once it is sure that it takes files.
 
     Raises:
         UserError: it cannot be created or written to.
         OutOfSpaceError: its disk is full.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # permission bits do not tell (read-only mounts, quotas, root): only writing does
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        with full_disk_told(f"cache {folder}: no space left on its disk"):
+            probe(str(folder), 0)  # what is in it already can be used on a full disk, too
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise OutOfSpaceError(f"cache {folder}: no space left on its disk") from None
         raise UserError(
-            f"cache {folder} is not writable ({error.strerror}); set SSMPE_CACHE to a folder "
+            f"cache {folder} is not writable ({in_words(error)}); set SSMPE_CACHE to a folder "
             "that is"
         ) from None
     return folder

@@ -1,6 +1,5 @@
 """Datasets in object storage: a node copies the folders that it uses, once, into its cache."""
 
-import errno
 import hashlib
 import os
 import re
@@ -14,20 +13,20 @@ from pyarrow import fs
 
 from ssmpe.data.store.build import locked
 from ssmpe.data.store.cache import writable
-from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.storage import opened
+from ssmpe.errors import UserError, first_line
+from ssmpe.storage import full_disk_told, opened, require_room
 
 Progress = Callable[[str, int, int], None]
-"""Called with the dataset's name, files copied and files to be copied."""
+"""function that is called with the dataset's name, files copied, and files to be copied"""
 
 _AT_ONCE = 8
-"""files: each waits for the network most of the time"""
+"""files that are copied at a time: each waits for the network most of the time"""
 _BLOCK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file in the storage; ``path`` there, ``size`` in bytes, ``time`` of change in ns."""
+    """A file in the storage: its ``path``, ``size`` in bytes, and ``time`` of change in ns."""
 
     path: str
     size: int
@@ -35,7 +34,7 @@ class Remote:
 
 
 def mirror_root(uri: str, cache: Path) -> Path:
-    """Where the copies of a data root lie in a cache; nothing is copied yet."""
+    """Return the folder of a cache for copies of a data root; nothing is copied yet."""
     place = uri.partition("?")[0].rstrip("/")
     name = re.sub(r"[^\w.-]+", "-", place.partition("://")[2])[-60:]
     return cache / "copies" / f"{name}-{hashlib.sha256(place.encode()).hexdigest()[:10]}"
@@ -64,15 +63,15 @@ def mirror(
     root = writable(mirror_root(uri, cache))
     for name in dict.fromkeys(datasets):
         with locked(root / f".{name}.lock"):
+            full = (
+                f"the disk of {root} filled up while {name} was copied to it; free some space and "
+                "start again, which goes on from there"
+            )
             try:
-                _copy_folder(uri, name, root, progress)
+                with full_disk_told(full):
+                    _copy_folder(uri, name, root, progress)
             except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise OutOfSpaceError(
-                        f"the disk of {root} filled up while {name} was copied to it; free some "
-                        "space and start again, which goes on from there"
-                    ) from None
-                reason = (str(error).splitlines() or ["no answer"])[0][:200]
+                reason = first_line(error)
                 raise UserError(f"--data-root {uri}: {name} cannot be copied ({reason})") from None
     return root
 
@@ -85,7 +84,9 @@ def _copy_folder(uri: str, name: str, root: Path, progress: Progress | None) -> 
     lacking = {path: file for path, file in files.items() if not _is_copy(folder / path, file)}
     if not lacking:
         return
-    _require_room(name, sum(file.size for file in lacking.values()), root)
+    size = sum(file.size for file in lacking.values())
+    remedy = "set SSMPE_CACHE to a folder on another disk"
+    require_room(size, root, f"{name} needs {{}} for its copy", remedy)
     scratch.mkdir()
     with ThreadPoolExecutor(_AT_ONCE, "copy") as pool:
         jobs = [
@@ -103,11 +104,11 @@ def _copy_folder(uri: str, name: str, root: Path, progress: Progress | None) -> 
 
 
 def _listed(uri: str, name: str) -> tuple[fs.FileSystem, dict[str, Remote]]:
-    """All files of a dataset by their paths below its folder."""
+    """Return the files of a dataset by their paths below its folder."""
     try:
         filesystem, place = opened(uri)
     except ValueError as error:
-        raise UserError(f"--data-root {uri}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"--data-root {uri}: {first_line(error)}") from None
     start = f"{place}/{name}"
     selector = fs.FileSelector(start, allow_not_found=True, recursive=True)
     files = {}
@@ -132,7 +133,7 @@ def _is_copy(path: Path, file: Remote) -> bool:
 
 
 def _remove_others(folder: Path, files: Iterable[str]) -> None:
-    """Files that the storage has no longer, or no longer as a file, would be taken for tracks."""
+    """Remove copies of what the storage has no longer as a file: they would be taken for tracks."""
     wanted = {folder / path for path in files}
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink():
@@ -150,12 +151,3 @@ def _copy(filesystem: fs.FileSystem, file: Remote, partial: Path, target: Path) 
     os.utime(partial, ns=(file.time, file.time))
     target.parent.mkdir(parents=True, exist_ok=True)
     partial.replace(target)
-
-
-def _require_room(name: str, needed: int, disk: Path) -> None:
-    free = shutil.disk_usage(disk).free
-    if needed > free:
-        raise UserError(
-            f"{name} needs {needed / 1e9:.2f} GB for its copy, and the disk of {disk} has "
-            f"{free / 1e9:.2f} GB free; set SSMPE_CACHE to a folder on another disk"
-        )

@@ -15,7 +15,7 @@ from ssmpe.runner.cluster.release import release, require_same
 from ssmpe.runner.cluster.sharing import Shared, shared
 from ssmpe.runner.plan import Plan
 from ssmpe.storage import is_uri
-from ssmpe.tracking.connection import sqlite_path
+from ssmpe.tracking.sqlite import sqlite_path
 
 ANSWER_SECONDS = 120.0
 """within which every node has to answer; a first worker may load its packages from a slow disk"""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyarrow import fs
 
-from ssmpe.errors import UserError
+from ssmpe.errors import UserError, first_line
 from ssmpe.storage import opened
 
 _DRIVER = "driver"
@@ -36,7 +36,7 @@ class Shared:
                 self.write(node)
         except (OSError, ValueError) as error:
             raise UserError(
-                f"storage {self.storage} cannot be used from there ({_first_line(error)})"
+                f"storage {self.storage} cannot be used from there ({first_line(error)})"
             ) from None
         if not seen:
             raise UserError(
@@ -72,7 +72,7 @@ def shared(storage: str) -> Iterator[Shared]:
         folder.write(_DRIVER)
     except (OSError, ValueError) as error:
         raise UserError(
-            f"--storage {storage}: cannot be written to ({_first_line(error)})"
+            f"--storage {storage}: cannot be written to ({first_line(error)})"
         ) from None
     try:
         yield folder
@@ -81,9 +81,5 @@ def shared(storage: str) -> Iterator[Shared]:
             filesystem.delete_dir(root)
         except OSError as error:
             raise UserError(
-                f"--storage {storage}: nothing can be deleted there ({_first_line(error)})"
+                f"--storage {storage}: nothing can be deleted there ({first_line(error)})"
             ) from None
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

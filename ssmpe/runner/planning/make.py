@@ -17,6 +17,7 @@ from ssmpe.experiments.search import Search
 from ssmpe.experiments.sweep import Sweep, Trial
 from ssmpe.runner.cluster import capacity, nodes
 from ssmpe.runner.plan import Plan, SearchPlan
+from ssmpe.storage import is_uri
 
 
 def world_size(options: Options) -> str:
@@ -151,7 +152,7 @@ def _absolute(data_root: Path | str) -> str:
 def storage_of(given: str | None, results: Path) -> str:
     if given is None:
         return str(results / "checkpoints")
-    return given if "://" in given else str(Path(given).absolute())
+    return given if is_uri(given) else str(Path(given).absolute())
 
 
 def with_data_root(plan: Plan, data_root: Path) -> Plan:

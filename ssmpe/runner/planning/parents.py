@@ -19,8 +19,7 @@ from ssmpe.runner.planning.make import versions
 from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
 from ssmpe.tracking import schema
-from ssmpe.tracking.completed import CompletedRun, completed_runs, fetch_record
-from ssmpe.tracking.reading import fetch_best
+from ssmpe.tracking.reading import CompletedRun, completed_runs, fetch_best, fetch_record
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
 from ssmpe.transcription.trained import load_trained

@@ -8,6 +8,7 @@ from typing import Any
 from ray import tune
 from ray.exceptions import OutOfMemoryError, RayActorError
 
+from ssmpe.errors import last_line
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.trial import reports
 from ssmpe.tracking.schema import EndReason
@@ -72,11 +73,6 @@ def is_lost(error: BaseException | None) -> bool:
 def lacked_memory(metrics: Mapping[str, Any], error: BaseException | None) -> bool:
     """Whether a trial failed for lack of memory: it said so, or Ray ended its process."""
     return bool(metrics.get(reports.OUT_OF_MEMORY)) or _is_out_of_memory(error)
-
-
-def last_line(error: BaseException) -> str:
-    """Of what an error says."""
-    return (str(error).strip() or type(error).__name__).splitlines()[-1]
 
 
 def _is_out_of_memory(error: BaseException | None) -> bool:

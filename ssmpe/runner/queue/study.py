@@ -22,7 +22,7 @@ from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.experiments.search import Direction
 from ssmpe.experiments.sweep import Trial
-from ssmpe.runner.space import tells_of_full_disk
+from ssmpe.storage import tells_of_full_disk
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 

@@ -2,35 +2,50 @@
 
 They hold all that a trial needs, so whatever is left of a sweep can be continued: no state of
 the engine is kept beside them. An object store cannot move a folder into place; a checkpoint
-counts once a last, empty file says that it is whole.
+counts once a last file says that it is whole. It comes with a checksum of every file, so that what
+a disk or a network has changed is never taken for what was written.
 """
 
+import hashlib
+import json
 import tempfile
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from pyarrow import fs
 
-from ssmpe.errors import OutOfSpaceError, UserError
-from ssmpe.runner.patience import PATIENCE, outlast
-from ssmpe.runner.space import tells_of_full_disk
+from ssmpe.errors import UserError, first_line
+from ssmpe.storage import PATIENCE, digest_of, opened, outlast, write_and_remove
 
 BEGUN = "begun"
-"""file of a sweep: where it is missing, the storage is away, an empty mount point say"""
+"""name of a sweep's first file: where it is missing, the storage is away, as behind an empty mount
+point"""
+CHECKSUMS = "checksums.json"
+"""name of a checkpoint's file with the SHA-256 of every other file, by its path"""
 WHOLE = "whole"
-"""file of a checkpoint, written last"""
+"""name of a checkpoint's last file, which holds the SHA-256 of the checksums; version 0.3.0 left it
+empty, and wrote no checksums"""
 KEPT = 2
-"""newest checkpoints of a trial that are kept, and newest of those made at a validation"""
+"""number of newest checkpoints of a trial that are kept, and of newest of those at a validation"""
 _BETWEEN = "between"
+_UNREADABLE = (UserError, LookupError, TypeError, ValueError, AttributeError)
+"""errors that come of reading a checkpoint that is not what was written"""
+
+Result = TypeVar("Result")
+
+
+class DamagedError(UserError):
+    """A checkpoint with a file that is not, or no longer, what was written."""
 
 
 @dataclass(frozen=True, order=True)
 class Stage:
-    """How far a trial had come.
+    """A point in a trial at which a checkpoint is made.
 
     Attributes:
         batch: batches trained.
@@ -42,12 +57,12 @@ class Stage:
 
     @property
     def folder(self) -> str:
-        """Name of the checkpoint's folder."""
+        """Return the name of the checkpoint's folder."""
         return f"{self.batch:08d}" if self.validated else f"{self.batch:08d}-{_BETWEEN}"
 
     @classmethod
     def of(cls, folder: str) -> "Stage | None":
-        """From a folder's name; None if it is no checkpoint's."""
+        """Return the stage of a folder's name; None if it is no checkpoint's."""
         digits, _, between = folder.partition("-")
         if not digits.isdigit() or between not in ("", _BETWEEN):
             return None
@@ -55,10 +70,16 @@ class Stage:
 
 
 class Checkpoints:
-    """Those of one sweep.
+    """The checkpoints of one sweep.
 
-    Whatever storage does not do at once is tried again for ``ssmpe.runner.patience.PATIENCE``
-    seconds.
+    Whatever storage does not do at once is tried again for ``ssmpe.storage.PATIENCE`` seconds::
+
+        checkpoints = Checkpoints("s3://bucket/ssmpe", "sample_count-main-20260101-000000")
+        checkpoints.begin()                              # once per sweep, by the driver
+        checkpoints.put("3f2a…", Stage(700), folder)     # a trial, at a validation
+        last, damage = checkpoints.resumed("3f2a…", trainer.load)
+        with checkpoints.fetched("3f2a…", Stage(700), ("best.pt",)) as folder:
+            ...
 
     Args:
         storage: folder or URI (s3://, gs://, file://) for checkpoints of all sweeps.
@@ -66,19 +87,19 @@ class Checkpoints:
     """
 
     def __init__(self, storage: str, sweep: str) -> None:
-        self._filesystem, root = open_storage(storage)
+        self._filesystem, root = opened(storage)
         self._root = f"{root}/{sweep}"
         self._is_local = isinstance(self._filesystem, fs.LocalFileSystem)
 
     def begin(self) -> str:
-        """Make room for the sweep; a mark by which others tell that they see the same storage."""
+        """Begin a sweep, and return a mark by which others tell that they see the same storage."""
         mark = uuid.uuid4().hex
         outlast(partial(self._begin, mark))
         return mark
 
     @property
     def is_there(self) -> bool:
-        """Whether the storage can be read just now."""
+        """Tell whether the storage can be read just now."""
         try:
             self._require_begun()
         except OSError:
@@ -86,7 +107,7 @@ class Checkpoints:
         return True
 
     def meet(self, mark: str, patience: float) -> None:
-        """Read what the driver has written, and write.
+        """Check that what the driver has written can be read here, and that files can be written.
 
         Raises:
             OSError: that does not work within ``patience`` seconds.
@@ -94,11 +115,11 @@ class Checkpoints:
         outlast(partial(self._meet, mark), patience)
 
     def trials(self) -> Collection[str]:
-        """Identities of the trials that have a whole checkpoint."""
+        """Return the identities of the trials that have a checkpoint."""
         return {path.split("/")[0] for path in self._files() if path.endswith(f"/{WHOLE}")}
 
     def stages(self, trial: str, patience: float = PATIENCE) -> list[Stage]:
-        """Stages of a trial that have a whole checkpoint, the last first."""
+        """Return the stages of which a trial has a checkpoint, the last first."""
         files = self._files(trial, patience)
         whole = [path.split("/") for path in files if path.endswith(f"/{WHOLE}")]
         found = [Stage.of(parts[0]) for parts in whole if len(parts) == 2]
@@ -107,46 +128,79 @@ class Checkpoints:
     def put(self, trial: str, stage: Stage, folder: Path, patience: float = PATIENCE) -> None:
         """Copy a checkpoint into the storage, and drop those that are outdated by newer ones.
 
-        One that is there already is left as it is: a trial is a function of its configuration.
+        One that is there already is left as it is, since a trial is a function of its
+        configuration; unless it is damaged.
         """
+        path = self._path(trial, stage)
         if stage not in self.stages(trial, patience):
-            outlast(partial(self._copy, folder, self._path(trial, stage)), patience)
+            outlast(partial(self._copy, folder, path), patience)
+        elif self._is_damaged(trial, stage, patience):
+            outlast(partial(self._drop, path), patience)
+            outlast(partial(self._copy, folder, path), patience)
         for old in outdated(self.stages(trial, patience)):
-            outlast(partial(self._drop, self._path(trial, old)), patience)
+            if old != stage:  # if later ones are there, they have been passed over as damaged
+                outlast(partial(self._drop, self._path(trial, old)), patience)
 
     @contextmanager
-    def fetched(self, trial: str, stage: Stage, parts: Collection[str] = ()) -> Iterator[Path]:
-        """The folder of a checkpoint, or a copy of it, for the time of the block.
+    def fetched(
+        self, trial: str, stage: Stage, parts: Collection[str] = (), patience: float = PATIENCE
+    ) -> Iterator[Path]:
+        """Give the folder of a checkpoint, or a copy of it, for the time of the block.
 
         Args:
             parts: its files and folders that are needed; default: all.
+
+        Raises:
+            DamagedError: one of them is not what was written.
         """
         path = self._path(trial, stage)
         if self._is_local:
+            outlast(partial(self._verify, path, Path(path), parts), patience)
             yield Path(path)
             return
         with tempfile.TemporaryDirectory() as scratch:
-            for part in parts or ("",):
-                outlast(partial(self._fetch, path, part, Path(scratch)))
+            for part in (*parts, CHECKSUMS, WHOLE) if parts else ("",):
+                outlast(partial(self._fetch, path, part, Path(scratch)), patience)
+            self._verify(path, Path(scratch), parts)
             yield Path(scratch)
+
+    def resumed(self, trial: str, load: Callable[[Path], Result]) -> tuple[Result | None, str]:
+        """Load the newest checkpoint of a trial that is not damaged.
+
+        Args:
+            load: reads the folder of a checkpoint, completely before it changes anything.
+
+        Returns:
+            what ``load`` returned, None if there is no checkpoint to be used; and a line about
+            those that are damaged, "" if none is.
+        """
+        damages: list[str] = []
+        for stage in self.stages(trial):
+            try:
+                with self.fetched(trial, stage) as folder:
+                    found = load(folder)
+            except _UNREADABLE as error:
+                where = "" if isinstance(error, DamagedError) else f"{self._path(trial, stage)}: "
+                damages.append(f"{where}{first_line(error)}")
+            else:
+                use = f"the checkpoint of batch {stage.batch} is used instead"
+                return found, f"{'; '.join(damages)}; {use}" if damages else ""
+        none = "no other checkpoint is left: the trial begins anew"
+        return None, f"{'; '.join(damages)}; {none}" if damages else ""
 
     def _path(self, trial: str, stage: Stage) -> str:
         return f"{self._root}/{trial}/{stage.folder}"
 
     def _begin(self, mark: str) -> None:
         self._filesystem.create_dir(self._root, recursive=True)
-        with self._filesystem.open_output_stream(f"{self._root}/{BEGUN}") as stream:
-            stream.write(mark.encode())
+        self._write(f"{self._root}/{BEGUN}", mark.encode())
 
     def _meet(self, mark: str) -> None:
         self._require_begun()
         with self._filesystem.open_input_stream(f"{self._root}/{BEGUN}") as stream:
             if stream.read().decode(errors="replace") != mark:
                 raise FileNotFoundError(f"{self._root}: not the storage that the driver writes to")
-        probe = f"{self._root}/.write-test-{uuid.uuid4().hex}"
-        with self._filesystem.open_output_stream(probe) as stream:
-            stream.write(b"x")
-        self._filesystem.delete_file(probe)
+        write_and_remove(self._filesystem, self._root)
 
     def _require_begun(self) -> None:
         (info,) = self._filesystem.get_file_info([f"{self._root}/{BEGUN}"])
@@ -166,9 +220,38 @@ class Checkpoints:
     def _copy(self, folder: Path, path: str) -> None:
         self._require_begun()
         self._filesystem.create_dir(path, recursive=True)
+        checksums = _checksums(folder)
         fs.copy_files(str(folder), path, destination_filesystem=self._filesystem)
-        with self._filesystem.open_output_stream(f"{path}/{WHOLE}"):
-            pass
+        self._write(f"{path}/{CHECKSUMS}", checksums)
+        self._write(f"{path}/{WHOLE}", hashlib.sha256(checksums).hexdigest().encode())
+
+    def _write(self, path: str, content: bytes) -> None:
+        with self._filesystem.open_output_stream(path) as stream:
+            stream.write(content)
+
+    def _is_damaged(self, trial: str, stage: Stage, patience: float) -> bool:
+        try:
+            with self.fetched(trial, stage, patience=patience):
+                return False
+        except DamagedError:
+            return True
+
+    def _verify(self, path: str, folder: Path, parts: Collection[str]) -> None:
+        """Compare files with their checksums.
+
+        Args:
+            path: of the checkpoint in the storage.
+            folder: of its files on this machine.
+
+        Raises:
+            DamagedError: one of them is not what was written.
+            OSError: the storage is away.
+        """
+        damage = _damage(folder, parts)
+        if damage:
+            if folder == Path(path):  # read where it is stored, which may have gone meanwhile
+                self._require_begun()
+            raise DamagedError(f"{path}: a damaged checkpoint ({damage})")
 
     def _fetch(self, path: str, part: str, scratch: Path) -> None:
         source = f"{path}/{part}" if part else path
@@ -192,36 +275,36 @@ class Checkpoints:
 
 
 def outdated(stages: Sequence[Stage]) -> list[Stage]:
-    """Those of a trial's stages, the last first, whose checkpoints are not kept."""
+    """Return those of a trial's stages, the last first, whose checkpoints are not kept."""
     validated = [stage for stage in stages if stage.validated]
     kept = {*stages[:KEPT], *validated[:KEPT]}
     return [stage for stage in stages if stage not in kept]
 
 
-def check_storage(storage: str) -> None:
-    """Write and remove a file where the checkpoints are to go.
+def _checksums(folder: Path) -> bytes:
+    """Return what is written down of the files of a checkpoint."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    found = {path.relative_to(folder).as_posix(): digest_of(path) for path in files}
+    return json.dumps(found, indent=1).encode()
 
-    Raises:
-        UserError: that does not work.
-        OutOfSpaceError: the disk is full.
+
+def _damage(folder: Path, parts: Collection[str]) -> str:
+    """Return in words what is wrong with files and folders of a checkpoint; "" if nothing is.
+
+    One that is being removed, and so does not count, is not damaged.
     """
     try:
-        filesystem, root = open_storage(storage)
-        filesystem.create_dir(root, recursive=True)
-        probe = f"{root}/.write-test-{uuid.uuid4().hex}"
-        with filesystem.open_output_stream(probe) as stream:
-            stream.write(b"x")
-        filesystem.delete_file(probe)
-    except (OSError, ValueError) as error:
-        if tells_of_full_disk(error):
-            raise OutOfSpaceError(f"{storage}: the disk is full") from None
-        reason = str(error).splitlines()[0]
-        raise UserError(f"--storage {storage}: cannot be written to ({reason})") from None
-
-
-def open_storage(storage: str) -> tuple[fs.FileSystem, str]:
-    """The file system behind a folder or URI, and the path in it, without a slash at its end."""
-    if "://" in storage:
-        filesystem, root = fs.FileSystem.from_uri(storage)
-        return filesystem, root.rstrip("/")
-    return fs.LocalFileSystem(), storage.rstrip("/")
+        whole = (folder / WHOLE).read_bytes()
+        if not whole and not (folder / CHECKSUMS).exists():
+            return ""  # of version 0.3.0
+        checksums = (folder / CHECKSUMS).read_bytes()
+        if hashlib.sha256(checksums).hexdigest().encode() != whole:
+            return f"{CHECKSUMS} is not what was written"
+        for name, digest in json.loads(checksums).items():
+            needed = not parts or any(name == part or name.startswith(f"{part}/") for part in parts)
+            if needed and digest_of(folder / name) != digest:
+                return f"{name} is not what was written"
+    except OSError as error:
+        if (folder / WHOLE).exists():
+            return f"{Path(error.filename or folder).name}: {error.strerror}"
+    return ""

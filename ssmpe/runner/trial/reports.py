@@ -17,6 +17,8 @@ from ssmpe.training.trainer import Validation
 BATCH, METRICS, FAILURE = "batch", "metrics", "failure"
 OUT_OF_MEMORY, DIVERGED = "out_of_memory", "diverged"
 """why a trial failed: for lack of memory; for its own settings, and so always"""
+DAMAGED = "damaged"
+"""what was said of damaged checkpoints when the trial was resumed"""
 UNFIT = "unfit"
 """Ray's id of the node that could not run a trial"""
 COLLAPSED_AT, COLLAPSING = "collapsed_at", "collapsing"

@@ -5,6 +5,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,17 @@ from ray import tune
 from ray.tune.result import RESULT_DUPLICATE
 
 from ssmpe.config import TrialConfig
-from ssmpe.errors import UserError
+from ssmpe.errors import UserError, first_line, last_line
 from ssmpe.evaluation.scores import ScoringError
 from ssmpe.network.precision import PrecisionError
 from ssmpe.runner.cluster.excluded import UnfitNodeError, selectors
-from ssmpe.runner.patience import PATIENCE
-from ssmpe.runner.queue.outcomes import last_line
 from ssmpe.runner.trial import reports
-from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
+from ssmpe.runner.trial.checkpoints import Checkpoints, DamagedError, Stage
 from ssmpe.runner.trial.device import keep_freed_memory, keep_to_share, return_freed_memory
 from ssmpe.runner.trial.pictures import save_pictures
 from ssmpe.runner.trial.repeatable import make_repeatable
 from ssmpe.runner.trial.worker import Worker
+from ssmpe.storage import PATIENCE
 from ssmpe.training.trainer import DivergedError, InterruptedTrainingError, Trainer, Validation
 
 PICTURES = "pictures"
@@ -122,9 +122,14 @@ def _reports(
 ) -> Iterator[Report]:
     checkpoints = Checkpoints(worker.storage, worker.sweep)
     trainer = _begin(config, worker, checkpoints)
-    curve, last = _resume(trainer, checkpoints)
+    resumed, damage = checkpoints.resumed(config.identity, partial(_load, trainer))
+    if resumed is None and damage:  # it may have been changed in part
+        trainer = _begin(config, worker, checkpoints)
+    curve, last = resumed or (reports.Curve.empty(config), None)
+    said = {reports.DAMAGED: damage} if damage else {}
     if last:
-        yield last
+        yield {**last, **said}
+        said = {}
     try:
         for validation in trainer.run(interrupted):
             curve.append(validation)
@@ -132,7 +137,8 @@ def _reports(
             if last[reports.COLLAPSING]:  # it may be stopped: then these scores are its last
                 trainer.confirm()
             _save(trainer, checkpoints, curve, last, validation)
-            yield last
+            yield {**last, **said}
+            said = {}
     except InterruptedTrainingError:
         if trainer.batch > 0:
             _save(trainer, checkpoints, curve, last)
@@ -157,8 +163,14 @@ def _begin(config: TrialConfig, worker: Worker, checkpoints: Checkpoints) -> Tra
     stages = checkpoints.stages(parent) if parent else []
     if not stages:
         return Trainer(config, sets, worker.device, diagnostics=worker.diagnostics)
-    with checkpoints.fetched(parent, stages[0]) as folder:
-        return Trainer(config, sets, worker.device, folder, worker.diagnostics)
+    try:
+        with checkpoints.fetched(parent, stages[0]) as folder:
+            return Trainer(config, sets, worker.device, folder, worker.diagnostics)
+    except DamagedError as error:
+        raise UserError(
+            f"{error}, of the trial that this one continues: remove the folder of that trial, and "
+            "--resume fetches its weights from the store"
+        ) from None
 
 
 def _failure(batch: int, error: BaseException) -> Report:
@@ -173,21 +185,22 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, refusals) or "can't allocate memory" in str(error)
 
 
-def _resume(trainer: Trainer, checkpoints: Checkpoints) -> tuple[reports.Curve, Report | None]:
-    """Go back to the newest checkpoint that can be used; the curve up to it, and its report.
+def _load(trainer: Trainer, folder: Path) -> tuple[reports.Curve, Report | None]:
+    """Go back to a checkpoint; the curve up to it, and its report.
 
     Its report is made again: whether it has been heard is not known, and whoever hears it twice
     can tell.
+
+    Raises:
+        UserError, LookupError, TypeError, ValueError, AttributeError: it cannot be used.
     """
-    identity = trainer.config.identity
-    for stage in checkpoints.stages(identity):
-        with checkpoints.fetched(identity, stage) as folder:
-            try:
-                plain = trainer.load(folder)
-            except UserError:
-                continue  # damaged; the one before it will do
-            return reports.Curve(**plain["curve"]), plain["report"]
-    return reports.Curve.empty(trainer.config), None
+    try:
+        plain = trainer.load(folder)
+    except RuntimeError as error:  # weights of other names or shapes
+        if is_out_of_memory(error):
+            raise
+        raise UserError(f"{folder}: not a usable checkpoint ({first_line(error)})") from None
+    return reports.Curve(**plain["curve"]), plain["report"]
 
 
 def _report(trainer: Trainer, validation: Validation, curve: reports.Curve) -> Report:

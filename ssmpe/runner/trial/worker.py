@@ -12,7 +12,7 @@ from ssmpe.data.datasets.registry import Locations
 from ssmpe.data.sets import Ready, Sets, is_ready, load_sets, use_of, uses_of
 from ssmpe.data.store.cache import node_cache
 from ssmpe.data.store.mirror import mirror, mirror_root
-from ssmpe.errors import UserError
+from ssmpe.errors import UserError, first_line
 from ssmpe.runner.cluster.excluded import UnfitNodeError
 from ssmpe.runner.cluster.release import release, require_same
 from ssmpe.runner.trial.checkpoints import Checkpoints
@@ -93,10 +93,9 @@ class Worker:
         try:
             Checkpoints(self.storage, self.sweep).meet(self.mark, LATE_SECONDS)
         except (OSError, ValueError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise UserError(
                 f"storage {self.storage}: what the driver writes there is not seen, or nothing can "
-                f"be written ({reason:.200}); give --storage that all nodes share, as "
+                f"be written ({first_line(error)}); give --storage that all nodes share, as "
                 "s3://BUCKET/ssmpe or a folder on a network disk, and mount it before Ray starts"
             ) from None
 
