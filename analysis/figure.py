@@ -25,7 +25,10 @@ from analysis.drawing.tables import Frame, comma_separated
 from analysis.reading import store
 from analysis.reading.records import StoredSweep
 from ssmpe.errors import UserError
+from ssmpe.tracking.sqlite import local_uri
 
+RESULTS = Path("results")
+"""Where sweeps started in this folder write"""
 Found = TypeVar("Found")
 """What a figure has found in a sweep, and draws"""
 Part = TypeVar("Part")
@@ -154,7 +157,7 @@ def run(
     uri = options.tracking_uri
     try:
         name = options.sweep or store.sweep_names(uri)[0]
-        out = options.out or Path("results") / "figures" / name
+        out = options.out or RESULTS / "figures" / name
         sweep = store.read_sweep(uri, name, options.partial)
         drawn = write(sweep, out, **{option: getattr(options, option) for option in own})
         if options.log:
@@ -206,7 +209,7 @@ def _parser(module: str, description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(f"python -m analysis.{module}", description=description)
     parser.add_argument("--sweep", metavar="NAME", help="default: the latest in the store")
     uri = "MLflow store; default: ./results/mlflow.db"
-    parser.add_argument("--tracking-uri", metavar="URI", default=store.default_uri(), help=uri)
+    parser.add_argument("--tracking-uri", metavar="URI", default=local_uri(RESULTS), help=uri)
     out = "default: ./results/figures/NAME, made if missing"
     parser.add_argument("--out", metavar="DIR", type=Path, help=out)
     parser.add_argument("--log", action="store_true", help="also attach the files to the sweep")

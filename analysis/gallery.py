@@ -20,9 +20,9 @@ from analysis.drawing import labels, page, tables
 from analysis.drawing.axes import Grid
 from analysis.figure import SweepFigure
 from analysis.numbers.statistics import Spread
-from analysis.reading.connection import opened
 from analysis.reading.pictures import Picture, Pictures, read_pictures
 from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
+from analysis.reading.store import opened
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 

@@ -23,12 +23,13 @@ from analysis import (
     spending,
 )
 from analysis.answers.answer import Answered, answer
-from analysis.figure import Drawn, SweepFigure, first_line, output_folder, run, write_text
+from analysis.figure import RESULTS, Drawn, SweepFigure, first_line, output_folder, run, write_text
 from analysis.numbers.comparison import Comparison
 from analysis.reading import store
 from analysis.reading.records import StoredSweep
 from analysis.reporting.html import Omitted, Page, fill
 from ssmpe.errors import UserError
+from ssmpe.tracking.sqlite import local_uri
 from ssmpe.tracking.ui import ui_command
 
 FILE, INDEX = "report.html", "index.html"
@@ -159,8 +160,8 @@ def _run_all(arguments: Sequence[str]) -> int:
         description="What has every sweep of a store asked, and what did it find? A page of links "
         "to all reports.",
     )
-    parser.add_argument("--tracking-uri", metavar="URI", default=store.default_uri())
-    parser.add_argument("--out", metavar="DIR", type=Path, default=Path("results") / "figures")
+    parser.add_argument("--tracking-uri", metavar="URI", default=local_uri(RESULTS))
+    parser.add_argument("--out", metavar="DIR", type=Path, default=RESULTS / "figures")
     parser.add_argument("--partial", action="store_true")
     options = parser.parse_args(arguments)
     try:

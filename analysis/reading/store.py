@@ -1,15 +1,16 @@
 """Reads sweeps from an MLflow store by the names of the tracking schema."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.reading.connection import opened
 from analysis.reading.histories import curves_of
 from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.reading import open_store, reading
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,9 +27,12 @@ _TRIAL_PARAMS = (
 )
 
 
-def default_uri() -> str:
-    """Return the address of the store that sweeps started in this folder write."""
-    return f"sqlite:///{Path('results').resolve() / 'mlflow.db'}"
+@contextmanager
+def opened(uri: str) -> Iterator["MlflowClient"]:
+    """Open a store that is there already; UserError if there is none, or it cannot be read."""
+    client = open_store(uri)
+    with reading(uri):
+        yield client
 
 
 def read_sweep(uri: str, name: str, partial: bool = False) -> StoredSweep:

@@ -5,9 +5,8 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from analysis.reading.connection import opened
 from analysis.reading.records import StoredSweep, StoredTrial
-from analysis.reading.store import artifacts
+from analysis.reading.store import artifacts, opened
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 
