@@ -15,11 +15,11 @@ from ssmpe.transcription.trained import Trained, load_trained
 from ssmpe.transcription.transcribe import multi_pitch
 
 MultiPitch = dict[str, list[Any]]
-""""times" of the frames in s, and their "f0s" in Hz, a list for each frame"""
+"""Pitches: "times" of the frames in s, and their "f0s" in Hz, a list for each frame"""
 
 
 class Transcriber:
-    """What ``mlflow.pyfunc`` wraps."""
+    """The model that ``mlflow.pyfunc`` wraps."""
 
     def __init__(self, trained: Trained) -> None:
         self._trained = trained
@@ -27,7 +27,7 @@ class Transcriber:
     def predict(
         self, model_input: Iterable[Any], params: Mapping[str, Any] | None = None
     ) -> list[MultiPitch]:
-        """Pitches of audio files, given as paths: a list, or a table of one column.
+        """Return the pitches of audio files, given as paths: a list, or a table of one column.
 
         Raises:
             DataError: a file is unreadable, empty, truncated, or has values that are not finite.
@@ -46,6 +46,6 @@ class Transcriber:
 
 
 def _load_pyfunc(path: str) -> Transcriber:
-    """The model in a folder, on a GPU if there is one."""
+    """Load the model in a folder, onto a GPU if there is one."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     return Transcriber(load_trained(Path(path), device))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def seed_of(*identity: object) -> int:
-    """A 63-bit seed that depends on the given identity alone.
+    """Make a 63-bit seed that depends on the given identity alone.
 
     Args:
         identity: JSON-representable parts, for example ``("excerpts", seed, batch, "MusicNet")``.
@@ -21,12 +21,12 @@ def seed_of(*identity: object) -> int:
 
 
 def numpy_generator(*identity: object) -> np.random.Generator:
-    """NumPy generator of this identity."""
+    """Make a NumPy generator of this identity."""
     return np.random.default_rng(seed_of(*identity))
 
 
 def torch_generator(*identity: object) -> "torch.Generator":
-    """Torch CPU generator of this identity."""
+    """Make a Torch generator of this identity, on the CPU."""
     import torch  # a second and a half, which processes that only render can do without
 
     return torch.Generator().manual_seed(seed_of(*identity))

@@ -10,35 +10,35 @@ Floats = NDArray[np.float64]
 
 
 def hz_to_midi(hz: ArrayLike) -> Floats:
-    """Frequency in Hz (> 0) to (fractional) MIDI note number; 440 Hz is 69."""
+    """Convert a frequency in Hz (> 0) to a (fractional) MIDI note number; 440 Hz is 69."""
     return np.asarray(69.0 + 12.0 * np.log2(np.asarray(hz, dtype=np.float64) / 440.0))
 
 
 def midi_to_hz(midi: ArrayLike) -> Floats:
-    """(Fractional) MIDI note number to frequency in Hz."""
+    """Convert a (fractional) MIDI note number to a frequency in Hz."""
     return np.asarray(440.0 * 2.0 ** ((np.asarray(midi, dtype=np.float64) - 69.0) / 12.0))
 
 
 def hz_to_bin(hz: ArrayLike, fmin: float, bins_per_octave: int) -> Floats:
-    """Frequency in Hz to (fractional) bin of a log-frequency grid that starts at ``fmin`` Hz."""
+    """Convert a frequency in Hz to a (fractional) bin of a log-frequency grid from ``fmin`` Hz."""
     return np.asarray(bins_per_octave * np.log2(np.asarray(hz, dtype=np.float64) / fmin))
 
 
 def bin_to_hz(bin_index: ArrayLike, fmin: float, bins_per_octave: int) -> Floats:
-    """(Fractional) bin of a log-frequency grid that starts at ``fmin`` Hz to frequency in Hz."""
+    """Convert a (fractional) bin of a log-frequency grid from ``fmin`` Hz to a frequency in Hz."""
     return np.asarray(fmin * 2.0 ** (np.asarray(bin_index, dtype=np.float64) / bins_per_octave))
 
 
 def n_frames(n_samples: int, hop_length: int) -> int:
-    """Number of centred frames of a signal: ``1 + n_samples // hop_length``."""
+    """Count the centred frames of a signal: ``1 + n_samples // hop_length``."""
     return 1 + n_samples // hop_length
 
 
 def frame_times(n: int, hop_length: int, sample_rate: int) -> Floats:
-    """Times in seconds of frames 0..n-1, frame t being centred on sample ``t * hop_length``."""
+    """Return times in s of frames 0 to n - 1; frame t is centred on sample ``t * hop_length``."""
     return np.asarray(np.arange(n) * hop_length / sample_rate, dtype=np.float64)
 
 
 def seconds_to_samples(seconds: float, sample_rate: int) -> int:
-    """Duration in seconds to the nearest whole number of samples."""
+    """Convert a duration in seconds to the nearest whole number of samples."""
     return round(seconds * sample_rate)

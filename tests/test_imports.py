@@ -84,7 +84,7 @@ def test_analysis_reads_the_store_alone():
         names = imported(path)
         own = {n for n in names if n.startswith("ssmpe.")}
         # the definition of a collapse, pure functions of recorded curves, is no second one
-        allowed = ("ssmpe.errors", "ssmpe.tracking", "ssmpe.evaluation.collapse")
+        allowed = ("ssmpe.console", "ssmpe.errors", "ssmpe.tracking", "ssmpe.evaluation.collapse")
         own -= {"ssmpe.evaluation"}
         assert all(n.startswith(allowed) for n in own), path
         assert not {n.split(".")[0] for n in names} & {"torch", "ray", "sweeps"}, path

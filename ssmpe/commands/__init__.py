@@ -1,1 +1,1 @@
-"""What ``python -m ssmpe`` can do: a module for each command."""
+"""The commands of ``python -m ssmpe``, a module each."""

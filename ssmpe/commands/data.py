@@ -1,6 +1,7 @@
-"""``python -m ssmpe data``: are the datasets in order, and where are they to be had?"""
+"""``python -m ssmpe data``: whether the datasets are in order, and where they are to be had."""
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from ssmpe.config import GeometryConfig
-from ssmpe.console import TaskBar, print_reports
+from ssmpe.console import TaskBar, print_reports, printable
 from ssmpe.data.check import SetReport, State, check_tracks, duplicates, missing
 from ssmpe.data.datasets.dataset import Dataset, Option, Track
 from ssmpe.data.datasets.registry import DATASETS, Locations, open_dataset, parse, resolve
@@ -68,7 +69,7 @@ def run_check(given: argparse.Namespace, console: Console) -> int:
     folders = folders_of(given.folder)
     if given.data_root is None and not folders:
         raise UserError("nothing to check: give --data-root DIR or --folder NAME=DIR")
-    if given.data_root is not None and not given.data_root.is_dir():
+    if given.data_root is not None and not os.path.isdir(given.data_root):
         raise UserError(f"--data-root {given.data_root}: no such folder")
     where = Locations((given.data_root or Path()).absolute(), folders)
     roots = list(DATASETS) if given.data_root is not None else []
@@ -84,7 +85,7 @@ def run_check(given: argparse.Namespace, console: Console) -> int:
     print_reports(console, reports)
     copies = duplicates(reports)
     for line in copies:
-        console.print(line, soft_wrap=True)
+        console.print(printable(line), soft_wrap=True)
     bad = [r for r in reports if not r.whole and (given.sets or r.state is not State.MISSING)]
     if bad:
         names = ", ".join(report.name for report in bad)
@@ -95,7 +96,7 @@ def run_check(given: argparse.Namespace, console: Console) -> int:
 
 
 def _report(name: str, where: Locations, cache: Path, bar: TaskBar) -> SetReport:
-    """Of a set, or of a dataset: of the tracks of all its splits."""
+    """Check a set, or a dataset: the tracks of all its splits."""
     try:
         dataset, tracks, errors = _listed(name, where)
     except UserError as error:
@@ -119,7 +120,7 @@ def _report(name: str, where: Locations, cache: Path, bar: TaskBar) -> SetReport
 def _listed(
     name: str, where: Locations
 ) -> tuple[Dataset, Sequence[Track], Mapping[str, UserError]]:
-    """Tracks of a set, or of all splits of a dataset; and why splits of it cannot be listed."""
+    """List the tracks of a set, or of a dataset; and why some of its splits cannot be listed."""
     if "/" in name:
         found = resolve(name, where)
         return found.dataset, found.tracks, {}

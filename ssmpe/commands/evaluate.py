@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import errno
 import math
 import os
 from collections.abc import Iterable, Sequence
@@ -12,8 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ssmpe.commands import weights
-from ssmpe.commands.outputs import make_folder
-from ssmpe.console import TaskBar, printable
+from ssmpe.console import TaskBar, check_output, printable, written
 from ssmpe.data.datasets.registry import Locations, parse
 from ssmpe.data.sets import LoadedSet, load_use, use_of
 from ssmpe.data.store.cache import cache_dir
@@ -25,14 +25,14 @@ from ssmpe.runner.planning.provision import embedded_root
 from ssmpe.transcription.trained import Trained
 
 EMBEDDED = "embedded-"
-"""before the size, in ``DataConfig.source``"""
+"""What stands before the size in ``DataConfig.source``"""
 EMBEDDED_WORLD = "embedded world"
-"""before the size, for people"""
+"""What stands before the size for people"""
 
 
 @dataclass(frozen=True)
 class Data:
-    """Where sets are looked for.
+    """The places where sets are looked for.
 
     Attributes:
         world: size of the embedded world if the published sets are of that, else None.
@@ -42,7 +42,7 @@ class Data:
     world: str | None
 
     def of(self, name: str) -> str:
-        """What a set consists of, in words."""
+        """Return in words what a set consists of."""
         dataset = name.split("/")[0]
         if dataset in self.where.folders:
             return str(self.where.folders[dataset])
@@ -83,9 +83,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     for name in given.sets:
         parse(name, folders)
     if given.csv is not None:
-        make_folder("--csv", given.csv.parent)
-        if given.csv.is_dir():
-            raise UserError(f"--csv {given.csv}: is a folder")
+        check_output("--csv", given.csv)
     trained = weights.load(given)
     names = tuple(dict.fromkeys(given.sets)) or trained.config.data.evaluated_sets
     data = _data(given.data_root, folders, names, trained, console)
@@ -100,7 +98,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
 
 
 def accuracy(scores: TrackScores) -> float:
-    """mir_eval's accuracy TP / (TP + FP + FN) of a track, which follows from the other two."""
+    """Return mir_eval's accuracy TP / (TP + FP + FN) of a track, which follows from P and R."""
     p, r = scores.precision, scores.recall
     if math.isnan(p + r):
         return math.nan
@@ -114,9 +112,9 @@ def _data(
     trained: Trained,
     console: Console,
 ) -> Data:
-    """Where the sets are: the embedded world is rendered only if one of them is of it."""
+    """Return where the sets are; render the embedded world only if one of them is of it."""
     if root is not None:
-        if not root.is_dir():
+        if not os.path.isdir(root):
             raise UserError(f"--data-root {root}: no such folder")
         return Data(Locations(root.absolute(), folders), None)
     published = [name for name in names if name.split("/")[0] not in folders]
@@ -160,14 +158,14 @@ def _print(console: Console, scores: Sequence[SetScores], data: Data) -> None:
         mean = sum(accuracies) / len(accuracies) if accuracies else math.nan
         values = (m.precision, m.recall, m.f1, mean, m.blank_rate, m.pitches_per_frame)
         texts = ("–" if math.isnan(value) else f"{value:.3f}" for value in values)
-        table.add_row(one.name, str(len(one.tracks)), *texts)
+        table.add_row(printable(one.name), str(len(one.tracks)), *texts)
     console.print(table)
     for kind, names in _by_kind(scores, data).items():
-        console.print(f"{', '.join(names)}: {printable(kind)}", soft_wrap=True)
+        console.print(printable(f"{', '.join(names)}: {kind}"), soft_wrap=True)
 
 
 def _by_kind(scores: Iterable[SetScores], data: Data) -> dict[str, list[str]]:
-    """What the sets consist of, in words -> their names."""
+    """Return the names of sets by what these consist of, in words."""
     kinds: dict[str, list[str]] = {}
     for one in scores:
         kind = data.of(one.name)
@@ -179,16 +177,17 @@ def _by_kind(scores: Iterable[SetScores], data: Data) -> dict[str, list[str]]:
 
 def _write(path: Path, scores: Iterable[SetScores], data: Data) -> None:
     """Write a row per track; what is undefined is left empty."""
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        with partial.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        with written(path) as file:
             table = csv.writer(file, lineterminator="\n")
             table.writerow(["set", "track", "data", *MEASURES, "accuracy"])
             for one in scores:
                 for track, measures in one.tracks.items():
                     values = (*asdict(measures).values(), accuracy(measures))
                     texts = ("" if math.isnan(v) else f"{v:.6f}" for v in values)
-                    table.writerow([one.name, track, data.of(one.name), *texts])
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+                    names = map(printable, (one.name, track, data.of(one.name)))
+                    table.writerow([*names, *texts])
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise
+        raise UserError(f"--csv {path}: cannot be written ({error.strerror})") from None

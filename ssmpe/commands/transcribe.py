@@ -10,14 +10,13 @@ from pathlib import Path
 from rich.console import Console
 
 from ssmpe.commands import weights
-from ssmpe.commands.outputs import make_folder
-from ssmpe.console import TaskBar, printable
+from ssmpe.console import TaskBar, make_folder, printable
 from ssmpe.errors import UserError
 from ssmpe.transcription.trained import Trained
-from ssmpe.transcription.transcribe import Transcription, transcribe
+from ssmpe.transcription.transcribe import Transcription, clear_unfinished, transcribe
 
 OUT = Path("transcriptions")
-"""default folder of the outputs: beside the recordings may lie annotations of the same names"""
+"""Default folder of the outputs: beside a recording may lie its annotation, of the same name"""
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -46,6 +45,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     _check_names(given.files)
     trained = weights.load(given)
     make_folder("--out", given.out)
+    clear_unfinished(given.out)
     failures = []
     try:
         with TaskBar(console) as bar:
@@ -80,7 +80,7 @@ def _transcribed(path: Path, out: Path, trained: Trained, bar: TaskBar) -> Trans
 
 
 def _check_names(paths: Sequence[Path]) -> None:
-    """Files of one name in different folders would overwrite each other."""
+    """Refuse files of one name in different folders, which would overwrite each other."""
     by_name: dict[str, Path] = {}
     for path in paths:
         if path.stem in by_name:

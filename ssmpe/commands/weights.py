@@ -1,4 +1,4 @@
-"""The options by which commands are told which trained network to use, and where to run it."""
+"""The options that say which trained network a command is to use, and on which device."""
 
 import argparse
 import tempfile
@@ -25,7 +25,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load(given: argparse.Namespace) -> Trained:
-    """The network that was asked for.
+    """Load the network that was asked for.
 
     Raises:
         UserError: there is none, it is damaged, or there is no such device.

@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ssmpe.config.presets import PRESETS
+from ssmpe.console import Parser
 from ssmpe.errors import UserError
 from ssmpe.storage import is_uri
 from ssmpe.tracking.credentials import refuse_credentials
@@ -17,10 +19,14 @@ from ssmpe.tracking.credentials import refuse_credentials
 WORLD_SIZES = ("tiny", "full")
 """of the embedded world"""
 MAX_SEEDS = 10_000
+MOST = 10**9
+"""of trials and batches"""
 OBJECTIVE_MODES = ("pareto", "score")
 """of a search: the front of its objectives, or one number made of them"""
 AGAIN = ("resume", "address", "max_gpu_hours")
 """what may be given anew with --resume, as may the hours of --max-hours"""
+LONGEST_NAME = 255
+"""bytes of the name of a file"""
 RESULTS = Path("results")
 """where everything a sweep writes goes by default, below the current folder"""
 
@@ -87,6 +93,8 @@ def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = 
             if option not in AGAIN and value != parser.get_default(option):
                 name = option.replace("_", "-")
                 raise UserError(f"--resume takes all else from the sweep: leave out --{name}")
+        if len(os.fsencode(given.resume)) > LONGEST_NAME:
+            raise UserError(f"--resume {given.resume!r:.80}: not a name of a sweep")
     if given.data_root is not None and given.world is not None:
         raise UserError("--world is the embedded data, and --data-root is other: give one of them")
     for option in ("tracking_uri", "storage", "data_root", "address"):
@@ -118,7 +126,7 @@ def parse(question: str, prog: str, arguments: Sequence[str], *, search: bool = 
 
 
 def _parser(question: str, prog: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=prog,
         usage=argparse.SUPPRESS,
         description=question,
@@ -307,6 +315,8 @@ def _override(text: str) -> tuple[str, Any]:
 def _at_least_one(option: str, value: int | None) -> int | None:
     if value is not None and value < 1:
         raise UserError(f"{option} {value}: expected 1 or more")
+    if value is not None and value > MOST:
+        raise UserError(f"{option} {value!s:.80}: expected no more than {MOST}")
     return value
 
 

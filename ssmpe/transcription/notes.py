@@ -1,4 +1,4 @@
-"""From pitches of frames to notes, and to MIDI files."""
+"""Notes from the pitches of frames, and MIDI files of them."""
 
 from array import array
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ssmpe import units
 
 MIN_SECONDS = 0.05
-"""least duration of a note: a thirty-second at 150 beats a minute"""
+"""Least duration of a note: a thirty-second at 150 beats a minute"""
 TICKS_PER_SECOND = 960
 _TICKS_PER_BEAT = 480  # at MIDI's own tempo of two beats a second
 _VELOCITY = 80
@@ -20,7 +20,7 @@ _UP = 1e-6
 
 
 class NoteTracker:
-    """Collects the pitches of frame after frame; a note is a run of frames with one semitone.
+    """A collector of the pitches of frame after frame; a note is a run of frames of one semitone.
 
     Args:
         frame_rate: frames per second.
@@ -49,7 +49,7 @@ class NoteTracker:
         self._n_frames += len(f0s)
 
     def notes(self) -> NDArray[np.int64]:
-        """Notes (N, 3), by onset: MIDI pitch, first frame, frame behind the last.
+        """Return notes (N, 3) by onset: MIDI pitch, first frame, frame behind the last.
 
         Notes that still sound end with the last frame; to be called when all has been added.
         """
@@ -60,7 +60,7 @@ class NoteTracker:
         return notes[np.lexsort((notes[:, 0], notes[:, 1]))]
 
     def save(self, path: Path) -> int:
-        """Write all notes as a MIDI file of one track; their number."""
+        """Write all notes as a MIDI file of one track; return their number."""
         notes = self.notes()
         ticks = np.rint(notes[:, 1:] * (TICKS_PER_SECOND / self._rate)).astype(np.int64)
         # 0 for an end and 1 for a start: ends come first where a note is repeated
@@ -85,7 +85,7 @@ class NoteTracker:
 
 
 def _piano_roll(f0s: Sequence[NDArray[np.float64]]) -> NDArray[np.bool_]:
-    """F0s in Hz of T frames to booleans (128, T): semitones that sound."""
+    """Turn F0s in Hz of T frames into booleans (128, T): semitones that sound."""
     roll = np.zeros((_N_PITCHES, len(f0s)), bool)
     counts = [len(frame) for frame in f0s]
     if sum(counts):

@@ -15,13 +15,13 @@ from ssmpe.signal.features import DYNAMIC_RANGE
 from ssmpe.transcription.streaming import Piece
 
 MAX_COLUMNS = 1200
-"""of a picture: more frames share columns, of which each shows its largest value"""
+"""Columns of a picture; where there are more frames, each column shows the largest of several"""
 _DPI = 120
 _INCHES = 12.0, 9.6  # at least a pixel for every bin of the paper, and for every column
 
 
 class Overview:
-    """Takes the pieces of a recording one after the other, then draws it.
+    """A picture that takes the pieces of a recording one after the other.
 
     Args:
         n_frames: of the whole recording.
@@ -30,13 +30,13 @@ class Overview:
     def __init__(self, n_frames: int, geometry: GeometryConfig) -> None:
         self._g, self._n_frames = geometry, n_frames
         self._frames = math.ceil(n_frames / MAX_COLUMNS)
-        """frames that share a column"""
+        """Frames that share a column"""
         n_columns = math.ceil(n_frames / self._frames)
         self.salience = np.zeros((geometry.n_bins, n_columns), np.float32)
         self.features = np.zeros_like(self.salience)
 
     def add(self, piece: Piece) -> None:
-        """Enter frames."""
+        """Enter the frames of a piece."""
         n = piece.salience.shape[-1]
         columns = (piece.start + np.arange(n)) // self._frames
         bounds = np.flatnonzero(np.diff(columns, prepend=-1))
@@ -53,7 +53,7 @@ class Overview:
             self.draw(title).savefig(path, dpi=_DPI, format="png", metadata={"Software": None})
 
     def draw(self, title: str) -> Figure:
-        """The figure: salience above the HCQT's first harmonic."""
+        """Draw the salience above the HCQT's first harmonic."""
         figure = Figure(figsize=_INCHES, layout="constrained")
         FigureCanvasAgg(figure)
         upper, lower = figure.subplots(2, 1, sharex=True)

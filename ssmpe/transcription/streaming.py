@@ -7,6 +7,7 @@ memory as a whole, and so are the numbers.
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +19,14 @@ from torch import Tensor
 from ssmpe import units
 from ssmpe.data.files.audio import AudioFile, peak_of
 from ssmpe.data.files.resampling import Samples
+from ssmpe.errors import DataError
 from ssmpe.evaluation.inference import chunk_salience, chunks
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.features import first_harmonic, scaled_decibels
 from ssmpe.signal.hcqt import HCQT
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, and seconds of audio done and in all."""
+"""Callback that is told what is being done, and the seconds of audio done and in all"""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,13 @@ class Recording:
         n_frames: of the features and the salience.
 
     Raises:
-        DataError: the file is unreadable, empty, truncated, or has values that are not finite.
+        DataError: the file is a pipe or a device, unreadable, empty, truncated, or has values that
+            are not finite.
     """
 
     def __init__(self, path: Path, hcqt: HCQT, device: str, progress: Progress) -> None:
+        if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+            raise DataError(f"{path}: is no regular file, and is to be read three times")
         self._path, self._hcqt, self._device, self._progress = path, hcqt, device, progress
         self._geometry = hcqt.geometry
         self._peak = np.float32(0)
@@ -73,7 +78,7 @@ class Recording:
 
     @torch.no_grad()
     def pieces(self, network: Autoencoder) -> Iterator[Piece]:
-        """The salience that a network in evaluation mode gives, from the first frame to the last.
+        """Yield the salience that a network in evaluation mode gives, first frame to last.
 
         Together the pieces are ``salience(network, track_features(...))`` of the whole.
         """
@@ -91,13 +96,13 @@ class Recording:
 
     @torch.no_grad()
     def features(self) -> Iterator[Tensor]:
-        """Features (1, K, t) of the HCQT's distinct bins, from which channels are gathered."""
+        """Yield features (1, K, t) of the distinct bins, from which channels are gathered."""
         largest = self._largest()
         for bins in self._bins():
             yield scaled_decibels(bins, largest)
 
     def _largest(self) -> Tensor:
-        """Largest magnitude (1,) of the whole HCQT."""
+        """Measure the largest magnitude (1,) of the whole HCQT."""
         largest = torch.zeros(1, device=self._device)
         n_done = 0
         for bins in self._bins():
@@ -107,7 +112,7 @@ class Recording:
         return largest
 
     def _bins(self) -> Iterator[Tensor]:
-        """Distinct complex bins (1, K, t) of the HCQT, as ``HCQT.distinct`` has them."""
+        """Yield distinct complex bins (1, K, t) of the HCQT, as ``HCQT.distinct`` has them."""
         transform, n_left = self._hcqt, self.n_frames
         overlapping = not transform.takes_at_once(self.n_frames)
         for samples in self._blocks():
@@ -118,7 +123,7 @@ class Recording:
             n_left -= transform.step
 
     def _blocks(self) -> Iterator[Samples]:
-        """What single transforms take: (block * hop,) samples that overlap, or all if few."""
+        """Yield what each transform takes: (block * hop,) samples that overlap, or all if few."""
         hop = self._geometry.hop_length
         decoded = self._normalised()
         if self._hcqt.takes_at_once(self.n_frames):
@@ -136,7 +141,7 @@ class Recording:
             held = held[step:]
 
     def _normalised(self) -> Iterator[Samples]:
-        """The recording in blocks, divided by its peak unless it is silent."""
+        """Yield the recording in blocks, divided by its peak unless it is silent."""
         with AudioFile(self._path) as file:
             for block in file.blocks(self._geometry.sample_rate):
                 yield block / self._peak if self._peak > 0 else block

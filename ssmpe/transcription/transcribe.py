@@ -1,8 +1,11 @@
 """Transcription of an audio file: multi-pitch as text, notes as MIDI, and a picture."""
 
+import errno
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -11,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmpe import units
-from ssmpe.console import printable
+from ssmpe.console import printable, takes_at_once
 from ssmpe.signal.salience import decode
 from ssmpe.transcription.notes import NoteTracker
 from ssmpe.transcription.overview import Overview
@@ -19,12 +22,14 @@ from ssmpe.transcription.streaming import Piece, Progress, Recording
 from ssmpe.transcription.trained import Trained
 
 SUFFIXES = (".csv", ".mid", ".png")
-"""of the files that are written"""
+"""Suffixes of the files that are written"""
+UNFINISHED = ".unfinished-"
+"""What names of folders begin with in which files are being made"""
 
 
 @dataclass(frozen=True)
 class Transcription:
-    """What came out.
+    """A summary of what was written.
 
     Attributes:
         seconds: duration of the recording.
@@ -50,12 +55,14 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
         OSError: the outputs cannot be written.
     """
     g = trained.config.geometry
+    targets = outputs(path, out)
+    for target in targets:
+        if takes_at_once(target):  # it is not to be replaced
+            raise OSError(errno.EEXIST, f"{target.name} is no file")
     recording = Recording(path, trained.hcqt, trained.device, progress)
     notes, overview = NoteTracker(g.frame_rate), Overview(recording.n_frames, g)
     n_pitched = 0
-    # in the same folder, so that moving is renaming
-    with tempfile.TemporaryDirectory(dir=out, prefix=".unfinished-") as scratch:
-        csv, midi, picture = (Path(scratch) / f"x{suffix}" for suffix in SUFFIXES)
+    with _scratch(out) as (csv, midi, picture):
         with csv.open("w", encoding="ascii") as text:
             for piece, times, f0s in multi_pitch(recording, trained):
                 _write_ragged(text, times, f0s)
@@ -64,7 +71,7 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
                 n_pitched += sum(len(frame) > 0 for frame in f0s)
         n_notes = notes.save(midi)
         overview.save(picture, printable(path.name))
-        for written, target in zip((csv, midi, picture), outputs(path, out), strict=True):
+        for written, target in zip((csv, midi, picture), targets, strict=True):
             os.replace(written, target)
     return Transcription(recording.seconds, n_notes, n_pitched / recording.n_frames)
 
@@ -72,7 +79,7 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
 def multi_pitch(
     recording: Recording, trained: Trained
 ) -> Iterator[tuple[Piece, units.Floats, list[NDArray[np.float64]]]]:
-    """A recording piece by piece: the piece, times (t,) of its frames in s, and their F0s in Hz."""
+    """Yield a recording in pieces, with the times (t,) of their frames in s and the F0s in Hz."""
     g = trained.config.geometry
     for piece in recording.pieces(trained.network):
         f0s = decode(piece.salience, g)
@@ -80,8 +87,61 @@ def multi_pitch(
 
 
 def outputs(path: Path, out: Path) -> list[Path]:
-    """The files that ``transcribe`` writes for an audio file."""
+    """Return the paths that ``transcribe`` writes to for an audio file."""
     return [out / f"{path.stem}{suffix}" for suffix in SUFFIXES]
+
+
+def clear_unfinished(out: Path) -> None:
+    """Remove from a folder what processes have left there that were killed as they transcribed."""
+    with suppress(OSError), _locked(out):  # what cannot be listed is left
+        for name in os.listdir(out):
+            if name.startswith(UNFINISHED):
+                # a folder that is still being filled is locked
+                with suppress(OSError), _locked(out / name, wait=False):
+                    for file in _parts(out / name):
+                        file.unlink(missing_ok=True)
+                    (out / name).rmdir()
+
+
+@contextmanager
+def _scratch(out: Path) -> Iterator[list[Path]]:
+    """Make a locked folder for unfinished files, which are its value, and remove it at the end.
+
+    It lies below that of the outputs, so that moving is renaming.
+    """
+    with _locked(out):  # nobody may clear the new folder away before it is locked itself
+        folder = tempfile.TemporaryDirectory(dir=out, prefix=UNFINISHED)
+        lock = os.open(folder.name, os.O_RDONLY)
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+    try:
+        with folder:
+            yield _parts(Path(folder.name))
+    finally:
+        os.close(lock)
+
+
+def _parts(folder: Path) -> list[Path]:
+    return [folder / f"x{suffix}" for suffix in SUFFIXES]
+
+
+@contextmanager
+def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
+    """Hold the lock of a folder; a process that dies gives it up.
+
+    Raises:
+        OSError: without ``wait``, it is held by someone else, or the storage knows no locks.
+    """
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW * (not wait))
+    try:
+        if wait:
+            with suppress(OSError):  # where the storage knows no locks, nothing is cleared either
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        else:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(lock)
 
 
 def _write_ragged(text: TextIO, times: units.Floats, f0s: Sequence[NDArray[np.float64]]) -> None:

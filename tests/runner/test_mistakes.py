@@ -12,14 +12,22 @@ from ssmpe.data.datasets.registry import Locations
 from ssmpe.data.sets import load_sets
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.training.trainer import Trainer
+from sweeps import hyperparameters
 from sweeps.sample_count import SWEEP
 
 ROWS = ("--rows", "Ref.,+MN-1")
 
 
+def test_more_trials_than_any_search_has(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for trials in ("9" * 400, "1000000001"):
+        assert main(hyperparameters.SWEEP, None, ("--dry-run", "--trials", trials)) == 2
+        assert capsys.readouterr().err.startswith(f"error: --trials {trials:.80}: expected no more")
+
+
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
-    """Runs the sweep with arguments, and returns the one line it is refused with."""
+    """Return a function that runs the sweep and returns the one line it is refused with."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> str:
@@ -36,7 +44,10 @@ def refused(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def damaged(world, tmp_path):
-    """A data root of which one dataset may be changed, the others being the world's."""
+    """Return a function that makes a data root of which one dataset may be changed.
+
+    The others are the world's.
+    """
 
     def make(dataset: str) -> Path:
         root = tmp_path / "data"
@@ -62,6 +73,10 @@ def damaged(world, tmp_path):
         (("--set", "objectives.weights.timber=1"), "'timber'"),
         (("--seeds", "x"), "--seeds 'x'"),
         (("--resume", "nothing"), "--resume nothing"),
+        (("--resume", "x" * 300), "not a name of a sweep"),
+        (("--resume", "ü" * 200), "not a name of a sweep"),
+        (("--concurrent", "9" * 400), "--concurrent 99"),
+        (("--diagnostics", "9" * 400), "expected no more than 1000000000"),
         (("--tracking-uri", "http://127.0.0.1:9"), "http://127.0.0.1:9"),
         (("--data-root", "/no/such/folder"), "/no/such/folder"),
         (("--set", "data.labelled=URMP/trains"), "'URMP/trains'"),

@@ -12,7 +12,10 @@ from ssmpe.config import TrialConfig
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.data.sets import load_sets
 from ssmpe.data.store.cache import cache_dir
+from ssmpe.network.model import Autoencoder
+from ssmpe.training import checkpoint as checkpoint_files
 from ssmpe.training.trainer import Trainer
+from ssmpe.training.trial_files import BEST
 
 FRESH = {
     # after some batches, the output of a network that starts like this is not yet blank
@@ -49,9 +52,17 @@ def trained(world: Path, config: TrialConfig, base: Path) -> Path:
     return _train(world, config.identity, base)
 
 
+def untrained(folder: Path, config: TrialConfig) -> Path:
+    """Write a checkpoint of random weights; return its folder."""
+    plain = {"config": config.to_dict(), "best_f1": 0.5, "best_batch": 6}
+    weights = Autoencoder(config.geometry, config.model).state_dict()
+    checkpoint_files.save(folder, {BEST: weights}, {BEST: plain})
+    return folder
+
+
 @pytest.fixture
 def command(capsys):
-    """Runs ``python -m ssmpe``: exit code, output, error."""
+    """Return a function that runs ``python -m ssmpe``: exit code, output, error."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
         code = main([str(a) for a in arguments])
