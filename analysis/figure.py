@@ -8,9 +8,8 @@ A figure is a file with its question as docstring, and at its end::
 Options, files, what the terminal shows and the section in a report are the same for all.
 """
 
-import argparse
 import io
-import sys
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +23,7 @@ from analysis.drawing import style
 from analysis.drawing.tables import Frame, comma_separated
 from analysis.reading import store
 from analysis.reading.records import StoredSweep
+from ssmpe.console import Parser, exit_code, make_console, write_text
 from ssmpe.errors import UserError
 from ssmpe.tracking.sqlite import local_uri
 
@@ -54,16 +54,16 @@ class Drawn:
     table: Table | None = None
 
     def show(self, console: Console) -> None:
-        """Print table and findings: the one place where a sweep's texts reach a terminal."""
+        """Print table and findings."""
         if self.table is not None:
             console.print(self.table)
         if self.findings:
-            console.print("\n".join(self.findings), highlight=False, markup=False)
+            console.print("\n".join(self.findings))
 
     def lines(self) -> list[str]:
         """Return what is shown on a terminal of 80 columns."""
         page = io.StringIO()
-        self.show(Console(file=page, width=80, markup=False))
+        self.show(make_console(page, width=80))
         return page.getvalue().splitlines()
 
     @property
@@ -124,9 +124,12 @@ class SweepFigure(Generic[Found]):
         with style.look():
             for stem, picture in self._named(self.draw(found)).items():
                 files += style.save(picture, folder, stem)
-        files += [write_text(folder / name, text) for name, text in self.texts(found).items()]
+        texts = dict(self.texts(found))
         for stem, numbers in self._named(self.numbers(found)).items():
-            files.append(write_text(folder / f"{stem}.csv", comma_separated(numbers)))
+            texts[f"{stem}.csv"] = comma_separated(numbers)
+        for name, text in texts.items():
+            write_text(folder / name, text)
+            files.append(folder / name)
         return Drawn(self.question, sweep.run_id, tuple(files), said, self.table(found))
 
     def main(self, arguments: Sequence[str] | None = None) -> int:
@@ -154,22 +157,22 @@ def run(
     for option, (what, text) in own.items():
         parser.add_argument(f"--{option}", metavar=what, help=text)
     options = parser.parse_args(arguments)
-    uri = options.tracking_uri
-    try:
+
+    def command() -> int:
+        uri = options.tracking_uri
         name = options.sweep or store.sweep_names(uri)[0]
         out = options.out or RESULTS / "figures" / name
         sweep = store.read_sweep(uri, name, options.partial)
         drawn = write(sweep, out, **{option: getattr(options, option) for option in own})
         if options.log:
             store.log_files(uri, drawn.run_id, drawn.files)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    console = Console(markup=False)  # names of rows may look like it
-    drawn.show(console)
-    for file in drawn.files:
-        console.print(str(file), soft_wrap=True, highlight=False, markup=False)
-    return 0
+        console = make_console(width=shutil.get_terminal_size().columns)
+        drawn.show(console)
+        for file in drawn.files:
+            console.print(str(file), soft_wrap=True)
+        return 0
+
+    return exit_code(command)
 
 
 def allows(of: Callable[[StoredSweep], object]) -> Callable[[StoredSweep], bool]:
@@ -183,12 +186,6 @@ def allows(of: Callable[[StoredSweep], object]) -> Callable[[StoredSweep], bool]
         return True
 
     return allowed
-
-
-def write_text(file: Path, text: str) -> Path:
-    """Write a text file: the one place where a sweep's texts reach files."""
-    file.write_text(text, encoding="utf-8")
-    return file
 
 
 def output_folder(path: Path) -> Path:
@@ -205,8 +202,8 @@ def first_line(docstring: str | None) -> str:
     return (docstring or "").partition("\n")[0]
 
 
-def _parser(module: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(f"python -m analysis.{module}", description=description)
+def _parser(module: str, description: str) -> Parser:
+    parser = Parser(f"python -m analysis.{module}", description=description)
     parser.add_argument("--sweep", metavar="NAME", help="default: the latest in the store")
     uri = "MLflow store; default: ./results/mlflow.db"
     parser.add_argument("--tracking-uri", metavar="URI", default=local_uri(RESULTS), help=uri)

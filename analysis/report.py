@@ -4,7 +4,6 @@ python -m analysis.report --sweep NAME
 python -m analysis.report --all
 """
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,11 +22,12 @@ from analysis import (
     spending,
 )
 from analysis.answers.answer import Answered, answer
-from analysis.figure import RESULTS, Drawn, SweepFigure, first_line, output_folder, run, write_text
+from analysis.figure import RESULTS, Drawn, SweepFigure, first_line, output_folder, run
 from analysis.numbers.comparison import Comparison
 from analysis.reading import store
 from analysis.reading.records import StoredSweep
 from analysis.reporting.html import Omitted, Page, fill
+from ssmpe.console import Parser, exit_code, make_console, write_text
 from ssmpe.errors import UserError
 from ssmpe.tracking.sqlite import local_uri
 from ssmpe.tracking.ui import ui_command
@@ -85,7 +85,8 @@ def write(sweep: StoredSweep, out: Path) -> SweepReport:
             omitted.append(Omitted(figure.question, str(error)))
     scores = {s: results.scores(comparison, s) for s in sweep.sets}
     page = Page(comparison, said, scores, results.reading(comparison), figures, omitted)
-    file = write_text(output_folder(out) / FILE, page.html(tables.files))
+    file = output_folder(out) / FILE
+    write_text(file, page.html(tables.files))
     return SweepReport(
         question=sweep.question,
         run_id=sweep.run_id,
@@ -127,8 +128,9 @@ def write_all(uri: str, out: Path, partial: bool = False) -> tuple[Path, list[En
             entries.append(Entry(name, write(store.read_sweep(uri, name, partial), out / name)))
         except UserError as error:
             entries.append(Entry(name, None, str(error)))
-    page = fill(INDEX, uri=uri, entries=entries, ui_command=ui_command(uri))
-    return write_text(output_folder(out) / INDEX, page), entries
+    file = output_folder(out) / INDEX
+    write_text(file, fill(INDEX, uri=uri, entries=entries, ui_command=ui_command(uri)))
+    return file, entries
 
 
 def of_ended(uri: str, name: str, out: Path) -> list[str]:
@@ -155,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run_all(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         "python -m analysis.report --all",
         description="What has every sweep of a store asked, and what did it find? A page of links "
         "to all reports.",
@@ -164,15 +166,17 @@ def _run_all(arguments: Sequence[str]) -> int:
     parser.add_argument("--out", metavar="DIR", type=Path, default=RESULTS / "figures")
     parser.add_argument("--partial", action="store_true")
     options = parser.parse_args(arguments)
-    try:
+
+    def command() -> int:
         file, entries = write_all(options.tracking_uri, options.out, options.partial)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    for entry in entries:
-        print(options.out / entry.link if entry.report else f"no report: {entry.reason}")
-    print(file)
-    return 0
+        console = make_console()
+        for entry in entries:
+            said = str(options.out / entry.link) if entry.report else f"no report: {entry.reason}"
+            console.print(said, soft_wrap=True)
+        console.print(str(file), soft_wrap=True)
+        return 0
+
+    return exit_code(command)
 
 
 if __name__ == "__main__":

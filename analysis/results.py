@@ -13,6 +13,7 @@ from analysis.drawing import labels, tables
 from analysis.drawing.style import MEASURE_LABELS
 from analysis.figure import SweepFigure
 from analysis.numbers.comparison import MEASURES, Comparison, Result
+from ssmpe.console import printable
 
 STOPPED = "†"
 COMPARED = ("f1", "blank_rate")
@@ -136,7 +137,7 @@ def _tex_row(row: Iterable[str]) -> str:
 
 def _tex(text: str) -> str:
     # before a digit at the beginning of a number, a hyphen is a minus
-    text = re.sub(r"(?<![\w.])-(?=\d)", "−", text)
+    text = re.sub(r"(?<![\w.])-(?=\d)", "−", printable(text))
     return "".join(_LATEX.get(character, character) for character in text)
 
 

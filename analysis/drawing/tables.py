@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from rich import box
 from rich.table import Table
 
+from ssmpe.console import printable
+
 if TYPE_CHECKING:
     from pandas import DataFrame
 
@@ -30,8 +32,11 @@ def comma_separated(table: Frame) -> str:
 def markdown(table: Frame, texts: Sequence[str]) -> str:
     """Return a table in GitHub's Markdown; columns that are not of texts stand to the right."""
     rule = ["---" if column in texts else "--:" for column in table.columns]
-    cells = [[str(c).replace("|", "\\|") for c in row] for row in table.itertuples(index=False)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [list(table.columns), rule, *cells])
+    head, *rows = [
+        " | ".join(printable(str(cell)).replace("|", "\\|") for cell in row)
+        for row in (list(table.columns), *table.itertuples(index=False))
+    ]
+    return "\n".join(f"| {line} |" for line in (head, " | ".join(rule), *rows))
 
 
 def terminal(

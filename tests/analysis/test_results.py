@@ -231,6 +231,18 @@ def test_a_sweep_that_asks_nothing_has_tables_all_the_same(uri, tmp_path):
     assert "\\caption{sweep silent" in latex
 
 
+def test_names_that_a_terminal_would_obey_are_shown(uri, tmp_path, capsys):
+    rows = [Invented("Ref.", 0), Invented("a\x1b[2J\nb|c", 0)]
+    write_sweep(uri, "odd", rows, sets=SETS[:1])
+    assert results.main(["--tracking-uri", uri, "--out", str(tmp_path), "--sweep", "odd"]) == 0
+    texts = [capsys.readouterr().out, *(p.read_text(encoding="utf-8") for p in tmp_path.iterdir())]
+    assert len(texts) == 4
+    for shown in texts:
+        assert "\x1b" not in shown
+        assert "x1b[2J" in shown
+    assert "\n| a\\x1b[2J\\x0ab\\|c |" in (tmp_path / "results.md").read_text(encoding="utf-8")
+
+
 def test_a_named_baseline(uri, tmp_path, capsys):
     arguments = ["--tracking-uri", uri, "--out", str(tmp_path), "--sweep", NAME]
     assert results.main([*arguments, "--baseline", "+MN-8"]) == 0
