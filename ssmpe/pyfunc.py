@@ -15,7 +15,7 @@ from ssmpe.transcription.trained import Trained, load_trained
 from ssmpe.transcription.transcribe import multi_pitch
 
 MultiPitch = dict[str, list[Any]]
-""""Pitches: "times" of the frames in s, and their "f0s" in Hz, a list for each frame"""
+"""Pitches: "times" of the frames in s, and their "f0s" in Hz, a list for each frame"""
 
 
 class Transcriber:

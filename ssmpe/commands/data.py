@@ -1,6 +1,7 @@
 """``python -m ssmpe data``: whether the datasets are in order, and where they are to be had."""
 
 import argparse
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -68,7 +69,7 @@ def run_check(given: argparse.Namespace, console: Console) -> int:
     folders = folders_of(given.folder)
     if given.data_root is None and not folders:
         raise UserError("nothing to check: give --data-root DIR or --folder NAME=DIR")
-    if given.data_root is not None and not given.data_root.is_dir():
+    if given.data_root is not None and not os.path.isdir(given.data_root):
         raise UserError(f"--data-root {given.data_root}: no such folder")
     where = Locations((given.data_root or Path()).absolute(), folders)
     roots = list(DATASETS) if given.data_root is not None else []

@@ -4,6 +4,7 @@ import argparse
 import csv
 import errno
 import math
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,7 +32,7 @@ EMBEDDED_WORLD = "embedded world"
 
 @dataclass(frozen=True)
 class Data:
-    """Where sets are looked for.
+    """The places where sets are looked for.
 
     Attributes:
         world: size of the embedded world if the published sets are of that, else None.
@@ -113,7 +114,7 @@ def _data(
 ) -> Data:
     """Return where the sets are; render the embedded world only if one of them is of it."""
     if root is not None:
-        if not root.is_dir():
+        if not os.path.isdir(root):
             raise UserError(f"--data-root {root}: no such folder")
         return Data(Locations(root.absolute(), folders), None)
     published = [name for name in names if name.split("/")[0] not in folders]

@@ -7,6 +7,7 @@ memory as a whole, and so are the numbers.
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ class Recording:
     """
 
     def __init__(self, path: Path, hcqt: HCQT, device: str, progress: Progress) -> None:
-        if path.exists() and not (path.is_file() or path.is_dir()):
+        if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
             raise DataError(f"{path}: is no regular file, and is to be read three times")
         self._path, self._hcqt, self._device, self._progress = path, hcqt, device, progress
         self._geometry = hcqt.geometry

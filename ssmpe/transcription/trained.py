@@ -1,6 +1,7 @@
 """The network that a trial has left, ready to be applied."""
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +66,10 @@ def load_trained(folder: Path, device: str) -> Trained:
             finite, or what it describes would exhaust the memory.
     """
     weights = folder / f"{BEST}.pt"
-    description = checkpoint.PLAIN if (folder / f"{checkpoint.PLAIN}.json").exists() else BEST
-    if not (weights.is_file() and (folder / f"{description}.json").is_file()):
+    # of names that no file can have, these tell without raising
+    whole = os.path.exists(folder / f"{checkpoint.PLAIN}.json")
+    description = checkpoint.PLAIN if whole else BEST
+    if not (os.path.isfile(weights) and os.path.isfile(folder / f"{description}.json")):
         raise UserError(
             f"{folder}: no trial's checkpoint, which would have {BEST}.pt and "
             f"{checkpoint.PLAIN}.json or {BEST}.json"

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.answers import answer as answers
+from analysis.answers.answer import answer
 from analysis.numbers.comparison import Comparison
 from analysis.reading.records import MetricCurve, StoredSweep
-from tests.analysis.test_border import invented as on_a_plane
+from tests.analysis.test_border import on_a_plane
 from tests.analysis.test_figures import sweep_of
 from tests.support.analysis_store import Invented
 
@@ -39,7 +39,7 @@ def test_what_two_stages_change_is_told_from_the_parent_s_scores():
     ]
     sweep = continued(sweep_of(invented), 0.07, 0.54)
     end = {t.row: t for t in sweep.trials}
-    first, second = answers.answer(Comparison.of(sweep, scores={})).sentences
+    first, second = answer(Comparison.of(sweep, scores={})).sentences
     for row in ("+MN-8-FT", "Ref.-FT"):
         blank, f1 = (end[row].final(WHERE, m) for m in ("blank_rate", "f1"))
         moves = f"{row} goes from a blank rate of 0.07 to {blank:.2f} and from F1 0.54 to {f1:.2f}"
@@ -60,7 +60,7 @@ def test_a_remedy_is_compared_with_the_row_whose_kind_is_scored():
         Invented("+MN-8+energy", 0, "MusicNet/train", 8, weights=energy),
     ]
     sweep = replace(sweep_of(invented), script="energy")
-    first, second = answers.answer(Comparison.of(sweep, scores={})).sentences
+    first, second = answer(Comparison.of(sweep, scores={})).sentences
     assert first.startswith(f"On {WHERE}, of the added kind, the blank rate is")
     assert "with +MN-8 and" in first
     assert "with +MN-8+energy, the only row that adds it and changes more" in first
@@ -75,13 +75,13 @@ def test_a_remedy_is_compared_with_itself_where_nothing_is_added():
         Invented("+MN-8+stop", 0, "MusicNet/train", 8),
     ]
     sweep = with_remedy(sweep_of(invented))
-    _, second = answers.answer(Comparison.of(sweep, scores={})).sentences
+    _, second = answer(Comparison.of(sweep, scores={})).sentences
     f1 = next(t for t in sweep.trials if t.row == "+stop").final(WHERE, "f1")
     assert f"; +stop, the same with nothing added, has {f1:.2f}" in second
 
 
 def test_where_the_border_lies_is_told_weight_by_weight():
-    first, second = answers.answer(Comparison.of(sweep_of(on_a_plane(1)), scores={})).sentences
+    first, second = answer(Comparison.of(sweep_of(on_a_plane(1)), scores={})).sentences
     assert "collapse nowhere at 0.1, nowhere at 0.3, from 8 excerpts on at 1 and nowhere" in first
     assert "(times the self-supervised weights of Ref.)" in first
     assert "highest with row 0.3 8 (" in second
@@ -99,7 +99,7 @@ def test_what_an_objective_brings_is_a_mean_over_pairs_of_rows():
     ]
     sweep = sweep_of(invented)
     f1 = {t.row: t.final(sweep.validation, "f1") for t in sweep.trials}
-    first, second = answers.answer(Comparison.of(sweep, scores={})).sentences
+    first, second = answer(Comparison.of(sweep, scores={})).sentences
     timbre = (f1["T"] - f1["supervised"] + f1["Ref."] - f1["P"]) / 2
     assert f"{timbre:+.2f} with timbre (2 pairs)".replace("-", "−") in first
     together = f"{f1['Ref.'] - f1['supervised']:+.2f} on {sweep.validation}"
@@ -108,9 +108,7 @@ def test_what_an_objective_brings_is_a_mean_over_pairs_of_rows():
 
 def test_rows_with_the_same_remedy_alone_are_no_rows_without_it():
     invented = [Invented("+stop", 0), Invented("+MN-8+stop", 0, "MusicNet/train", 8)]
-    said = " ".join(
-        answers.answer(Comparison.of(with_remedy(sweep_of(invented)), scores={})).sentences
-    )
+    said = " ".join(answer(Comparison.of(with_remedy(sweep_of(invented)), scores={})).sentences)
     assert "changes more" not in said
     assert "+MN-8+stop" in said
 

@@ -23,7 +23,7 @@ def weights(factor: float, **more: float) -> dict[str, float]:
     return {"supervised": 1.0, **ours, **more}
 
 
-def invented(seeds: int, reference: bool = True) -> list[Invented]:
+def on_a_plane(seeds: int, reference: bool = True) -> list[Invented]:
     """Return every factor with every count but the last of both.
 
     Names say nothing of them; the largest count is stopped at the larger factors.
@@ -42,7 +42,7 @@ def invented(seeds: int, reference: bool = True) -> list[Invented]:
 
 
 def plane(seeds: int = 2) -> Plane:
-    return Plane.of(sweep_of(invented(seeds)))
+    return Plane.of(sweep_of(on_a_plane(seeds)))
 
 
 def test_factor_and_count_come_from_the_settings():
@@ -56,13 +56,13 @@ def test_factor_and_count_come_from_the_settings():
 
 
 def test_without_a_reference_row_factors_are_weights():
-    found = Plane.of(sweep_of(invented(1, reference=False)))
+    found = Plane.of(sweep_of(on_a_plane(1, reference=False)))
     assert not found.relative
     assert found.factors == pytest.approx([0.25 * f for f in FACTORS])
 
 
 def test_rows_that_differ_in_more_are_left_out():
-    trials = invented(1)
+    trials = on_a_plane(1)
     trials.append(Invented("supervised", 0, weights={"supervised": 1.0}))
     trials.append(Invented("+EG", 0, "MusicNet/train", 2, weights=weights(1, energy=0.25)))
     trials.append(Invented("skewed", 0, weights={**weights(1), "timbre": 0.5}))

@@ -21,7 +21,7 @@ from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.runner.trial import pictures
 from ssmpe.tracking import schema
-from tests.analysis.test_border import invented as on_a_plane
+from tests.analysis.test_border import on_a_plane
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.support.analysis_store import SETS, Invented, drawn, write_sweep
 

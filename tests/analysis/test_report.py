@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 
 from analysis import curves, report
-from analysis.answers import answer as answers
+from analysis.answers.answer import general
 from analysis.answers.facts import Facts
 from analysis.figure import SweepFigure
 from analysis.numbers.comparison import Comparison
@@ -65,7 +65,7 @@ def test_the_answer_of_counts_is_the_store_s(report_store, reports):
 
 def test_intervals_of_the_general_answer_are_the_store_s(report_store, reports):
     comparison = Comparison.of(reports["energy"].sweep)
-    said, _ = answers.general(Facts(comparison))
+    said, _ = general(Facts(comparison))
     worst = re.search(r"and (\S+) the worst \(F1 \S+, (\S+) \[(\S+), (\S+)\] against Ref", said)
     assert worst
     trials = {(t.row, t.seed): t for t in comparison.sweep.trials}

@@ -14,7 +14,7 @@ from optuna.distributions import (
 )
 
 from analysis import degeneration, hyperparameters, precision_recall, report
-from analysis.answers import answer as answers
+from analysis.answers.answer import answer
 from analysis.numbers.comparison import Comparison
 from analysis.numbers.counts import SampleCount
 from analysis.numbers.search import StoredSearch
@@ -126,7 +126,7 @@ def test_the_answer_names_the_best_balance(uri):
         for t in counted
     }
     best = max(balance, key=lambda row: balance[row])
-    first, second = answers.answer(comparison).sentences
+    first, second = answer(comparison).sentences
     assert f"Of 16 trials, 2 of them pruned, {best} weighs" in first
     assert "#0, which the search began with" in first or best == "#0"
     suggested = next(t for t in counted if t.row == best).params

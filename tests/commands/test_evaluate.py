@@ -116,6 +116,7 @@ def test_mistakes_are_one_line(tmp_path, checkpoint, command):
         (("mine/all", "--checkpoint", checkpoint), "unknown dataset 'mine'"),
         (("NSynth/valid", "--checkpoint", foreign), "give --data-root DIR"),
         (("--checkpoint", checkpoint, "--data-root", tmp_path / "x"), "no such folder"),
+        (("--checkpoint", checkpoint, "--data-root", "x" * 300), "no such folder"),
         (("Su/all", "--checkpoint", checkpoint, "--data-root", tmp_path / "empty"), "Su"),
         (("--checkpoint", checkpoint, "--csv", tmp_path), "is a folder"),
         (("--checkpoint", checkpoint, "--csv", foreign / "best.pt" / "x"), "cannot be written"),

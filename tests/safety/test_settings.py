@@ -107,7 +107,7 @@ PLANS: dict[str, Callable[[str], str]] = {
 
 @pytest.fixture
 def plan() -> Plan:
-    """A plan, not yet written."""
+    """Make a plan that is not yet written."""
     return Plan(
         name="mine",
         script="sample_count",

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 MEMORY = 1 << 30
-"""bytes of address space beyond what the imports took"""
+"""Bytes of address space beyond what the imports took"""
 FILE = 1 << 24
-"""bytes of the largest file that may be written"""
+"""Bytes of the largest file that may be written"""
 PATIENCE = 300
-"""seconds, after which the whole process is ended"""
+"""Seconds after which the whole process is ended"""
 
 
 class Outcome(NamedTuple):
-    """What came of a call.
+    """The outcome of a call.
 
     Attributes:
         error: name of the type of what it raised; "" if it returned.
@@ -53,12 +53,17 @@ def call(function: str, calls: Sequence[Sequence[Any]], folder: Path) -> list[Ou
     return [Outcome(*found) for found in json.loads(process.stdout)]
 
 
-def _main(name: str) -> None:
-    module, _, attribute = name.partition(":")
-    function = getattr(import_module(module), attribute)
+def confine() -> None:
+    """Let this process take no more than ``MEMORY`` and write no larger files than ``FILE``."""
     address_space = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (address_space + MEMORY, address_space + MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
+
+
+def _main(name: str) -> None:
+    module, _, attribute = name.partition(":")
+    function = getattr(import_module(module), attribute)
+    confine()
     outcomes = []
     for arguments in json.load(sys.stdin):
         begun = time.process_time()

@@ -19,7 +19,7 @@ LEAST = round(MIN_SECONDS * RATE)
 
 
 def notes_of(rows: list[set[int]], rate: float = RATE, cut: int | None = None) -> list[list[int]]:
-    """Notes of frames with these MIDI pitches; added in two parts if cut."""
+    """Return the notes of frames with these MIDI pitches, added in two parts if cut."""
     f0s = [midi_to_hz(sorted(row)) for row in rows]
     tracker = NoteTracker(rate)
     for part in [f0s] if cut is None else [f0s[:cut], f0s[cut:]]:

@@ -57,7 +57,7 @@ def whole(path, network, hcqt):
 
 
 def frames(n: int) -> int:
-    """Samples at 22,050 Hz that make n frames of the preset tiny."""
+    """Return how many samples at 22,050 Hz make n frames of the preset tiny."""
     return (n - 1) * 1024
 
 

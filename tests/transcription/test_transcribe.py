@@ -214,6 +214,7 @@ def test_damaged_checkpoints_are_one_line(tmp_path, checkpoint, command, damage)
 def test_other_mistakes_are_one_line(tmp_path, command, checkpoint):
     for arguments, said in (
         (("--checkpoint", tmp_path / "gone"), "no trial's checkpoint"),
+        (("--checkpoint", "x" * 300), "no trial's checkpoint"),
         (("--checkpoint", checkpoint, "--device", "abacus"), "--device abacus: cannot be used"),
         (("--checkpoint", checkpoint, "--tracking-uri", "x"), "--tracking-uri goes with --run"),
     ):
@@ -227,7 +228,7 @@ def test_other_mistakes_are_one_line(tmp_path, command, checkpoint):
 
 @pytest.fixture(scope="module")
 def store(world: Path, brief: TrialConfig, tmp_path_factory) -> dict[str, str]:
-    """A store with a sweep of two trials, of which one has a checkpoint: URI, and ids of runs."""
+    """Write a store with a sweep of two trials, one with a checkpoint: its URI, and ids of runs."""
     base = tmp_path_factory.getbasetemp()
     folder = transcribing.trained(world, brief.replace(transcribing.FRESH), base)
     results = tmp_path_factory.mktemp("results of #1")
