@@ -2,7 +2,7 @@
 
 python -m tests.hostile --cases 10000 --seed 0
 
-Prints a table, and what failed with the name of its case, which ``--case KIND:NUMBER`` tries again.
+Prints what failed with the name of its case, and a table; ``--case KIND:NUMBER`` tries one again.
 Exit code 1 if anything failed: a stack trace, another exit code than 0 or 2, more than one line,
 something that a terminal would obey, a record changed or lost, too much time or memory.
 """
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -44,20 +44,29 @@ class Tally:
     failures: dict[int, str] = field(default_factory=dict)
 
 
-def attack(cases: list[Case], seed: int) -> dict[str, Tally]:
-    """Try cases in a confined process, which is started anew if one of them ends it."""
+def attack(
+    cases: list[Case], seed: int, told: Callable[[str], object] = lambda _: None
+) -> dict[str, Tally]:
+    """Try cases in a confined process, which is started anew if one of them ends it.
+
+    Args:
+        told: is called with a line for each that failed.
+    """
     tallies: dict[str, Tally] = defaultdict(Tally)
+
+    def count(kind: str, number: int, outcome: str, said: str) -> None:
+        tallies[kind].outcomes[outcome] += 1
+        if outcome == "failed":
+            tallies[kind].failures[number] = said
+            told(f"{kind}:{number}: {said}")
+
     while cases:
         n_done = 0
-        for kind, number, outcome, said in _outcomes(cases, seed):
+        for found in _outcomes(cases, seed):
             n_done += 1
-            tallies[kind].outcomes[outcome] += 1
-            if outcome == "failed":
-                tallies[kind].failures[number] = said
+            count(*found)
         if n_done < len(cases):
-            kind, number = cases[n_done]
-            tallies[kind].outcomes["failed"] += 1
-            tallies[kind].failures[number] = "its process died or did not end"
+            count(*cases[n_done], "failed", "its process died or did not end")
         cases = cases[n_done + 1 :]
     return dict(tallies)
 
@@ -118,12 +127,11 @@ def _work() -> None:
 
 
 def shared_out(n_cases: int, kinds: Iterable[str] = hostile.KINDS) -> list[Case]:
-    """Return so many cases, shared out among kinds, at least one of each."""
+    """Return so many cases, shared out among kinds, at least one of each, well mixed."""
     shares = {kind: hostile.KINDS[kind][1] for kind in kinds}
     scale = n_cases / sum(shares.values())
-    return [
-        (kind, i) for kind, share in shares.items() for i in range(max(1, round(scale * share)))
-    ]
+    cases = [(kind, i) for kind, s in shares.items() for i in range(max(1, round(scale * s)))]
+    return sorted(cases, key=lambda case: case[1] / shares[case[0]])
 
 
 def main() -> int:
@@ -142,17 +150,14 @@ def main() -> int:
         kind, _, number = given.case.partition(":")
         cases = [(kind, int(number))]
     begun = time.monotonic()
-    tallies = attack(cases, given.seed)
     console = make_console()
+    tallies = attack(cases, given.seed, lambda line: console.print(printable(line), soft_wrap=True))
     table = Table("kind", "tried", "refused in one line", "accepted", "failures", box=None)
     for kind, tally in tallies.items():
         counts = (tally.outcomes[o] for o in ("refused", "accepted", "failed"))
         table.add_row(kind, str(tally.outcomes.total()), *map(str, counts))
     console.print(table)
     console.print(f"{len(cases)} cases in {time.monotonic() - begun:.0f} s")
-    for kind, tally in tallies.items():
-        for number, said in tally.failures.items():
-            console.print(printable(f"{kind}:{number}: {said}"), soft_wrap=True)
     return int(any(tally.failures for tally in tallies.values()))
 
 
