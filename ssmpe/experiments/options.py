@@ -14,7 +14,7 @@ from ssmpe.errors import UserError
 from ssmpe.storage import is_uri
 from ssmpe.tracking.credentials import refuse_credentials
 
-WORLD_SIZES = ("tiny", "full")
+WORLD_SIZES = ("tiny", "full", "tiny-maps")
 """of the embedded world"""
 MAX_SEEDS = 10_000
 OBJECTIVE_MODES = ("pareto", "score")
