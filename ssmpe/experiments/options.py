@@ -16,7 +16,7 @@ from ssmpe.errors import UserError
 from ssmpe.storage import is_uri
 from ssmpe.tracking.credentials import refuse_credentials
 
-WORLD_SIZES = ("tiny", "full")
+WORLD_SIZES = ("tiny", "full", "tiny-maps")
 """Sizes of the embedded world."""
 MAX_SEEDS = 10_000
 MOST = 10**9

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -76,7 +75,7 @@ def _size(size: str | WorldSize) -> WorldSize:
 
 def _origin(size: WorldSize) -> dict[str, object]:
     libraries = {name: version(name) for name in LIBRARIES}
-    return {"format": FORMAT_VERSION, "size": asdict(size), "libraries": libraries}
+    return {"format": FORMAT_VERSION, "size": size.origin(), "libraries": libraries}
 
 
 def _complete(root: Path, key: str) -> bool:

@@ -25,6 +25,7 @@ from ssmpe.world.workers import Task
 from ssmpe.world.writers.bach10 import Bach10Piece
 from ssmpe.world.writers.guitarset import GuitarSetTrack
 from ssmpe.world.writers.maestro import MaestroTable, MaestroTrack, Split
+from ssmpe.world.writers.maps import AMBIENT, CLOSE, MapsPiece
 from ssmpe.world.writers.musicnet import MusicNetTrack
 from ssmpe.world.writers.su import SuPiece
 from ssmpe.world.writers.trios import TriosPiece
@@ -122,3 +123,18 @@ def maestro(size: WorldSize, deal: Deal) -> Iterator[Task]:
     yield from tracks
     if tracks:
         yield MaestroTable(tuple(tracks))
+
+
+def maps(size: WorldSize, deal: Deal) -> Iterator[Task]:
+    """Plan the pieces of MAPS: one before all microphones, the others before either of the two."""
+    for number in range(1, 2 * size.maps):
+        microphones = (AMBIENT,) if number % 2 else (CLOSE,)
+        yield MapsPiece(
+            number=number,
+            source=deal.draw(MAESTRO_POOLS[number // 2 % len(MAESTRO_POOLS)]),
+            microphones=(CLOSE, AMBIENT) if number == 1 else microphones,
+            seconds=size.maps_seconds,
+            # Recordings as MAPS publishes them, where a loader is to meet them.
+            form=AudioFormat(44100, 2) if number == 1 else STANDARD,
+            rubato=size.rubato,
+        )

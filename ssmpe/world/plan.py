@@ -27,4 +27,5 @@ def plan(size: WorldSize) -> list[Task]:
         *unlabelled.medleydb(size, deal),
         *unlabelled.swd(size, deal),
         *unlabelled.magnatagatune(size, deal),
+        *labelled.maps(size, deal),
     ]

@@ -1,6 +1,7 @@
 """Sizes of the embedded worlds."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from ssmpe.world.sound.studio import AudioFormat
 
@@ -18,6 +19,7 @@ class WorldSize:
         maestro_validation: tracks of this split, the first of which lasts ``maestro_long_seconds``.
         fma: clips that sound; a missing and an empty one are added to them.
         medleydb: tracks, besides one that a loader is to leave out.
+        maps: pieces of each set of microphones, of which they share the first.
         stems: format of the stems, which no loader reads.
         rubato: standard deviation of the tempo within a movement, relative to its mean.
     """
@@ -57,6 +59,19 @@ class WorldSize:
     magnatagatune_seconds: float = 10.0
     stems: AudioFormat = STEMS
     rubato: float = 0.0
+    maps: int = 0
+    maps_seconds: float = 10.0
+
+    def origin(self) -> dict[str, Any]:
+        """Return the fields that tell worlds apart.
+
+        What joined later is left out of a world that has nothing of it: that world and its name
+        are the same as before.
+        """
+        fields = asdict(self)
+        if not self.maps:
+            del fields["maps"], fields["maps_seconds"]
+        return fields
 
 
 # About the size of the real URMP and, of the evaluation sets, of real recordings.
@@ -89,4 +104,5 @@ FULL = WorldSize(
     rubato=0.06,
 )
 
-SIZES = {"tiny": WorldSize(), "full": FULL}
+SIZES = {"tiny": WorldSize(), "full": FULL, "tiny-maps": WorldSize(maps=6)}
+"""Sizes by name; "tiny-maps" is "tiny" and real piano's stand-in besides"""

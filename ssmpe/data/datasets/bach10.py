@@ -1,21 +1,18 @@
 """Bach10: ten chorales for violin, clarinet, saxophone and bassoon (evaluation, learning)."""
 
-import io
 import re
-import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import scipy  # its modules load when they are used
 
 from ssmpe.data.datasets import listing
 from ssmpe.data.datasets.dataset import Dataset, Option, Source, Track
 from ssmpe.data.files.annotation import Annotation, FrameAnnotation
-from ssmpe.data.files.parsing import MAX_F0, read_bytes
+from ssmpe.data.files.mat import read_matrix
+from ssmpe.data.files.parsing import MAX_F0
 from ssmpe.errors import DataError
 from ssmpe.units import Floats, hz_to_midi, midi_to_hz
 
@@ -36,8 +33,6 @@ STEMS = ("violin", "clarinet", "saxphone", "bassoon")
 _PIECE = re.compile(r"\d\d-[^-]+")
 _MAX_BYTES = 1 << 24
 """Largest annotation that is read, unpacked; that of a chorale has 200 kB"""
-_COMPRESSED = 15
-"""Type of a compressed variable in a MAT-file"""
 _FIRST_TIME = 0.023
 _HOP = 0.010
 """Seconds: the file has no times; its frames are at 0.023 s + 0.010 s · n"""
@@ -131,22 +126,9 @@ def read_part_pitches(path: Path) -> Floats:
     Raises:
         DataError: it is unreadable, missing, of another shape, or has values that are no pitches.
     """
-    packed = read_bytes(path, _MAX_BYTES)
-    try:
-        _check_unpacked(packed)
-        content = scipy.io.loadmat(io.BytesIO(packed), variable_names=["GTF0s"])
-    except DataError:
-        raise
-    except Exception as error:  # the reader of a damaged file fails in any number of ways
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise DataError(f"{path}: not a readable MAT-file ({reason:.80})") from None
-    if "GTF0s" not in content:
-        raise DataError(f"{path}: no variable 'GTF0s'")
-    pitches = np.asarray(content["GTF0s"])
+    pitches = read_matrix(path, "GTF0s", _MAX_BYTES)
     if pitches.ndim != 2 or pitches.shape[0] != len(STEMS) or pitches.shape[1] == 0:
         raise DataError(f"{path}: GTF0s has shape {pitches.shape}, expected (4, frames)")
-    if pitches.dtype.kind not in "fiu":
-        raise DataError(f"{path}: GTF0s holds {pitches.dtype}, expected numbers")
     highest = float(hz_to_midi(MAX_F0))
     bad = np.argwhere(~((pitches >= 0) & (pitches <= highest)))
     if len(bad):
@@ -156,17 +138,3 @@ def read_part_pitches(path: Path) -> Floats:
             f"expected a MIDI number from 0 to {highest:.1f}"
         )
     return pitches.astype(np.float64)
-
-
-def _check_unpacked(content: bytes) -> None:
-    """Check that the variables of a MAT-file (version 5) are not large only when unpacked."""
-    order = "<" if content[126:128] == b"IM" else ">"
-    start, room = 128, _MAX_BYTES
-    while start + 8 <= len(content):
-        kind, size = struct.unpack_from(f"{order}II", content, start)
-        if kind == _COMPRESSED:
-            packed = content[start + 8 : start + 8 + size]
-            room -= len(zlib.decompressobj().decompress(packed, room + 1))
-            if room < 0:
-                raise ValueError("unpacked, it would be too large")
-        start += 8 + size
