@@ -195,8 +195,7 @@ def options(folder: Path) -> Kind:
         def run() -> int:
             script = f"sweeps/{sweep.name}.py"
             try:
-                search = sweep is hyperparameters.SWEEP
-                found = sweep_options.parse(sweep.question, script, given, search=search)
+                found = sweep_options.parse(sweep.question, script, given, sweep.add_options)
             except UserError:
                 return main(sweep, None, given)
             if not found.dry_run or len(found.seeds) > 20:  # nothing is to be trained
@@ -407,8 +406,11 @@ def stores(folder: Path) -> Kind:
     """SQLite files of the tracking store and of searches; one that is refused is left as it is."""
     from dataclasses import replace
 
-    from ssmpe.runner.plan import Plan, SearchPlan
+    from ssmpe.experiments.search import SearchPlan
+    from ssmpe.runner.cluster.resources import Share
+    from ssmpe.runner.plan import Plan
     from ssmpe.runner.queue import study, suggestions
+    from ssmpe.runner.queue.retries import Retries
     from ssmpe.tracking.connection import connect
     from ssmpe.tracking.reading import fetch_best
     from ssmpe.tracking.tracker import local_uri
@@ -426,14 +428,14 @@ def stores(folder: Path) -> Kind:
     limits: dict[str, Any] = {"early_stop": True, "threads": 1, "gpus_per_trial": 0.0}
     plan = Plan(**named, **limits, concurrent=None, trials=())
     plan = replace(plan, search=SearchPlan(base, 3, "pareto"))
-    suggestions.Suggestions(search, plan, folder).next()
+    suggestions.Suggestions(search, plan, folder, Retries(Share(1))).next()
     studied = (folder / study.FILE).read_bytes()
     results = importlib.import_module("analysis.results")
 
     def case(rng: Random, here: Path) -> None:
         if rng.random() < 0.4:
             (here / study.FILE).write_bytes(damaged(rng, studied))
-            suggestions.Suggestions(search, plan, here)
+            suggestions.Suggestions(search, plan, here, Retries(Share(1)))
             return
         path = here / "mlflow.db"
         path.write_bytes(changed := damaged(rng, store))
@@ -454,8 +456,8 @@ def checkpoints(folder: Path) -> Kind:
     """Checkpoints of trials, as commands and a resume read them."""
     import torch
 
-    from ssmpe.training import trial_files
-    from ssmpe.training.trial_files import BEST
+    from ssmpe.training import checkpoint
+    from ssmpe.training.checkpoint import BEST
     from ssmpe.transcription.trained import load_trained
     from tests.support.transcribing import untrained
 
@@ -502,7 +504,7 @@ def checkpoints(folder: Path) -> Kind:
             if not all(w.isfinite().all() for w in trained.network.parameters()):
                 raise WrongError("weights that are no numbers were taken")
         else:
-            trial_files.best_weights(here, config.identity, "cpu")
+            checkpoint.best_weights(here, config.identity, "cpu")
 
     return case
 
