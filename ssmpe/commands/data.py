@@ -1,7 +1,6 @@
 """``python -m ssmpe data``: whether the datasets are in order, and where they are to be had."""
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from ssmpe.data.datasets.dataset import Dataset, Option, Track
 from ssmpe.data.datasets.registry import DATASETS, Locations, open_dataset, parse, resolve
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import DataError, UserError
-from ssmpe.experiments.options import folders_of
+from ssmpe.experiments.options import data_root_of, folders_of
 
 
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,7 +25,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     check.add_argument(
         "sets", nargs="*", metavar="SET", help="as URMP/train or MusicNet (default: all found)"
     )
-    check.add_argument("--data-root", type=Path, metavar="DIR", help="folder of the datasets")
+    check.add_argument("--data-root", metavar="DIR", help="folder of the datasets")
     check.add_argument(
         "--folder",
         action="append",
@@ -69,9 +68,8 @@ def run_check(given: argparse.Namespace, console: Console) -> int:
     folders = folders_of(given.folder)
     if given.data_root is None and not folders:
         raise UserError("nothing to check: give --data-root DIR or --folder NAME=DIR")
-    if given.data_root is not None and not os.path.isdir(given.data_root):
-        raise UserError(f"--data-root {given.data_root}: no such folder")
-    where = Locations((given.data_root or Path()).absolute(), folders)
+    root = None if given.data_root is None else data_root_of(given.data_root)
+    where = Locations(root or Path().absolute(), folders)
     roots = list(DATASETS) if given.data_root is not None else []
     wanted = given.sets or [*roots, *folders]
     for name in wanted:

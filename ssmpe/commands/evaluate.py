@@ -4,7 +4,6 @@ import argparse
 import csv
 import errno
 import math
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
 from ssmpe.evaluation.scores import MEASURES, SetScores, TrackScores, mean_scores, score_track
 from ssmpe.evaluation.scoring import EvaluationSet
-from ssmpe.experiments.options import folders_of
+from ssmpe.experiments.options import data_root_of, folders_of
 from ssmpe.runner.planning.provision import embedded_root
 from ssmpe.transcription.trained import Trained
 
@@ -58,7 +57,6 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     weights.add_options(parser)
     parser.add_argument(
         "--data-root",
-        type=Path,
         metavar="DIR",
         help="folder of the datasets (default: the embedded world, if the trial was trained on it)",
     )
@@ -106,7 +104,7 @@ def accuracy(scores: TrackScores) -> float:
 
 
 def _data(
-    root: Path | None,
+    root: str | None,
     folders: dict[str, Path],
     names: Sequence[str],
     trained: Trained,
@@ -114,9 +112,7 @@ def _data(
 ) -> Data:
     """Return where the sets are; render the embedded world only if one of them is of it."""
     if root is not None:
-        if not os.path.isdir(root):
-            raise UserError(f"--data-root {root}: no such folder")
-        return Data(Locations(root.absolute(), folders), None)
+        return Data(Locations(data_root_of(root), folders), None)
     published = [name for name in names if name.split("/")[0] not in folders]
     if not published:
         return Data(Locations(Path(), folders), None)

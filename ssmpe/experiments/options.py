@@ -248,6 +248,18 @@ def _seeds(text: str) -> tuple[int, ...]:
     return tuple(seeds)
 
 
+def data_root_of(text: str) -> Path:
+    """Return the folder of the datasets that a command is to read.
+
+    Raises:
+        UserError: there is none, or it is an address with credentials.
+    """
+    refuse_credentials("--data-root", text)
+    if not os.path.isdir(text):
+        raise UserError(f"--data-root {text}: no such folder")
+    return Path(text).absolute()
+
+
 def folders_of(texts: Sequence[str]) -> dict[str, Path]:
     """Return folders by name, from NAME=DIR.
 

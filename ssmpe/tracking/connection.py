@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ssmpe.errors import MAX_REASON, UserError
-from ssmpe.tracking.credentials import refuse_credentials
+from ssmpe.tracking.credentials import masked, refuse_credentials
 from ssmpe.tracking.sqlite import require_usable, sqlite_path
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ def _connect(uri: str) -> "MlflowClient":
 
     # that tables are being created is no news to whoever starts a sweep
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
-    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    try:
+        return MlflowClient(tracking_uri=uri, registry_uri=uri)
+    except ValueError as error:  # a port that is no number, by SQLAlchemy
+        raise UserError(f"{masked(uri)}: no address of a store ({error})") from None
 
 
 def store_errors() -> tuple[type[Exception], ...]:

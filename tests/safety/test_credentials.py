@@ -102,6 +102,13 @@ def test_what_reads_a_store_shows_none_of_them(run, capsys: pytest.CaptureFixtur
     assert SECRET not in said.out + said.err
 
 
+def test_a_check_of_datasets_shows_none_of_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command(("data", "check", "--data-root", f"s3://KEY:{SECRET}@bucket/data")) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith("error: --data-root s3://***@bucket/data: credentials")
+    assert SECRET not in said.out + said.err
+
+
 class _Guarded(BaseHTTPRequestHandler):
     """A tracking server with nothing in it, for one who knows the password."""
 

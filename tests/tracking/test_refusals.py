@@ -28,6 +28,7 @@ def test_a_store_that_cannot_be_used_is_refused_before_the_sweep(tmp_path: Path)
         (f"sqlite:///{tmp_path}", "unable to open"),
         ("http://127.0.0.1:9", "Connection refused"),
         ("nonsense://here", "unsupported URI"),
+        ("postgresql://127.0.0.1:/x", "no address of a store"),
     ]:
         with pytest.raises(UserError, match=reason) as refused:
             check_server(uri)
