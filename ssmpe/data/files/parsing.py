@@ -91,7 +91,9 @@ def read_bytes(path: Path, at_most: int = MAX_BYTES) -> bytes:
     try:
         require_regular(path)
         with open(path, "rb") as file:
-            content = file.read(at_most + 1)
+            # not more than there is: as much memory is taken as is asked for
+            size = os.fstat(file.fileno()).st_size
+            content = file.read(min(size, at_most) + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from None
     if not content:
