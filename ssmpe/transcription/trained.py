@@ -1,27 +1,19 @@
 """The network that a trial has left, ready to be applied."""
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from ssmpe.config import GeometryConfig, TrialConfig
-from ssmpe.config.geometry import ERB_OFFSET
+from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.network.model import Autoencoder
-from ssmpe.signal.hcqt import GROUP, HCQT, shared_hcqt
-from ssmpe.signal.kernels import harmonic_positions
+from ssmpe.signal.hcqt import HCQT, shared_hcqt
 from ssmpe.training import checkpoint
 from ssmpe.training.checkpoint import BEST
 
-LARGEST_TRANSFORM = 1 << 33
-"""Bytes that a geometry may need; by the same estimate the paper's needs a fifth of them"""
-_LOWEST_RATE, _BLOCK_FRAMES = 1_000, 1 << 18
-"""Lowest rate of recordings in Hz, and frames of them that are resampled at a time"""
 _DAMAGES = (
     LookupError,
     TypeError,
@@ -81,7 +73,6 @@ def load_trained(folder: Path, device: str) -> Trained:
     try:
         config = TrialConfig.from_dict(plain["config"])
         _check_size(config, tensors, weights.stat().st_size)
-        _check_transform(config.geometry)
         network = Autoencoder(config.geometry, config.model)
         network.load_state_dict(tensors)
         best = int(plain["best_batch"]), float(plain["best_f1"])
@@ -90,10 +81,6 @@ def load_trained(folder: Path, device: str) -> Trained:
         # PyTorch lists every weight that does not fit, a line each
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{folder}: weights and description do not fit ({reason})") from None
-    if not all(bool(weight.isfinite().all()) for weight in tensors.values()):
-        raise UserError(
-            f"{weights}: weights are NaN or infinite: the trial diverged, or the file is damaged"
-        )
     network.channels_last(device).eval()
     return Trained(config, network, hcqt, device, *best)
 
@@ -113,27 +100,3 @@ def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_byte
             raise ValueError(f"{name} is not of shape {tuple(tensor.shape)}")
     if sum(t.numel() * t.element_size() for t in tensors.values()) > n_bytes:
         raise ValueError("larger than the file")
-
-
-def _check_transform(g: GeometryConfig) -> None:
-    """Check that the transform of a geometry, and audio at its rate, take a bounded memory.
-
-    A few digits of the description make kernels of any length. The estimate is from above.
-
-    Raises:
-        ValueError: they do not.
-    """
-    positions = harmonic_positions(g)
-    n_distinct = len(np.unique(np.round(positions, 6)))
-    # as the kernels have it: the constant-Q length, bounded by the bandwidth's offset
-    bandwidth = math.expm1(2 * math.log(2) / g.bins_per_octave)
-    longest = (bandwidth + 2) / bandwidth * g.sample_rate / ERB_OFFSET
-    frames = g.excerpt_frames + longest / g.hop_length
-    n_bytes = (
-        8 * positions.size * n_distinct  # which kernel is whose
-        + 2 * 8 * n_distinct * 2 * longest  # kernels, whose array is as long as a power of two
-        + 8 * g.hop_length * frames * (n_distinct + 3 * 2 * GROUP)  # their spectra
-        + 4 * _BLOCK_FRAMES * g.sample_rate / _LOWEST_RATE
-    )
-    if n_bytes > LARGEST_TRANSFORM:
-        raise ValueError(f"its transform would take {n_bytes / (1 << 30):.3g} GiB of memory")

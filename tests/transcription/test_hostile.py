@@ -11,6 +11,7 @@ import torch
 from ssmpe.config import TrialConfig
 from ssmpe.transcription.trained import load_trained
 from tests.support import confined, transcribing
+from tests.support.checkpoints import as_0_3_0_wrote
 from tests.support.transcribing import untrained, write_tones
 
 command = transcribing.command
@@ -39,8 +40,8 @@ GEOMETRIES: dict[str, dict[str, object]] = {
 def test_geometries_that_would_exhaust_the_memory(tmp_path, weights):
     folders = []
     for name, geometry in GEOMETRIES.items():
-        folders.append(shutil.copytree(weights, tmp_path / name))
-        plain = json.loads((weights / "best.json").read_text())
+        folders.append(as_0_3_0_wrote(shutil.copytree(weights, tmp_path / name)))
+        plain = json.loads((folders[-1] / "best.json").read_text())
         plain["config"]["geometry"] |= geometry
         (folders[-1] / "best.json").write_text(json.dumps(plain))
     outcomes = confined.call(f"{__name__}:load", [(str(f),) for f in folders], tmp_path)
@@ -58,17 +59,15 @@ def load(folder: str) -> object:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_no_numbers(tmp_path, weights, command, value):
-    folder = shutil.copytree(weights, tmp_path / "copy")
+    folder = as_0_3_0_wrote(shutil.copytree(weights, tmp_path / "copy"))
     tensors = torch.load(folder / "best.pt", weights_only=True)
     list(tensors.values())[3].view(-1)[0] = value
     torch.save(tensors, folder / "best.pt")
     for arguments in (("transcribe", "x.wav"), ("evaluate",)):
         code, output, error = command(*arguments, "--checkpoint", folder)
         assert (code, output) == (2, "")
-        assert error == (
-            f"error: {folder / 'best.pt'}: weights are NaN or infinite: the trial diverged, or the "
-            "file is damaged\n"
-        )
+        assert error.startswith(f"error: {folder / 'best.pt'}: not a usable checkpoint (")
+        assert error.endswith(" has values that are not finite)\n")
 
 
 def test_what_is_no_file_is_refused_and_the_others_are_transcribed(tmp_path, weights, command):

@@ -280,7 +280,7 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path, command, monkeypatch):
         named = () if uri is None else ("--tracking-uri", uri)
         code, _, error = command("transcribe", "x.wav", "--run", "0123", *named)
         assert (code, error.count("\n")) == (2, 1)
-        assert "tracking store" in error
+        assert "MLflow store" in error
     assert [p.name for p in tmp_path.iterdir()] == ["other.db"]
 
 
