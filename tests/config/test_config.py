@@ -48,6 +48,7 @@ def test_every_setting_is_part_of_the_identity():
         "objectives.stop_gradient": True,
         "objectives.teacher_decay": 0.99,
         "objectives.fade.timbre": 0.5,
+        "objectives.consistency": "KL",
         "data.added.MusicNet/train": 4,
         "data.evaluation": [],
         "data.max_hours.URMP/train": 0.5,
@@ -97,6 +98,8 @@ def test_frozen():
         ("objectives.content_on", "some", "'some'"),
         ("objectives.teacher_decay", 1.0, "1.0"),
         ("objectives.teacher_decay", "slow", "'slow'"),
+        ("objectives.consistency", "KLD", "'BCE', 'KL', 'MSE', 'stop+H'"),
+        ("objectives.consistency", None, "text"),
         ("objectives.fade.timbre", 0.0, "0.0"),
         ("objectives.fade.timbre", 1.5, "1.5"),
         ("objectives.fade.timber", 0.5, "'timber'"),
@@ -128,6 +131,14 @@ def test_bad_values_are_named_in_one_line(path, value, said):
         TrialConfig().replace({path: value})
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "other", [{"objectives.stop_gradient": True}, {"objectives.teacher_decay": 0.9}]
+)
+def test_the_entropy_of_a_target_without_gradient_is_not_asked_for(other):
+    with pytest.raises(UserError, match="'stop\\+H': expected another one, where stop_gradient"):
+        TrialConfig().replace({"objectives.consistency": "stop+H", **other})
 
 
 def test_derived_values_of_the_paper():
