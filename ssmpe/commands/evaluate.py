@@ -5,7 +5,7 @@ import csv
 import math
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -186,7 +186,7 @@ def _write(path: Path, scores: Iterable[SetScores], data: Data) -> None:
             table.writerow(["set", "track", "data", *MEASURES, "accuracy"])
             for one in scores:
                 for track, measures in one.tracks.items():
-                    values = (*asdict(measures).values(), accuracy(measures))
+                    values = (*(getattr(measures, m) for m in MEASURES), accuracy(measures))
                     texts = ("" if math.isnan(v) else f"{v:.6f}" for v in values)
                     table.writerow([one.name, track, data.of(one.name), *texts])
         os.replace(partial, path)

@@ -81,6 +81,10 @@ TRAIN_SECONDS = "time/train_seconds"
 EVALUATION_SECONDS = "time/evaluation_seconds"
 """metrics: wall time since the last validation; the only ones that differ between reruns"""
 
+THRESHOLD = "threshold"
+"""metric: salience at which the labelled validation set is scored best at that validation; of the
+measures "f1_tuned" and "blank_rate_tuned" of every set"""
+
 
 class EndReason(StrEnum):
     """Why a trial ended."""
@@ -93,7 +97,7 @@ class EndReason(StrEnum):
 
 
 def set_metric(set_name: str, measure: str) -> str:
-    """Metric key of one of ``ssmpe.evaluation.scores.MEASURES`` on a set: "URMP/validation/f1"."""
+    """Metric key of one of ``ssmpe.evaluation.scores``' measures on a set: "URMP/validation/f1"."""
     return f"{set_name}/{measure}"
 
 

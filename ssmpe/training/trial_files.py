@@ -1,5 +1,6 @@
 """What a trial writes into its checkpoints: all that it needs to go on, and its best weights."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,20 +21,25 @@ class Best:
     """The best validation so far.
 
     Attributes:
-        f1: of the validation set, -1 before the first that could be scored.
+        f1: of the validation set, or whatever measure of it selects; -1 before the first that could
+            be scored.
         batch: batches trained until then.
         weights: of the network, by name.
+        threshold: salience at which they score best on the validation set; None before the first,
+            and of checkpoints that were written without it.
     """
 
     f1: float = -1.0
     batch: int = 0
     weights: dict[str, Tensor] = field(default_factory=dict)
+    threshold: float | None = None
 
-    def take_if_better(self, f1: float, batch: int, network: nn.Module) -> bool:
+    def take_if_better(self, f1: float, batch: int, network: nn.Module, threshold: float) -> bool:
         """Become this validation if it is better; whether it is. NaN never is."""
         if not f1 > self.f1:
             return False
         self.f1, self.batch = f1, batch
+        self.threshold = threshold if math.isfinite(threshold) else None
         self.weights = {name: w.detach().clone() for name, w in network.state_dict().items()}
         return True
 
@@ -48,6 +54,7 @@ def write(
         plain: further JSON-representable data.
     """
     described = {"config": config.to_dict(), "best_f1": best.f1, "best_batch": best.batch}
+    described["best_threshold"] = best.threshold
     checkpoint.save(
         folder,
         {STATE: state, BEST: best.weights},
@@ -68,7 +75,8 @@ def read(folder: Path, config: TrialConfig, device: str) -> tuple[dict[str, Any]
         raise UserError(f"{folder}: a checkpoint of another configuration")
     state = checkpoint.load_tensors(folder, STATE)
     weights = checkpoint.load_tensors(folder, BEST, device)
-    return plain, state, Best(plain["best_f1"], plain["best_batch"], weights)
+    found = plain["best_f1"], plain["best_batch"], weights, plain.get("best_threshold")
+    return plain, state, Best(*found)
 
 
 def best_weights(folder: Path, trial: str, device: str) -> dict[str, Tensor]:
