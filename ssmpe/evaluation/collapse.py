@@ -1,4 +1,4 @@
-"""When has a run collapsed on a set?
+"""When a run has collapsed on a set, and what is lost by it.
 
 Every run starts blank, so blankness alone is no sign. A set counts as *collapsed* from the batch
 on from which its blank rate stays at or above ``blank`` to the end of the curve, provided that
@@ -40,11 +40,11 @@ class Criterion:
 
 DEFAULT = Criterion()
 GRACE_SHARE = 0.2
-"""of a trial's batches, before which it is not stopped"""
+"""Share of a trial's batches before which it is not stopped"""
 
 
 def grace_batches(n_batches: int, share: float = GRACE_SHARE) -> int:
-    """Batches before which a trial of ``n_batches`` is not stopped, whatever its curve."""
+    """Return the batches before which a trial of ``n_batches`` is not stopped."""
     return max(1, round(share * n_batches))
 
 
@@ -54,7 +54,7 @@ def collapsed_at(
     validation_blank_rates: Sequence[float],
     criterion: Criterion = DEFAULT,
 ) -> int | None:
-    """The batch from which a set was blank to the end of its curve; None if it is not collapsed.
+    """Find the batch from which a set was blank to the end of its curve; None if there is none.
 
     Args:
         batches: of the validations, ascending.
@@ -80,9 +80,9 @@ def collapsing(
     validation_blank_rates: Sequence[float],
     criterion: Criterion = DEFAULT,
 ) -> bool:
-    """Whether a running trial is collapsed on a set for good, as far as can be told.
+    """Tell whether a running trial is collapsed on a set for good, as far as can be foreseen.
 
-    Args: as of ``collapsed_at``.
+    The arguments are those of ``collapsed_at``.
     """
     start = collapsed_at(batches, blank_rates, validation_blank_rates, criterion)
     if start is None or len(batches) < criterion.patience:
@@ -101,7 +101,7 @@ class Kind(StrEnum):
     LEVEL_SUNK = "level sunk"
     """Blank at one half, but pitches stand out from the rest as they did before"""
     CONTENT_LOST = "content lost"
-    """Pitches do not stand out as they did before, or as they do in the reference row"""
+    """Pitches stand out less than they did before, or than they do in the reference row"""
     CONSTANT_PATTERN = "constant pattern"
     """The same output whatever is played"""
     ALL_ON = "all on"
@@ -207,6 +207,6 @@ def _blank(course: Course, recent: int, criterion: Criterion) -> bool:
 
 
 def _recent(values: Sequence[float], n: int) -> float:
-    """Mean of the last n values, of those that are known; NaN if none is."""
+    """Return the mean of those of the last n values that are known; NaN if none is."""
     known = [value for value in values[-n:] if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan

@@ -16,17 +16,17 @@ from ssmpe.evaluation.multipitch import Counts, GridReference, Growth
 from ssmpe.signal.salience import peaks
 
 _UNIT = 2.0**40
-"""to one of F1"""
+"""Whole number that stands for an F1 of one where many are added up"""
 
 
 def peak_heights(salience: Tensor) -> Tensor:
-    """Salience (F, T) where it is a strict local maximum, however low, and -1 elsewhere."""
+    """Return a salience (F, T) where it is a strict local maximum, and -1 elsewhere."""
     return salience.where(peaks(salience, threshold=0.0), -1.0)
 
 
 @dataclass(frozen=True)
 class Peaks:
-    """The peaks of a track.
+    """A track's peaks, in no particular order.
 
     Attributes:
         heights: (n,) their salience.
@@ -40,7 +40,7 @@ class Peaks:
 
     @classmethod
     def of(cls, heights: NDArray[np.float32]) -> "Peaks":
-        """List those of (F, T) ``peak_heights``."""
+        """List the peaks that ``peak_heights`` (F, T) show."""
         where = np.flatnonzero(heights >= 0)
         return cls(heights.ravel()[where], where % heights.shape[1], heights.shape[1])
 

@@ -25,10 +25,10 @@ from ssmpe.data.files.annotation import MultiPitch
 from ssmpe.units import Floats
 
 WINDOW = 0.5
-"""semitones by which an estimate may miss a reference"""
+"""Semitones by which an estimate may miss a reference"""
 MAX_TIME, MIN_FREQ, MAX_FREQ = 30_000.0, 20.0, 5_000.0
-"""mir_eval's limits, in s and Hz; importing it takes a second, which a trial can do without at
-first"""
+"""Limits of mir_eval, in s and Hz, stated again: to import it takes a second, which a trial can do
+without at first"""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def count(reference: MultiPitch, estimate: MultiPitch) -> Counts:
 
 @dataclass(frozen=True)
 class Growth:
-    """Where a track's matching grows as the threshold falls.
+    """Points at which a track's matching grows as the threshold falls.
 
     Attributes:
         heights: (N,) of the peaks that it grows at.
@@ -133,7 +133,7 @@ class GridReference:
         self._groups = _groups(first.T, stop.T, self.frames, (len(frequencies), len(times)))
 
     def growth(self, heights: NDArray[np.float32]) -> Growth:
-        """Where the matching with peaks grows.
+        """Find where the matching with peaks grows.
 
         Args:
             heights: (F, T) of the peaks, from 0; negative where there is none.
@@ -163,7 +163,7 @@ class _Group:
     stop: NDArray[np.intp]
 
     def growth(self, padded: NDArray[np.float32]) -> tuple[NDArray[np.generic], ...]:
-        """Fields of a ``Growth``."""
+        """Find the fields of a ``Growth``."""
         heights = padded.take(self.index)
         if len(self.first) == 1:
             strongest = heights.max(axis=0)
@@ -176,7 +176,7 @@ class _Group:
     def _ranks(
         self, heights: NDArray[np.float32], thresholds: NDArray[np.float32]
     ) -> NDArray[np.intp]:
-        """Size (K, C) of the maximum matching in every set with the peaks from thresholds on.
+        """Find the sizes (K, C) of every set's maximum matching with the peaks above thresholds.
 
         Args:
             heights: (W, C) of the peaks.
@@ -227,7 +227,7 @@ def _groups(
 
 
 def matched(first: NDArray[np.integer], stop: NDArray[np.integer]) -> NDArray[np.intp]:
-    """Size (T,) of a maximum matching in every frame.
+    """Find the size (T,) of a maximum matching in every frame.
 
     Args:
         first, stop: (voices, T) number of the first of the frame's ascending estimates that each of
@@ -243,9 +243,10 @@ def matched(first: NDArray[np.integer], stop: NDArray[np.integer]) -> NDArray[np
 
 
 def nearest(times: Floats, wanted: Floats) -> NDArray[np.intp]:
-    """Of ``times`` (T,), the index of the one nearest to each of ``wanted`` (N,), the earlier of
-    two; T for what lies before the first or behind the last. As mir_eval resamples: grids that are
-    as good as equal are equal.
+    """Find the index of the one of ``times`` (T,) that is nearest to each of ``wanted`` (N,).
+
+    The earlier of two; T for what lies before the first or behind the last. As mir_eval resamples:
+    grids that are as good as equal are equal.
     """
     if len(times) == len(wanted) and np.allclose(times, wanted):
         return np.arange(len(times))
@@ -273,7 +274,7 @@ def check(pitches: MultiPitch) -> None:
 
 
 def _semitones(f0s: Sequence[Floats]) -> Floats:
-    """F0s in Hz of T frames to MIDI numbers (voices, T), ascending, then NaN."""
+    """Convert F0s in Hz of T frames to MIDI numbers (voices, T), ascending, then NaN."""
     counts = np.array([len(frame) for frame in f0s], dtype=np.intp)
     rows = np.full((len(f0s), counts.max(initial=0)), np.nan)
     rows[np.arange(rows.shape[1]) < counts[:, None]] = units.hz_to_midi(

@@ -1,4 +1,4 @@
-"""What a track is scored by: mir_eval's multi-pitch measures and signs of collapse."""
+"""Measures by which a track is scored: mir_eval's, ones without a threshold, signs of collapse."""
 
 import math
 import warnings
@@ -21,21 +21,21 @@ from ssmpe.signal.salience import THRESHOLD, decode
 
 
 class ScoringError(Exception):
-    """The vectorised score of a track is not that of mir_eval."""
+    """Error of a vectorised score that is not that of mir_eval."""
 
 
 @dataclass(frozen=True)
 class TrackScores:
-    """Measures of one track.
+    """Measures of one track: the published ones at a salience of one half, and others.
 
-    Those at a salience of one half, as published; NaN if unannotated, or if nothing sounds:
+    NaN where one is undefined: of an unannotated track, or one in which nothing sounds.
 
     Attributes:
         precision, recall, f1: mir_eval.multipitch, window half a semitone.
         blank_rate: share of the sounding frames without any estimated pitch. Sounding: annotated
             with a pitch, or, in unannotated audio, of an RMS of 0.01 or more.
         mean_peak: largest salience of a frame, averaged over sounding frames.
-        pitches_per_frame: estimated pitches, averaged over all frames; never NaN.
+        pitches_per_frame: estimated pitches, averaged over all frames.
         f1_tuned, blank_rate_tuned: at the threshold that is best on the labelled validation set.
         f1_best: at the one that is best on the track's own set, which nobody knows beforehand.
         average_precision: over all thresholds; see ``Curve``.
@@ -84,7 +84,7 @@ class SetScores:
 
 @dataclass(frozen=True)
 class Reference:
-    """What a track's estimate is compared with.
+    """Truth that a track's estimate is compared with.
 
     Attributes:
         truth: F0s on the grid they are scored on, or None if unannotated.
@@ -100,7 +100,7 @@ class Reference:
 
     @classmethod
     def of(cls, annotation: Annotation | None, audio: Tensor, g: GeometryConfig) -> "Reference":
-        """From a track's annotation and its audio (1, 1, N)."""
+        """Prepare it from a track's annotation and its audio (1, 1, N)."""
         times = units.frame_times(
             units.n_frames(audio.shape[-1], g.hop_length), g.hop_length, g.sample_rate
         )
@@ -133,7 +133,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class Observed:
-    """What a track's scores are made of.
+    """All that a track's scores are made of.
 
     Attributes:
         strongest: (T,) largest salience of every frame.
@@ -156,7 +156,7 @@ class Observed:
 
     @staticmethod
     def packed(salience: Tensor, halves: Tensor) -> Tensor:
-        """Everything that is asked of a salience (F, T), in one tensor on its device.
+        """Pack all that is asked of a salience (F, T) into one tensor on its device.
 
         One transfer to the host takes all of a set.
 
@@ -172,7 +172,7 @@ class Observed:
     def unpacked(
         cls, packed: NDArray[np.float32], reference: Reference, grid: GridReference | None
     ) -> "Observed":
-        """From what ``packed`` made, on the host; ``grid``: the reference as peaks meet it."""
+        """Read what ``packed`` made, on the host; ``grid`` is the reference as peaks meet it."""
         n_frames = len(reference.times)
         n_bins = (len(packed) - n_frames) // (n_frames + 2)
         strongest, halves, flat = np.split(packed, [n_frames, n_frames + 2 * n_bins])
@@ -192,7 +192,7 @@ class Observed:
         )
 
     def scores(self, reference: Reference, precision: float, recall: float) -> TrackScores:
-        """With precision and recall, NaN if unannotated, the measures at one half."""
+        """Return the measures at one half; precision and recall are given, NaN if unannotated."""
         strongest = self.strongest[reference.sounding]
         return TrackScores(
             precision=precision,
@@ -204,13 +204,16 @@ class Observed:
         )
 
     def blank_rate(self, reference: Reference, threshold: float) -> float:
-        """Share of the sounding frames without a peak at or above a threshold; NaN if either is."""
+        """Return the share of sounding frames without a peak from a threshold on.
+
+        NaN if nothing sounds, or there is no threshold.
+        """
         if math.isnan(threshold) or not reference.sounding.any():
             return math.nan
         return float((self.highest[reference.sounding] < threshold).mean())
 
     def f1_at(self, threshold: float) -> float:
-        """F1 at a threshold; NaN if there is none, or the track is unannotated."""
+        """Return F1 at a threshold; NaN if there is none, or the track is unannotated."""
         if math.isnan(threshold) or self.curve is None:
             return math.nan
         counts = self.curve.at(threshold)
@@ -218,7 +221,7 @@ class Observed:
 
 
 def similarities(tracks: Sequence[Observed]) -> list[float]:
-    """How alike each track's frames are to those of the others; see ``TrackScores.similarity``.
+    """Compute how alike each track's frames are to those of the others: ``TrackScores.similarity``.
 
     The mean cosine of all pairs is the product of the two means of frames of unit length.
     """
@@ -244,7 +247,7 @@ def score_track(estimate: Tensor, reference: Reference, g: GeometryConfig) -> Tr
 def precision_recall(
     reference: Reference, estimate: list[NDArray[np.float64]]
 ) -> tuple[float, float]:
-    """mir_eval's measures of F0s estimated on the model's frames; NaN if unannotated."""
+    """Score F0s estimated on the model's frames by mir_eval itself; NaN if unannotated."""
     import mir_eval  # a second, with all of its tasks; scores are mostly counted without it
 
     if reference.truth is None:
@@ -259,13 +262,13 @@ def precision_recall(
 
 
 def f1(precision: float, recall: float) -> float:
-    """2 P R / (P + R), 0 where both are; NaN in, NaN out."""
+    """Return 2 P R / (P + R), 0 where both are; NaN in, NaN out."""
     total = precision + recall
     return total if total != total else (2 * precision * recall / total if total > 0 else 0.0)
 
 
 def mean_scores(tracks: list[TrackScores]) -> TrackScores:
-    """Means over the tracks that have a measure, each counting alike; NaN if none has."""
+    """Average over the tracks that have a measure, each counting alike; NaN if none has."""
     means = []
     for measure in ALL_MEASURES:
         values = [v for t in tracks if not math.isnan(v := getattr(t, measure))]

@@ -31,11 +31,11 @@ from ssmpe.signal.hcqt import HCQT
 from ssmpe.signal.salience import THRESHOLD, decode
 
 FEATURE_CACHE_BYTES = 512 * 2**20
-"""features of evaluation tracks kept in memory between validations, all sets together"""
+"""Bytes of features of evaluation tracks kept in memory between validations, all sets together"""
 GROUP_VALUES = {"cpu": 1 << 18}
-"""frames times bins that run through the network together, by device: few enough for its caches"""
+"""Frames times bins that run through the network together, by device: few enough for its caches"""
 DEVICE_GROUP_VALUES = 1 << 22
-"""the same of other devices, which need many to be busy"""
+"""Frames times bins on other devices, which need many to be busy"""
 
 
 class EvaluationSet:
@@ -79,7 +79,7 @@ class EvaluationSet:
         return self._references[i]
 
     def grid(self, i: int) -> GridReference | None:
-        """The reference of track i as peaks are compared with it; None if unannotated."""
+        """Return the reference of track i as peaks are compared with it; None if unannotated."""
         return self._grids[i]
 
     def halves(self, i: int) -> Tensor:
@@ -87,7 +87,7 @@ class EvaluationSet:
         return self._halves[i]
 
     def features(self, i: int) -> Tensor:
-        """Features (1, H, F, T) of track i on the device."""
+        """Return the features (1, H, F, T) of track i on the device."""
         for group, features in self._features.items():
             if i in group:
                 n = group.index(i)
@@ -104,7 +104,7 @@ class EvaluationSet:
         return sum(f.numel() * f.element_size() for f in self._features.values())
 
     def saliences(self, network: Autoencoder) -> Iterator[tuple[int, Tensor]]:
-        """Number and salience (F, T) of every track, in no particular order."""
+        """Yield number and salience (F, T) of every track, in no particular order."""
         for group in self._groups:
             of_group = saliences(network, self._group_features(group))
             if 0 in group:
@@ -115,7 +115,7 @@ class EvaluationSet:
         return torch.from_numpy(self._source.store.audio(i).copy())[None, None]
 
     def _grouped(self) -> list[tuple[int, ...]]:
-        """Tracks that run through the network together.
+        """Find the tracks that run through the network together.
 
         They are equally long: behind the end of a shorter one the network would see its own biases
         instead of zeros.
@@ -131,7 +131,7 @@ class EvaluationSet:
         return groups
 
     def _group_features(self, group: tuple[int, ...]) -> Tensor:
-        """Features (B, H, F, T) of a group, in the network's memory format."""
+        """Return the features (B, H, F, T) of a group, in the network's memory format."""
         if group in self._features:
             return self._features[group]
         features = torch.cat([self.features(i) for i in group])
@@ -146,11 +146,11 @@ class EvaluationSet:
 
 _Key = tuple[tuple[tuple[str, Path, Ready], ...], GeometryConfig, str]
 _last: dict[_Key, list[EvaluationSet]] = {}
-"""what ``prepare_once`` has given last: the trials of a process mostly have the same sets"""
+"""Sets that ``prepare_once`` has given last: the trials of a process mostly have the same"""
 
 
 def prepare_once(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
-    """What ``prepare`` gives; that of the last call, if it was asked for the same."""
+    """Return what ``prepare`` gives; that of the last call, if it was asked for the same."""
     key = tuple((s.name, s.store.folder, s.ready) for s in sources), hcqt.geometry, device
     if key not in _last:
         _last.clear()  # before others take their memory
@@ -159,7 +159,7 @@ def prepare_once(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> lis
 
 
 def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
-    """Evaluation sets that share one allowance of memory for features, first come first served."""
+    """Prepare sets that share one allowance of memory for features, first come first served."""
     prepared, room = [], FEATURE_CACHE_BYTES
     for source in sources:
         evaluation_set = EvaluationSet(source, hcqt, device, room)
@@ -214,7 +214,7 @@ def evaluate(
 
 
 def _scores(one: Observed, reference: Reference, tuned: float, best: float) -> TrackScores:
-    """All measures of a track but its similarity to others, at these thresholds."""
+    """Return all measures of a track but its similarity to others, at these thresholds."""
     if one.curve is None or one.top is None:
         return replace(
             one.scores(reference, math.nan, math.nan),

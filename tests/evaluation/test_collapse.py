@@ -97,7 +97,7 @@ FLAT = [0.1, 0.15, 0.2, 0.25, 0.25, 0.3, 0.3, 0.3, 0.3, 0.3]
 
 
 def course(blank_rates, average_precisions=RISING, **others) -> Course:
-    """A course on a set beside a labelled validation set that is well."""
+    """Invent a course on a set beside a labelled validation set that is well."""
     given = {
         "mean_peaks": [0.5] * 10,
         "pitches_per_frame": [3.0] * 10,
@@ -184,7 +184,10 @@ def test_a_last_validation_alone_decides_nothing():
 
 
 def test_the_share_of_content_that_is_kept():
-    """As measured on MusicNet: an alive network keeps it through 250 batches as published, one
-    trained so from scratch, with eight added excerpts, does not."""
+    """Average precisions on MusicNet, as measured.
+
+    An alive network keeps its content through 250 batches as published; one that is trained so
+    from scratch, with eight added excerpts, does not reach the reference's.
+    """
     assert not content_lost([0.624, 0.624], reference=[0.721, 0.721])
     assert content_lost([0.395, 0.395], reference=[0.676, 0.676])

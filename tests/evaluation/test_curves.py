@@ -37,7 +37,7 @@ class Track:
 
 
 def salience_of(rng: np.random.Generator, n_peaks: int) -> NDArray[np.float32]:
-    """Heights: anywhere, sunk below a hundredth, near one, or with many equal ones."""
+    """Draw heights: anywhere, sunk below a hundredth, near one, or with many equal ones."""
     kind = rng.integers(4)
     if kind == 0:
         return rng.random(n_peaks).astype(np.float32)
@@ -49,7 +49,7 @@ def salience_of(rng: np.random.Generator, n_peaks: int) -> NDArray[np.float32]:
 
 
 def invented(rng: np.random.Generator, g: GeometryConfig, frames: int, share: float) -> Track:
-    """References and peaks close to each other, on equal or different grids of time."""
+    """Invent references and peaks close to each other, on equal or different grids of time."""
     times = np.arange(frames) * g.hop_length / g.sample_rate
     n = rng.integers(1, 2 * frames + 1)
     ref_times = times if rng.random() < 0.5 else np.arange(n) * 0.0058 + rng.choice([0, 0.0029])

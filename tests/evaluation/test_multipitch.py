@@ -35,7 +35,7 @@ def pitched(times, *f0s) -> MultiPitch:
 
 
 def on_grid(geometry: GeometryConfig, reference: MultiPitch, times, peaks: np.ndarray) -> Counts:
-    """As a network's peaks (F, T) are scored."""
+    """Count as a network's peaks (F, T) are counted."""
     grid = GridReference(reference, times, geometry.bin_frequencies)
     heights = np.where(peaks, np.float32(1), np.float32(-1))
     n_estimated = int((peaks.sum(axis=0) * grid.uses).sum())
@@ -43,7 +43,7 @@ def on_grid(geometry: GeometryConfig, reference: MultiPitch, times, peaks: np.nd
 
 
 def frame(rng: np.random.Generator, centres: np.ndarray, most: int) -> np.ndarray:
-    """F0s in Hz: anywhere, close together, quarter tones from each other to the last bit, twice."""
+    """Draw F0s in Hz: anywhere, close together, quarter tones apart to the last bit, twice."""
     n, kind = rng.integers(most + 1), rng.integers(4)
     if kind == 0:
         return 27.5 * 2 ** rng.uniform(0, 7, n)
@@ -54,7 +54,7 @@ def frame(rng: np.random.Generator, centres: np.ndarray, most: int) -> np.ndarra
 
 
 def grids(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Times of a reference and an estimate: equal, shifted, coarser or finer, longer or shorter."""
+    """Draw times of reference and estimate: equal, shifted, coarser or finer, longer or shorter."""
     n_ref, n_est = rng.integers(1, 5, 2)
     ref = np.arange(n_ref) * 0.01 + rng.choice([0.0, 0.005])
     if rng.random() < 0.4:
