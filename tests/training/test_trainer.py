@@ -21,6 +21,7 @@ from ssmpe.seeding import torch_generator
 from ssmpe.signal.hcqt import HCQT
 from ssmpe.tracking import schema
 from ssmpe.training import checkpoint
+from ssmpe.training import trainer as trainer_module
 from ssmpe.training.batches import BatchMaker
 from ssmpe.training.optimizer import lr_scale
 from ssmpe.training.trainer import DivergedError, InterruptedTrainingError, Trainer
@@ -129,6 +130,17 @@ def test_the_best_weights_are_kept(brief, sets, undisturbed, tmp_path):
     trainer.save(tmp_path / "checkpoint")
     best = checkpoint.load_tensors(tmp_path / "checkpoint", BEST)
     assert best.keys() == trainer.network.state_dict().keys()
+
+
+def test_another_measure_can_select_the_weights(brief, sets, undisturbed, monkeypatch):
+    """Selecting changes what is kept, and nothing of the training."""
+    monkeypatch.setattr(trainer_module, "SELECTED_BY", "average_precision")
+    trainer = Trainer(brief, sets)
+    validations = list(trainer.run())
+    found = [v.scores[brief.data.validation].means.average_precision for v in validations]
+    assert trainer.best.f1 == max(found)
+    assert trainer.best.batch == validations[found.index(max(found))].batch
+    assert [v.losses for v in validations] == [v.losses for v in undisturbed[1]]
 
 
 def test_the_threshold_is_tuned_on_the_validation_set_and_kept_with_the_weights(
