@@ -5,7 +5,7 @@ import csv
 import errno
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -179,7 +179,7 @@ def _write(path: Path, scores: Iterable[SetScores], data: Data) -> None:
             table.writerow(["set", "track", "data", *MEASURES, "accuracy"])
             for one in scores:
                 for track, measures in one.tracks.items():
-                    values = (*asdict(measures).values(), accuracy(measures))
+                    values = (*(getattr(measures, m) for m in MEASURES), accuracy(measures))
                     texts = ("" if math.isnan(v) else f"{v:.6f}" for v in values)
                     names = map(printable, (one.name, track, data.of(one.name)))
                     table.writerow([*names, *texts])

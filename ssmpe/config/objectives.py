@@ -29,6 +29,9 @@ OBJECTIVES = (
 )
 """Names of the objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
 
+CONSISTENCIES = ("BCE", "KL", "MSE", "stop+H")
+"""Ways to compare a view's output with its target; ``ssmpe.objectives.invariance`` has each."""
+
 
 @dataclass(frozen=True)
 class ObjectivesConfig:
@@ -49,6 +52,10 @@ class ObjectivesConfig:
     teacher_decay: float | None = None
     """Decay per batch of a moving average of the network's weights, whose output is then Y, without
     gradient. None: Y is the output of the network itself."""
+    consistency: str = "BCE"
+    """Comparison of a view's output q with its target Y, one of ``CONSISTENCIES``: "BCE" as
+    published, H(Y) + KL(Y || q); "KL", without the entropy; "MSE", squared error of saliences;
+    "stop+H", the published value, but only H(Y) sends a gradient through Y."""
     fade: Mapping[str, float] = field(default_factory=dict)
     """Objective -> share of the trial's batches over which its weight falls linearly to zero."""
 
@@ -66,7 +73,16 @@ class ObjectivesConfig:
         decay = self.teacher_decay
         ok = decay is None or 0 < decay < 1
         require(ok, "objectives.teacher_decay", decay, "a number between 0 and 1, or null")
+        self._check_consistency()
         self._check_fade()
+
+    def _check_consistency(self) -> None:
+        how, known = self.consistency, ", ".join(map(repr, CONSISTENCIES))
+        require(how in CONSISTENCIES, "objectives.consistency", how, f"one of {known}")
+        # with either, the entropy of the target would have no gradient: "KL" by another name
+        ok = how != "stop+H" or (not self.stop_gradient and self.teacher_decay is None)
+        what = "another one, where stop_gradient or teacher_decay is set"
+        require(ok, "objectives.consistency", how, what)
 
     def _check_fade(self) -> None:
         for name, share in self.fade.items():

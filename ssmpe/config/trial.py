@@ -33,6 +33,7 @@ LATER: Mapping[str, Any] = {
     "training.mixed_precision_on_cpus": False,
     "objectives.teacher_decay": None,
     "objectives.fade": {},
+    "objectives.consistency": "BCE",
 }
 """Settings that were added since trials are stored -> the value under which a trial is what it was
 before. With that value they are no part of its identity, so that earlier runs are found again."""

@@ -12,12 +12,12 @@ from ssmpe.signal.hcqt import HCQT
 
 CHUNK_FRAMES = 1024
 CONTEXT_FRAMES = 2 + 2 * N_LEVELS * sum(DILATIONS)
-"""frames to either side that an output frame depends on: half the receptive field"""
+"""Frames to either side that an output frame depends on: half the receptive field"""
 
 
 @torch.no_grad()
 def track_features(audio: Tensor, hcqt: HCQT) -> Tensor:
-    """Audio (1, 1, N) of a whole track to features (1, H, F, T); decibels are the track's own."""
+    """Compute features (1, H, F, T) of a track's audio (1, 1, N); decibels are the track's own."""
     return hcqt.gather(scaled_decibels(hcqt.distinct(audio)))
 
 
@@ -31,7 +31,7 @@ class Chunk(NamedTuple):
 
 
 def chunks(n_frames: int) -> Iterator[Chunk]:
-    """A track in chunks, with as much context as the receptive field reaches."""
+    """Divide a track into chunks, with as much context as the receptive field reaches."""
     for start in range(0, n_frames, CHUNK_FRAMES):
         stop = min(start + CHUNK_FRAMES, n_frames)
         yield Chunk(
@@ -41,21 +41,28 @@ def chunks(n_frames: int) -> Iterator[Chunk]:
 
 @torch.no_grad()
 def chunk_salience(network: Autoencoder, features: Tensor, chunk: Chunk) -> Tensor:
-    """Features (B, H, F, right - left) of a chunk to its salience (B, F, stop - start), float32."""
+    """Compute a chunk's salience (B, F, stop - start), float32.
+
+    Args:
+        features: (B, H, F, right - left).
+    """
     # in full precision: rounded, neighbouring bins tie, and a tie is no peak
     logits = network(features)
     return torch.sigmoid(logits[..., chunk.start - chunk.left : chunk.stop - chunk.left])
 
 
 def salience(network: Autoencoder, features: Tensor) -> Tensor:
-    """Features (1, H, F, T) of a track to its salience (F, T), float32."""
+    """Compute the salience (F, T), float32, of a track's features (1, H, F, T)."""
     return saliences(network, features)[0]
 
 
 def saliences(network: Autoencoder, features: Tensor) -> Tensor:
-    """Features (B, H, F, T) of equally long tracks to their saliences (B, F, T), float32.
+    """Compute the saliences (B, F, T), float32, of equally long tracks.
 
     Long tracks run through the network in chunks; the result is that of the whole.
+
+    Args:
+        features: (B, H, F, T).
     """
     pieces = [
         chunk_salience(network, features[..., chunk.left : chunk.right], chunk)

@@ -1,6 +1,8 @@
 """Scores of a network on whole sets, again and again: what does not change is prepared once."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from torch import Tensor
 from ssmpe.config import GeometryConfig
 from ssmpe.data.sets import LoadedSet, Ready
 from ssmpe.errors import UserError
+from ssmpe.evaluation.curves import best_threshold
 from ssmpe.evaluation.inference import saliences, track_features
 from ssmpe.evaluation.multipitch import GridReference
 from ssmpe.evaluation.scores import (
@@ -18,19 +21,21 @@ from ssmpe.evaluation.scores import (
     ScoringError,
     SetScores,
     TrackScores,
+    f1,
     mean_scores,
     precision_recall,
+    similarities,
 )
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.hcqt import HCQT
-from ssmpe.signal.salience import decode
+from ssmpe.signal.salience import THRESHOLD, decode
 
 FEATURE_CACHE_BYTES = 512 * 2**20
-"""features of evaluation tracks kept in memory between validations, all sets together"""
+"""Bytes of features of evaluation tracks kept in memory between validations, all sets together"""
 GROUP_VALUES = {"cpu": 1 << 18}
-"""frames times bins that run through the network together, by device: few enough for its caches"""
+"""Frames times bins that run through the network together, by device: few enough for its caches"""
 DEVICE_GROUP_VALUES = 1 << 22
-"""the same of other devices, which need many to be busy"""
+"""Frames times bins on other devices, which need many to be busy"""
 
 
 class EvaluationSet:
@@ -49,12 +54,14 @@ class EvaluationSet:
         self._features: dict[tuple[int, ...], Tensor] = {}
         self._references: list[Reference] = []
         self._grids: list[GridReference | None] = []
+        self._halves: list[Tensor] = []
         for i, annotation in enumerate(source.annotations):
             self._references.append(Reference.of(annotation, self._audio(i), hcqt.geometry))
             try:
-                self._grids.append(self._references[i].on_grid(hcqt.geometry, device))
+                self._grids.append(self._references[i].on_grid(hcqt.geometry))
             except ValueError as error:
                 raise UserError(f"{self.name}: {self.track_name(i)}: {error}") from None
+            self._halves.append(torch.from_numpy(self._references[i].halves).to(device))
         self._groups = self._grouped()
         self.first_salience: Tensor | None = None
 
@@ -72,11 +79,15 @@ class EvaluationSet:
         return self._references[i]
 
     def grid(self, i: int) -> GridReference | None:
-        """The reference of track i as peaks are compared with it; None if unannotated."""
+        """Return the reference of track i as peaks are compared with it; None if unannotated."""
         return self._grids[i]
 
+    def halves(self, i: int) -> Tensor:
+        """Return the halves (2, T) of track i's reference, on the device."""
+        return self._halves[i]
+
     def features(self, i: int) -> Tensor:
-        """Features (1, H, F, T) of track i on the device."""
+        """Return the features (1, H, F, T) of track i on the device."""
         for group, features in self._features.items():
             if i in group:
                 n = group.index(i)
@@ -93,7 +104,7 @@ class EvaluationSet:
         return sum(f.numel() * f.element_size() for f in self._features.values())
 
     def saliences(self, network: Autoencoder) -> Iterator[tuple[int, Tensor]]:
-        """Number and salience (F, T) of every track, in no particular order."""
+        """Yield number and salience (F, T) of every track, in no particular order."""
         for group in self._groups:
             of_group = saliences(network, self._group_features(group))
             if 0 in group:
@@ -104,7 +115,7 @@ class EvaluationSet:
         return torch.from_numpy(self._source.store.audio(i).copy())[None, None]
 
     def _grouped(self) -> list[tuple[int, ...]]:
-        """Tracks that run through the network together.
+        """Find the tracks that run through the network together.
 
         They are equally long: behind the end of a shorter one the network would see its own biases
         instead of zeros.
@@ -120,7 +131,7 @@ class EvaluationSet:
         return groups
 
     def _group_features(self, group: tuple[int, ...]) -> Tensor:
-        """Features (B, H, F, T) of a group, in the network's memory format."""
+        """Return the features (B, H, F, T) of a group, in the network's memory format."""
         if group in self._features:
             return self._features[group]
         features = torch.cat([self.features(i) for i in group])
@@ -135,11 +146,11 @@ class EvaluationSet:
 
 _Key = tuple[tuple[tuple[str, Path, Ready], ...], GeometryConfig, str]
 _last: dict[_Key, list[EvaluationSet]] = {}
-"""what ``prepare_once`` has given last: the trials of a process mostly have the same sets"""
+"""Sets that ``prepare_once`` has given last: the trials of a process mostly have the same"""
 
 
 def prepare_once(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
-    """What ``prepare`` gives; that of the last call, if it was asked for the same."""
+    """Return what ``prepare`` gives; that of the last call, if it was asked for the same."""
     key = tuple((s.name, s.store.folder, s.ready) for s in sources), hcqt.geometry, device
     if key not in _last:
         _last.clear()  # before others take their memory
@@ -148,7 +159,7 @@ def prepare_once(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> lis
 
 
 def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[EvaluationSet]:
-    """Evaluation sets that share one allowance of memory for features, first come first served."""
+    """Prepare sets that share one allowance of memory for features, first come first served."""
     prepared, room = [], FEATURE_CACHE_BYTES
     for source in sources:
         evaluation_set = EvaluationSet(source, hcqt, device, room)
@@ -159,13 +170,19 @@ def prepare(sources: tuple[LoadedSet, ...], hcqt: HCQT, device: str) -> list[Eva
 
 
 def evaluate(
-    network: Autoencoder, evaluated: EvaluationSet, *, by_mir_eval: bool = False
+    network: Autoencoder,
+    evaluated: EvaluationSet,
+    threshold: float | None = None,
+    *,
+    by_mir_eval: bool = False,
 ) -> SetScores:
-    """Scores of a network in evaluation mode on a set.
+    """Score a network in evaluation mode on a set.
 
     Args:
-        by_mir_eval: precision and recall are those that mir_eval itself gives, which takes many
-            times as long, instead of equal ones.
+        threshold: of the measures that are tuned, the best on the labelled validation set (NaN if
+            that has none); None: this is that set.
+        by_mir_eval: compare precision and recall at one half with those that mir_eval itself
+            gives, which takes many times as long.
 
     Raises:
         ScoringError: they are not equal.
@@ -173,28 +190,45 @@ def evaluate(
     order, packed, theirs = [], [], {}
     for i, salience in evaluated.saliences(network):
         order.append(i)
-        packed.append(Observed.packed(salience, evaluated.grid(i)))
+        packed.append(Observed.packed(salience, evaluated.halves(i)))
         if by_mir_eval:
             estimate = decode(salience, evaluated.geometry)
             theirs[i] = precision_recall(evaluated.reference(i), estimate)
     on_host = torch.cat(packed).cpu().numpy()  # the one time that the host waits for the device
     ends = np.cumsum([len(p) for p in packed])
     pieces = dict(zip(order, np.split(on_host, ends[:-1]), strict=True))
+    observed = [
+        Observed.unpacked(pieces[i], evaluated.reference(i), evaluated.grid(i))
+        for i in range(len(evaluated))
+    ]
+    best = best_threshold([one.curve for one in observed if one.curve is not None])
+    tuned = best if threshold is None else threshold
     tracks = {}
-    for i in range(len(evaluated)):
+    for i, (one, similarity) in enumerate(zip(observed, similarities(observed), strict=True)):
         name = evaluated.track_name(i)
-        tracks[name] = _scores(evaluated, i, Observed.unpacked(pieces[i]))
+        scores = _scores(one, evaluated.reference(i), tuned, best)
+        tracks[name] = replace(scores, similarity=similarity)
         if by_mir_eval:
             _check(f"{evaluated.name}: {name}", tracks[name], theirs[i])
-    return SetScores(evaluated.name, mean_scores(list(tracks.values())), tracks)
+    return SetScores(evaluated.name, mean_scores(list(tracks.values())), tracks, tuned, best)
 
 
-def _scores(evaluated: EvaluationSet, i: int, observed: Observed) -> TrackScores:
-    precision, recall = float("nan"), float("nan")
-    if (grid := evaluated.grid(i)) is not None:
-        counts = grid.counts(observed.n_matched, observed.per_frame)
-        precision, recall = counts.precision, counts.recall
-    return observed.scores(evaluated.reference(i), precision, recall)
+def _scores(one: Observed, reference: Reference, tuned: float, best: float) -> TrackScores:
+    """Return all measures of a track but its similarity to others, at these thresholds."""
+    if one.curve is None or one.top is None:
+        return replace(
+            one.scores(reference, math.nan, math.nan),
+            blank_rate_tuned=one.blank_rate(reference, tuned),
+        )
+    counts = one.curve.at(THRESHOLD)
+    return replace(
+        one.scores(reference, counts.precision, counts.recall),
+        f1_tuned=one.f1_at(tuned),
+        blank_rate_tuned=one.blank_rate(reference, tuned),
+        f1_best=one.f1_at(best),
+        average_precision=one.curve.average_precision,
+        top_n=f1(one.top.precision, one.top.recall),
+    )
 
 
 def _check(track: str, own: TrackScores, theirs: tuple[float, float]) -> None:

@@ -61,6 +61,7 @@ class Outputs:
             ``stop_gradient`` is set, or that of the teacher.
         view: the objective's own view, if it has one, and that view's logits (B, F, T).
         rows: the excerpts that terms on content see.
+        consistency: how the views' outputs are compared with the targets.
     """
 
     logits: Tensor
@@ -69,6 +70,7 @@ class Outputs:
     rows: slice
     view: View | None = None
     view_logits: Tensor | None = None
+    consistency: str = "BCE"
 
 
 MakeView = Callable[[Batch, GeometryConfig, torch.Generator], View]
@@ -110,3 +112,14 @@ def bce_positive(logits: Tensor, target: Tensor) -> Tensor:
 def bce_negative(logits: Tensor, target: Tensor) -> Tensor:
     """Return the half that punishes salience: -(1 - target) * log(1 - salience)."""
     return ((1.0 - target) * F.softplus(logits)).sum(dim=-2)
+
+
+def binary_entropy(probability: Tensor) -> Tensor:
+    """Entropy in nats of (B, F, T), summed over frequency: (B, T).
+
+    Its derivative, -logit p, is infinite at 0 and 1, which rounded sigmoids and shifted frames
+    reach: closer to them than a rounding error, it is taken as zero.
+    """
+    eps = torch.finfo(probability.dtype).eps
+    p = probability.clamp(eps, 1.0 - eps)
+    return -(p * p.log() + (1.0 - p) * torch.log1p(-p)).sum(dim=-2)

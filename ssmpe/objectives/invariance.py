@@ -7,15 +7,38 @@ import torch
 from torch import Tensor
 
 from ssmpe.config import GeometryConfig
-from ssmpe.objectives.base import Batch, Objective, Outputs, View, bce
+from ssmpe.objectives.base import Batch, Objective, Outputs, View, bce, binary_entropy
 from ssmpe.signal.transforms import dropped_harmonics, random_equalization
 
 
 def consistency(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:
-    """Return the BCE between the output for the view and the original's, transformed alike."""
+    """Compare the output for the view with the original's, transformed alike."""
     assert out.view is not None
     assert out.view_logits is not None
-    return bce(out.view_logits, out.view.transform(out.targets))
+    return compared(out.view_logits, out.view.transform(out.targets), out.consistency)
+
+
+def compared(logits: Tensor, target: Tensor, consistency: str) -> Tensor:
+    """Return the loss (B, T) of a view's logits (B, F, T), those of q, against their target Y.
+
+    The published cross-entropy is the sum of two parts, BCE(Y, q) = H(Y) + KL(Y || q), which ask
+    different things of a target that has a gradient. By it, with logit y = log(y / (1 - y)),
+
+    - BCE has -logit q: Y is to fall wherever the view is below one half, and to rise above;
+    - H has -logit Y: Y is to leave one half, to whichever side it is on;
+    - KL has logit Y - logit q: Y is to come to the view, and to stay where both agree;
+    - the squared error has 2 (Y - q), which likewise vanishes where both agree.
+
+    "stop+H" has the value of BCE and the gradients of H by Y and of KL by q alone.
+    """
+    if consistency == "KL":
+        return bce(logits, target) - binary_entropy(target)
+    if consistency == "MSE":
+        return (torch.sigmoid(logits) - target).square().sum(dim=-2)
+    if consistency == "stop+H":
+        entropy = binary_entropy(target)
+        return bce(logits, target.detach()) + (entropy - entropy.detach())
+    return bce(logits, target)
 
 
 def _same(salience: Tensor) -> Tensor:

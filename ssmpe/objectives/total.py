@@ -173,7 +173,8 @@ class TotalLoss:
         salience = torch.sigmoid(logits)
         own = salience.detach() if self.config.stop_gradient else salience
         targets = own if taught is None else taught
-        return Outputs(logits, salience, targets, self._content(batch))
+        rows, consistency = self._content(batch), self.config.consistency
+        return Outputs(logits, salience, targets, rows, consistency=consistency)
 
     def _forward(self, step: Step, views: Mapping[str, View]) -> tuple[Tensor, dict[str, Tensor]]:
         network, features = step.network, step.batch.features

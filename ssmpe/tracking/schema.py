@@ -81,6 +81,10 @@ TRAIN_SECONDS = "time/train_seconds"
 EVALUATION_SECONDS = "time/evaluation_seconds"
 """metrics: wall time since the last validation; the only ones that differ between reruns"""
 
+THRESHOLD = "threshold"
+"""metric: salience at which the labelled validation set is scored best at that validation; of the
+measures "f1_tuned" and "blank_rate_tuned" of every set"""
+
 
 class EndReason(StrEnum):
     """A reason why a trial ended, as its tag has it."""
@@ -93,7 +97,7 @@ class EndReason(StrEnum):
 
 
 def set_metric(set_name: str, measure: str) -> str:
-    """Return the metric key of one of ``MEASURES`` on a set, as "URMP/validation/f1"."""
+    """Return the metric key of one of ``ALL_MEASURES`` on a set, as "URMP/validation/f1"."""
     return f"{set_name}/{measure}"
 
 

@@ -8,6 +8,7 @@ of the tensors' files, so that a file of which a single bit has changed is refus
 
 import hashlib
 import json
+import math
 import os
 import pickletools
 import re
@@ -46,20 +47,25 @@ class Best:
     """The best validation so far.
 
     Attributes:
-        f1: of the validation set, -1 before the first that could be scored.
+        f1: of the validation set, or whatever measure of it selects; -1 before the first that could
+            be scored.
         batch: batches trained until then.
         weights: of the network, by name.
+        threshold: salience at which they score best on the validation set; None before the first,
+            and of checkpoints that were written without it.
     """
 
     f1: float = -1.0
     batch: int = 0
     weights: dict[str, Tensor] = field(default_factory=dict)
+    threshold: float | None = None
 
-    def take_if_better(self, f1: float, batch: int, network: nn.Module) -> bool:
+    def take_if_better(self, f1: float, batch: int, network: nn.Module, threshold: float) -> bool:
         """Become this validation if it is better, and tell whether it is; NaN never is."""
         if not f1 > self.f1:
             return False
         self.f1, self.batch = f1, batch
+        self.threshold = threshold if math.isfinite(threshold) else None
         self.weights = {name: w.detach().clone() for name, w in network.state_dict().items()}
         return True
 
@@ -74,6 +80,7 @@ def write(
         plain: further JSON-representable data.
     """
     described = {"config": config.to_dict(), "best_f1": best.f1, "best_batch": best.batch}
+    described["best_threshold"] = best.threshold
     save(
         folder,
         {STATE: state, BEST: best.weights},
@@ -93,6 +100,8 @@ def read(folder: Path, config: TrialConfig, device: str) -> tuple[dict[str, Any]
     try:
         same = TrialConfig.from_dict(plain["config"]) == config
         best = Best(float(plain["best_f1"]), int(plain["best_batch"]))
+        if (threshold := plain.get("best_threshold")) is not None:
+            best.threshold = float(threshold)
     except (*UNFIT, UserError) as error:
         raise _unusable(folder / f"{PLAIN}.json", error) from None
     if not same:

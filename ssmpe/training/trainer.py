@@ -33,6 +33,9 @@ from ssmpe.training.diagnostics import Diagnosis, Diagnostics
 from ssmpe.training.optimizer import lr_scale, optimizer_of, restore, scale_rates
 
 _GRADIENT = "gradient norm"
+SELECTED_BY = "f1"
+"""Measure of the validation set by which the best weights are chosen; "f1_tuned" and
+"average_precision" do not depend on what a salience of one half happens to mean"""
 
 
 class DivergedError(Exception):
@@ -52,7 +55,7 @@ class Validation:
         losses: every active objective, unweighted, and "total": means over the batches since the
             last validation that have it.
         scores: by set name.
-        is_best: the validation set's F1 is the highest so far.
+        is_best: the validation set's ``SELECTED_BY`` is the highest so far.
         train_seconds, evaluation_seconds: since the last validation.
         diagnosis: None if nothing was measured.
     """
@@ -173,10 +176,12 @@ class Trainer:
     def evaluate(self, *, by_mir_eval: bool = False) -> dict[str, SetScores]:
         """Score the network as it is on all evaluated sets; arguments as of ``evaluate``."""
         self.network.eval()
-        scores = {}
+        scores: dict[str, SetScores] = {}
+        threshold = None  # the labelled validation set comes first, and it is tuned there
         for evaluated in self.evaluated:
             self._stop_if_interrupted()
-            scores[evaluated.name] = evaluate(self.network, evaluated, by_mir_eval=by_mir_eval)
+            found = evaluate(self.network, evaluated, threshold, by_mir_eval=by_mir_eval)
+            scores[evaluated.name], threshold = found, found.threshold
         return scores
 
     def save(self, folder: Path, **plain: Any) -> None:
@@ -309,8 +314,11 @@ class Trainer:
         diagnosis = self.diagnostics.collect() if self.diagnostics else None
         # what a trial ends with is what tables are made of
         scores = self.evaluate(by_mir_eval=self.batch >= self.config.training.n_batches)
-        f1 = scores[self.config.data.validation].means.f1
-        is_best = self.batch > 0 and self.best.take_if_better(f1, self.batch, self.network)
+        labelled = scores[self.config.data.validation]
+        score = getattr(labelled.means, SELECTED_BY)
+        is_best = self.batch > 0 and self.best.take_if_better(
+            score, self.batch, self.network, labelled.threshold
+        )
         train_seconds = self._train_seconds
         self._losses, self._train_seconds = _Means(), 0.0
         seconds = time.perf_counter() - started

@@ -36,6 +36,7 @@ class Trained:
         hcqt: the transform that its features are made of, on the same device.
         best_batch: batches that the weights were trained for.
         best_f1: on the trial's validation set after that.
+        threshold: salience at which that set is scored best; None if the checkpoint has none.
     """
 
     config: TrialConfig
@@ -44,6 +45,7 @@ class Trained:
     device: str
     best_batch: int
     best_f1: float
+    threshold: float | None = None
 
 
 def load_trained(folder: Path, device: str) -> Trained:
@@ -76,13 +78,15 @@ def load_trained(folder: Path, device: str) -> Trained:
         network = Autoencoder(config.geometry, config.model)
         network.load_state_dict(tensors)
         best = int(plain["best_batch"]), float(plain["best_f1"])
+        tuned = plain.get("best_threshold")
+        threshold = None if tuned is None else float(tuned)
         hcqt = shared_hcqt(config.geometry, device)
     except _DAMAGES as error:
         # PyTorch lists every weight that does not fit, a line each
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{folder}: weights and description do not fit ({reason})") from None
     network.channels_last(device).eval()
-    return Trained(config, network, hcqt, device, *best)
+    return Trained(config, network, hcqt, device, *best, threshold)
 
 
 def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_bytes: int) -> None:

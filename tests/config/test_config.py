@@ -55,6 +55,7 @@ def test_every_setting_is_part_of_the_identity():
         "objectives.stop_gradient": True,
         "objectives.teacher_decay": 0.99,
         "objectives.fade.timbre": 0.5,
+        "objectives.consistency": "KL",
         "data.added.MusicNet/train": 4,
         "data.evaluation": [],
         "data.max_hours.URMP/train": 0.5,
@@ -104,6 +105,8 @@ def test_frozen():
         ("objectives.content_on", "some", "'some'"),
         ("objectives.teacher_decay", 1.0, "1.0"),
         ("objectives.teacher_decay", "slow", "'slow'"),
+        ("objectives.consistency", "KLD", "'BCE', 'KL', 'MSE', 'stop+H'"),
+        ("objectives.consistency", None, "text"),
         ("objectives.fade.timbre", 0.0, "0.0"),
         ("objectives.fade.timbre", 1.5, "1.5"),
         ("objectives.fade.timber", 0.5, "'timber'"),
@@ -236,6 +239,14 @@ def test_an_excerpt_is_no_shorter_than_what_the_transform_spoils():
 def test_the_longest_kernel_is_as_long_as_those_that_are_made():
     for geometry in (tiny().geometry, GeometryConfig(n_bins=88, bins_per_octave=12)):
         assert math.ceil(geometry.longest_kernel) == make_kernels(geometry).lengths.max()
+
+
+@pytest.mark.parametrize(
+    "other", [{"objectives.stop_gradient": True}, {"objectives.teacher_decay": 0.9}]
+)
+def test_the_entropy_of_a_target_without_gradient_is_not_asked_for(other):
+    with pytest.raises(UserError, match="'stop\\+H': expected another one, where stop_gradient"):
+        TrialConfig().replace({"objectives.consistency": "stop+H", **other})
 
 
 def test_derived_values_of_the_paper():

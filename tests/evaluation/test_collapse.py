@@ -1,8 +1,20 @@
 """The definition of a collapse, on invented curves."""
 
+import math
+
 import pytest
 
-from ssmpe.evaluation.collapse import Criterion, collapsed_at, collapsing, grace_batches
+from ssmpe.evaluation.collapse import (
+    Course,
+    Criterion,
+    Kind,
+    KindCriterion,
+    collapsed_at,
+    collapsing,
+    content_lost,
+    grace_batches,
+    kind,
+)
 
 BATCHES = list(range(50, 501, 50))
 ALIVE_LABELLED = [1.0, 1.0, 0.65, 0.2, 0.1, 0.1, 0.0, 0.0, 0.0, 0.0]
@@ -100,3 +112,107 @@ def test_curves_of_different_lengths_are_a_fault():
 
 def test_no_trial_is_stopped_in_its_first_fifth():
     assert [grace_batches(n) for n in (1, 4, 8, 10, 700)] == [1, 1, 2, 2, 140]
+
+
+ALIVE = [1.0, 0.9, 0.4, 0.2, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]
+SINKING = [1.0, 0.9, 0.4, 0.2, 0.1, 0.3, 0.6, 0.8, 0.9, 0.95]
+RISING = [0.1, 0.2, 0.4, 0.5, 0.6, 0.65, 0.68, 0.7, 0.7, 0.7]
+FALLING = [0.1, 0.2, 0.4, 0.5, 0.6, 0.6, 0.5, 0.4, 0.3, 0.3]
+FLAT = [0.1, 0.15, 0.2, 0.25, 0.25, 0.3, 0.3, 0.3, 0.3, 0.3]
+
+
+def course(blank_rates, average_precisions=RISING, **others) -> Course:
+    """Invent a course on a set beside a labelled validation set that is well."""
+    given = {
+        "mean_peaks": [0.5] * 10,
+        "pitches_per_frame": [3.0] * 10,
+        "similarities": [0.3] * 10,
+        "labelled": ALIVE_LABELLED,
+    }
+    return Course(
+        batches=BATCHES,
+        blank_rates=blank_rates,
+        average_precisions=average_precisions,
+        **{**given, **others},
+    )
+
+
+class TestKinds:
+    """Each on curves that have nothing else."""
+
+    def test_well(self):
+        assert kind(course(ALIVE)) is None
+        assert kind(course(ALIVE), reference=RISING) is None
+
+    def test_level_sunk(self):
+        """Blank at one half, while average precision goes on rising with the reference's."""
+        assert kind(course(SINKING), reference=RISING) is Kind.LEVEL_SUNK
+        assert kind(course([1.0] * 10), reference=RISING) is Kind.LEVEL_SUNK
+        slightly = [value - 0.1 for value in RISING]
+        assert kind(course(SINKING, slightly), reference=RISING) is Kind.LEVEL_SUNK
+
+    def test_content_lost_by_a_fall(self):
+        assert kind(course(SINKING, FALLING)) is Kind.CONTENT_LOST
+        # without a frame being blank, too: other pitches are estimated
+        assert kind(course(ALIVE, FALLING)) is Kind.CONTENT_LOST
+
+    def test_content_that_never_came(self):
+        """Nothing falls, but the reference has risen beyond it."""
+        assert kind(course(SINKING, FLAT)) is Kind.LEVEL_SUNK
+        assert kind(course(SINKING, FLAT), reference=RISING) is Kind.CONTENT_LOST
+        assert kind(course(ALIVE, FLAT), reference=RISING[:4]) is Kind.CONTENT_LOST
+
+    def test_content_that_comes_back_is_not_lost(self):
+        back = [*FALLING[:7], 0.5, 0.6, 0.6]
+        assert kind(course(ALIVE, back)) is None
+
+    def test_constant_pattern(self):
+        alike = [0.9, 0.6, 0.4, 0.5, 0.7, 0.9, 0.95, 0.97, 0.98, 0.99]
+        for blank_rates, precisions in ((ALIVE, FALLING), (SINKING, FALLING), (ALIVE, RISING)):
+            found = kind(course(blank_rates, precisions, similarities=alike), reference=RISING)
+            assert found is Kind.CONSTANT_PATTERN
+
+    def test_all_on(self):
+        crowded = [2.0, 3.0, 3.0, 5.0, 9.0, 14.0, 20.0, 25.0, 30.0, 31.0]
+        assert kind(course([0.0] * 10, FALLING, pitches_per_frame=crowded)) is Kind.ALL_ON
+
+    def test_all_on_to_the_last_bin_has_no_peaks(self):
+        """And so is blank; its frames are alike, and it has no content either."""
+        full = course(
+            SINKING, FALLING,
+            mean_peaks=[0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0, 1.0, 1.0, 1.0],
+            similarities=[1.0] * 10,
+            pitches_per_frame=[0.0] * 10,
+        )  # fmt: skip
+        assert kind(full) is Kind.ALL_ON
+
+    def test_what_has_not_started_is_of_no_kind(self):
+        """Blank from the start, its frames all alike, beside a labelled set that is so, too."""
+        untrained = course([1.0] * 10, [0.1] * 10, labelled=BLANK_LABELLED, similarities=[1.0] * 10)
+        assert kind(untrained, reference=RISING) is None
+
+    def test_measures_that_were_not_recorded_say_nothing(self):
+        """As of sweeps of earlier versions: what is left is the blank rate."""
+        unknown = [math.nan] * 10
+        old = course(SINKING, unknown, similarities=unknown)
+        assert kind(old) is Kind.LEVEL_SUNK
+        assert kind(course(ALIVE, unknown, similarities=unknown), unknown) is None
+
+    def test_no_validations(self):
+        assert kind(Course([], [], [], [], [], [], [])) is None
+
+
+def test_a_last_validation_alone_decides_nothing():
+    dropped = [*RISING[:9], 0.45]
+    assert not content_lost(dropped)
+    assert content_lost(dropped, criterion=KindCriterion(recent=1))
+
+
+def test_the_share_of_content_that_is_kept():
+    """Average precisions on MusicNet, as measured.
+
+    An alive network keeps its content through 250 batches as published; one that is trained so
+    from scratch, with eight added excerpts, does not reach the reference's.
+    """
+    assert not content_lost([0.624, 0.624], reference=[0.721, 0.721])
+    assert content_lost([0.395, 0.395], reference=[0.676, 0.676])

@@ -15,9 +15,15 @@ from ssmpe.data.sets import load_use, use_of
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
 from ssmpe.evaluation import scoring
-from ssmpe.evaluation.inference import salience, track_features
-from ssmpe.evaluation.multipitch import GridReference
-from ssmpe.evaluation.scores import score_track
+from ssmpe.evaluation.curves import Curve
+from ssmpe.evaluation.inference import salience, saliences, track_features
+from ssmpe.evaluation.scores import (
+    FREE_MEASURES,
+    MEASURES,
+    f1,
+    precision_recall,
+    score_track,
+)
 from ssmpe.evaluation.scoring import EvaluationSet, evaluate, prepare, prepare_once
 from ssmpe.network.model import Autoencoder
 from ssmpe.runner.planning.provision import Prepared
@@ -90,7 +96,9 @@ def test_equal_to_mir_eval_track_by_track(name, evaluated, network, geometry):
     assert scores == evaluate(network, one, by_mir_eval=True)
     for i, estimate in one.saliences(network):
         found, truth = scores.tracks[one.track_name(i)], one.reference(i).truth
-        assert found == score_track(estimate, one.reference(i), geometry)
+        theirs = score_track(estimate, one.reference(i), geometry)
+        for measure in MEASURES:
+            assert getattr(found, measure) == getattr(theirs, measure), measure
         assert truth is not None
         times = one.reference(i).times
         f0s = [geometry.bin_frequencies[column] for column in peaks(estimate).T.numpy()]
@@ -156,13 +164,114 @@ def test_pitches_beyond_mir_eval_are_refused_by_name(evaluated, hcqt):
         EvaluationSet(bad, hcqt, "cpu", 0)
 
 
+class TestBentSalience:
+    """The same network, its salience squared: other heights, in the same order."""
+
+    @pytest.fixture(scope="class")
+    def scored(self, evaluated, network):
+        """Both of every set, each with the threshold of its own validation set."""
+
+        def of_all():
+            tuned, found = None, {}
+            for name in NAMES:
+                found[name] = evaluate(network, evaluated[name], tuned)
+                tuned = found[name].threshold
+            return found
+
+        straight, plain = of_all(), saliences
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(scoring, "saliences", lambda *given: plain(*given).square())
+            return straight, of_all()
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_no_score_without_a_fixed_threshold_changes(self, scored, name):
+        straight, bent = (found[name] for found in scored)
+        order_alone = [m for m in FREE_MEASURES if m != "similarity"]
+        for track, scores in straight.tracks.items():
+            for measure in order_alone:
+                assert getattr(scores, measure) == getattr(bent.tracks[track], measure), measure
+        for measure in order_alone:
+            assert getattr(straight.means, measure) == getattr(bent.means, measure)
+        for old, new in (
+            (straight.threshold, bent.threshold),
+            (straight.best_threshold, bent.best_threshold),
+        ):
+            assert new == float(np.square(np.float32(old)))
+
+    @pytest.mark.parametrize("name", NAMES)
+    def test_every_score_at_one_half_changes(self, scored, name):
+        straight, bent = (found[name] for found in scored)
+        for measure in MEASURES:
+            assert getattr(straight.means, measure) != getattr(bent.means, measure), measure
+
+
+def test_tuned_scores_are_those_at_the_threshold_given(evaluated, network, geometry):
+    """By mir_eval, of whatever reaches it; the ceiling is no lower."""
+    one = evaluated["GuitarSet/05"]
+    scores = evaluate(network, one, 0.55)
+    assert scores.threshold == 0.55
+    for i, estimate in one.saliences(network):
+        found, reference = scores.tracks[one.track_name(i)], one.reference(i)
+        pitched = peaks(estimate, 0.55)
+        f0s = [geometry.bin_frequencies[column] for column in pitched.T.numpy()]
+        assert found.f1_tuned == f1(*precision_recall(reference, f0s))
+        blank = ~pitched.any(dim=0).numpy()[reference.sounding]
+        assert found.blank_rate_tuned == blank.mean()
+    means = scores.means
+    assert means.f1_best >= max(means.f1, means.f1_tuned)
+    assert evaluate(network, one).means.f1_tuned == means.f1_best
+    at_half = evaluate(network, one, 0.5).means
+    assert (at_half.f1_tuned, at_half.blank_rate_tuned) == (at_half.f1, at_half.blank_rate)
+
+
+@pytest.mark.parametrize("name", ["Bach10/all", "MusicNet/test"])
+def test_similarity_is_the_mean_cosine_of_frames_of_different_tracks(name, evaluated, network):
+    one = evaluated[name]
+    frames = {}
+    for i, estimate in one.saliences(network):
+        sounding = estimate.T.double()[torch.from_numpy(one.reference(i).sounding)]
+        frames[i] = torch.nn.functional.normalize(sounding, dim=1)
+    scores = evaluate(network, one)
+    for i, own in frames.items():
+        others = torch.cat([other for j, other in frames.items() if j != i])
+        expected = float((own @ others.T).mean())
+        assert scores.tracks[one.track_name(i)].similarity == pytest.approx(expected, abs=1e-5)
+
+
+def test_similarity_within_a_single_track(evaluated, network):
+    whole = evaluated["Bach10/all"]
+    source = replace(whole._source, annotations=whole._source.annotations[:1])
+    one = EvaluationSet(source, whole._hcqt, "cpu", 0)
+    ((_, estimate),) = one.saliences(network)
+    sounding = one.reference(0).sounding.copy()
+    frames = torch.nn.functional.normalize(estimate.T.double(), dim=1)
+    middle = len(sounding) // 2
+    halves = [frames[:middle][sounding[:middle]], frames[middle:][sounding[middle:]]]
+    expected = float((halves[0] @ halves[1].T).mean())
+    assert evaluate(network, one).means.similarity == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_constant_pattern_is_like_itself(evaluated, network, monkeypatch):
+    one = evaluated["Bach10/all"]
+    pattern = torch.rand(one.geometry.n_bins, 1, generator=torch.Generator().manual_seed(0))
+    monkeypatch.setattr(
+        scoring, "saliences", lambda _, f: pattern.expand(-1, f.shape[-1]).expand(len(f), -1, -1)
+    )
+    scores = evaluate(network, one)
+    assert scores.means.similarity == pytest.approx(1.0, abs=1e-5)
+
+
 class TestWrongScores:
     """A vectorised score that is one off."""
 
     @pytest.fixture(autouse=True)
     def wrong(self, monkeypatch):
-        right = GridReference.n_matched
-        monkeypatch.setattr(GridReference, "n_matched", lambda *given: right(*given) + 1)
+        def wrong(*given):
+            counts = right(*given)
+            return replace(counts, n_matched=counts.n_matched + 1)
+
+        right = Curve.at
+        monkeypatch.setattr(Curve, "at", wrong)
 
     @pytest.fixture
     def parameters(self, world, brief, tmp_path):

@@ -18,6 +18,9 @@ PAPER = ("supervised", "timbre", "percussion", "geometric")
 SETTINGS = {
     "paper": ObjectivesConfig(weights=dict.fromkeys(PAPER, 0.7)),
     "stop": ObjectivesConfig(weights=dict.fromkeys(PAPER, 0.7), stop_gradient=True),
+    "KL": ObjectivesConfig(weights=dict.fromkeys(PAPER, 0.7), consistency="KL"),
+    "MSE": ObjectivesConfig(weights=dict.fromkeys(PAPER, 0.7), consistency="MSE"),
+    "stop+H": ObjectivesConfig(weights=dict.fromkeys(PAPER, 0.7), consistency="stop+H"),
     "teacher": ObjectivesConfig(weights=dict.fromkeys(PAPER, 0.7), teacher_decay=0.9),
     "everything": ObjectivesConfig(weights=dict.fromkeys(OBJECTIVES, 0.3)),
     "views alone": ObjectivesConfig(weights={"timbre": 1.0, "transposition": 1.0}),

@@ -224,7 +224,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, brief: TrialConfig) -> Path:
     optimizer.step()
     state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
     best = Best()
-    assert best.take_if_better(0.5, 6, network)
+    assert best.take_if_better(0.5, 6, network, 0.3)
     checkpoint.write(folder, brief, state, best, {"batch": 6})
     return folder
 

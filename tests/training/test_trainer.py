@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 import math
 import threading
 
@@ -17,14 +18,18 @@ from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
 from ssmpe.network.model import Autoencoder
 from ssmpe.objectives import Step
+from ssmpe.runner.trial import reports
 from ssmpe.seeding import numpy_generator, torch_generator
 from ssmpe.signal.features import frame_rms
 from ssmpe.signal.hcqt import HCQT
+from ssmpe.tracking import schema
 from ssmpe.training import checkpoint
+from ssmpe.training import trainer as trainer_module
 from ssmpe.training.batches import BatchMaker, excerpt_target
 from ssmpe.training.checkpoint import BEST
 from ssmpe.training.optimizer import lr_scale
 from ssmpe.training.trainer import DivergedError, InterruptedTrainingError, Trainer
+from ssmpe.transcription.trained import load_trained
 from ssmpe.units import frame_times
 from tests.support.checkpoints import as_0_3_0_wrote
 
@@ -130,6 +135,55 @@ def test_the_best_weights_are_kept(brief, sets, undisturbed, tmp_path):
     trainer.save(tmp_path / "checkpoint")
     best = checkpoint.load_tensors(tmp_path / "checkpoint", BEST)
     assert best.keys() == trainer.network.state_dict().keys()
+
+
+def test_another_measure_can_select_the_weights(brief, sets, undisturbed, monkeypatch):
+    """Selecting changes what is kept, and nothing of the training."""
+    monkeypatch.setattr(trainer_module, "SELECTED_BY", "average_precision")
+    trainer = Trainer(brief, sets)
+    validations = list(trainer.run())
+    found = [v.scores[brief.data.validation].means.average_precision for v in validations]
+    assert trainer.best.f1 == max(found)
+    assert trainer.best.batch == validations[found.index(max(found))].batch
+    assert [v.losses for v in validations] == [v.losses for v in undisturbed[1]]
+
+
+def test_the_threshold_is_tuned_on_the_validation_set_and_kept_with_the_weights(
+    brief, sets, undisturbed, tmp_path
+):
+    trainer, validations = undisturbed
+    for validation in validations:
+        scores = validation.scores
+        labelled = scores[brief.data.validation]
+        assert labelled.threshold == labelled.best_threshold
+        assert labelled.means.f1_tuned == labelled.means.f1_best >= labelled.means.f1
+        assert {found.threshold for found in scores.values()} == {labelled.threshold}
+        assert reports.metrics_of(validation)[schema.THRESHOLD] == labelled.threshold
+    best = next(v for v in validations if v.batch == trainer.best.batch)
+    expected = best.scores[brief.data.validation].threshold
+    assert trainer.best.threshold == expected
+    trainer.save(tmp_path / "checkpoint")
+    assert load_trained(tmp_path / "checkpoint", "cpu").threshold == expected
+    other = Trainer(brief, sets)
+    other.load(tmp_path / "checkpoint")
+    assert other.best.threshold == expected
+
+
+def test_checkpoints_without_a_threshold_are_still_read(brief, sets, undisturbed, tmp_path):
+    """As version 0.3.0 wrote them."""
+    folder = tmp_path / "checkpoint"
+    undisturbed[0].save(folder)
+    as_0_3_0_wrote(folder)
+    for name in (BEST, checkpoint.PLAIN):
+        path = folder / f"{name}.json"
+        plain = json.loads(path.read_text())
+        del plain["best_threshold"]
+        path.write_text(json.dumps(plain))
+    assert load_trained(folder, "cpu").threshold is None
+    other = Trainer(brief, sets)
+    other.load(folder)
+    assert other.best.threshold is None
+    assert other.best.f1 == undisturbed[0].best.f1
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(brief, sets, undisturbed, tmp_path):

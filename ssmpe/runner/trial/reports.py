@@ -8,7 +8,7 @@ from typing import Any
 
 from ssmpe.config import DataConfig, TrialConfig
 from ssmpe.evaluation import collapse
-from ssmpe.evaluation.scores import MEASURES
+from ssmpe.evaluation.scores import ALL_MEASURES
 from ssmpe.experiments.sweep import Trial
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
@@ -77,7 +77,8 @@ def metrics_of(validation: Validation) -> dict[str, float]:
     """Return the metrics of a validation, without scores of unannotated sets."""
     metrics = {schema.loss_metric(name): value for name, value in validation.losses.items()}
     for name, scores in validation.scores.items():
-        for measure in MEASURES:
+        metrics[schema.THRESHOLD] = scores.threshold  # one for all sets
+        for measure in ALL_MEASURES:
             metrics[schema.set_metric(name, measure)] = getattr(scores.means, measure)
     if validation.diagnosis:
         metrics |= diagnostic_metrics(validation.diagnosis)
@@ -117,7 +118,7 @@ def save_track_scores(validation: Validation, folder: Path) -> None:
     folder.mkdir()
     for name, scores in validation.scores.items():
         with (folder / schema.scores_file(name)).open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, ["track", "batch", *MEASURES], lineterminator="\n")
+            table = csv.DictWriter(file, ["track", "batch", *ALL_MEASURES], lineterminator="\n")
             table.writeheader()
             for track, measures in scores.tracks.items():
                 table.writerow({"track": track, "batch": validation.batch, **asdict(measures)})
