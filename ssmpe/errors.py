@@ -1,7 +1,7 @@
 """The errors a user can cause, told apart from faults of the program; and errors in few words."""
 
 MAX_REASON = 200
-"""characters of an error that are shown within a message"""
+"""Number of characters of an error that are shown within a message"""
 
 
 class UserError(Exception):

@@ -22,14 +22,14 @@ from pyarrow import fs
 from ssmpe.errors import OutOfSpaceError, UserError, first_line
 
 PATIENCE = 900.0
-"""seconds for which storage may be away before what needs it fails"""
+"""Seconds for which storage may be away before what needs it fails"""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0
-"""seconds between tries: doubled from the first to the longest"""
+"""Seconds between tries: doubled from the first to the longest"""
 PROBE_BYTES = 2**20
-"""size of the file by which a full disk is known"""
+"""Size of the file by which a full disk is known"""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-"""numbers of the errors of a full disk, and of one on which the user may have no more"""
+"""Numbers of the errors of a full disk, and of one on which the user may have no more"""
 
 Result = TypeVar("Result")
 

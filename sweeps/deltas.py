@@ -170,17 +170,17 @@ def pesto(base: TrialConfig) -> Delta:
 
 
 KL = Delta("+KL", {"objectives.consistency": "KL"})
-"""views compared with their targets by the divergence alone: no entropy is minimised"""
+"""Comparison of views with their targets by the divergence alone: no entropy is minimised."""
 
 STOP_H = Delta("+stop+H", {"objectives.consistency": "stop+H"})
-"""no gradient through the targets Y but that of their entropy: the part that ``KL`` leaves out"""
+"""No gradient through the targets Y but that of their entropy: what ``KL`` leaves out."""
 
 MSE_FACTOR = 4.0
-"""weights relative to those of the cross-entropies: the squared error is much the smaller number"""
+"""Weight in units of the cross-entropies': the squared error is a much smaller number."""
 
 
 def mse(base: TrialConfig) -> Delta:
-    """Views compared with their targets by the squared error of saliences: "+MSE"."""
+    """Compare views with their targets by the squared error of saliences: "+MSE"."""
     weights = base.objectives.weights
     changes = {f"objectives.weights.{n}": MSE_FACTOR * weights[n] for n in SELF_SUPERVISED}
     return Delta("+MSE", {"objectives.consistency": "MSE", **changes})

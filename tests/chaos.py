@@ -150,7 +150,7 @@ class Chaos:
         return [pid for node in self._cluster.nodes for pid in titled(tree(node.pid), TRIAL)]
 
     def _kill_node(self) -> bool:
-        """A node goes with all its processes, and another one comes."""
+        """End a node with all its processes, and start another one."""
         victim = self._random.choice(self._cluster.nodes[1:])
         self._note(f"node {victim.pid}")
         self._cluster.end(victim)
@@ -193,7 +193,7 @@ class Chaos:
 
 
 def undisturbed(folder: Path) -> dict:
-    """What the sweep stores if nothing happens."""
+    """Return what the sweep stores if nothing happens."""
     folder.mkdir(parents=True)
     limit = ("--concurrent", "2")
     code, output = sweeping.run(folder, "sample_count.py", *ROWS, *sweeping.BRIEF, *limit)

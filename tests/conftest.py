@@ -46,20 +46,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def geometry() -> GeometryConfig:
-    """The geometry of the preset tiny."""
+    """Return the geometry of the preset tiny."""
     return tiny().geometry
 
 
 @pytest.fixture(scope="session")
 def world() -> Path:
-    """Data root of the embedded world, in the cache that the main job uses."""
+    """Return the data root of the embedded world, in the cache that the main job uses."""
     root = cache_dir() / "world" / world_key("tiny")
     return build_world(root, "tiny")
 
 
 @pytest.fixture(scope="session")
 def brief() -> TrialConfig:
-    """A trial of the preset tiny that ends after six batches."""
+    """Return a trial of the preset tiny that ends after six batches."""
     return tiny().replace(
         {
             "training.n_batches": 6,
@@ -75,13 +75,13 @@ def brief() -> TrialConfig:
 
 @pytest.fixture(scope="session")
 def sets(world, brief) -> Sets:
-    """The sets of ``brief``."""
+    """Return the sets of ``brief``."""
     return load_sets(brief.data, brief.geometry.sample_rate, Locations(world), cache_dir())
 
 
 @pytest.fixture(scope="session")
 def report_store(tmp_path_factory) -> str:
-    """URI of a store with invented sweeps."""
+    """Return the URI of a store with invented sweeps."""
     from tests.support.reporting import write_store
 
     return write_store(tmp_path_factory.mktemp("report_store"))
@@ -89,7 +89,7 @@ def report_store(tmp_path_factory) -> str:
 
 @pytest.fixture(scope="session")
 def reports(report_store, tmp_path_factory):
-    """Reports of its sweeps that have ended, by name; below one folder with the page of links."""
+    """Write reports of its sweeps that have ended, and the page of links; return them by name."""
     from analysis import report
 
     _, entries = report.write_all(report_store, tmp_path_factory.mktemp("reports"))
@@ -98,7 +98,7 @@ def reports(report_store, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory) -> Path:
-    """An SQLite store without runs: making one takes seconds, copying it none."""
+    """Make an SQLite store without runs, to be copied: making one takes seconds."""
     from ssmpe.tracking.connection import connect
     from ssmpe.tracking.tracker import local_uri
 
@@ -109,7 +109,7 @@ def empty_store(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def uri(empty_store, tmp_path) -> str:
-    """URI of a store of the test's own, without runs."""
+    """Return the URI of a store of the test's own, without runs."""
     from ssmpe.tracking.tracker import local_uri
 
     results = tmp_path / "results of #1"
@@ -120,7 +120,7 @@ def uri(empty_store, tmp_path) -> str:
 
 @pytest.fixture
 def open_tracker(uri, tmp_path):
-    """Opens a tracker of a sweep on that store, as often as it is called."""
+    """Return what opens a tracker of a sweep on that store, as often as it is called."""
     from ssmpe.tracking.tracker import Tracker
     from tests.support.tracked import WAIT
 

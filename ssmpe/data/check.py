@@ -23,7 +23,7 @@ class State(StrEnum):
 
     FOUND = "found"
     INCOMPLETE = "incomplete"
-    """files are missing, unreadable or damaged"""
+    """Files are missing, unreadable or damaged"""
     MISSING = "missing"
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 CHECK_TIMEOUT = 5
-"""number of seconds within which a server has to answer before a sweep starts"""
+"""Number of seconds within which a server has to answer before a sweep starts"""
 _MLFLOW_SETTINGS = {
     # Left alone, one request to a server that is away blocks for four minutes. Retrying is the
     # business of ``Delivery``, which loses nothing by giving up early.
@@ -28,7 +28,7 @@ _MLFLOW_SETTINGS = {
 
 
 _ahead: dict[str, Thread] = {}
-"""threads that connect to a store before it is needed, by its address"""
+"""Threads that connect to a store before it is needed, by its address"""
 
 
 def connect_ahead(uri: str) -> None:

@@ -21,15 +21,15 @@ _INSTEAD = {
     "abfs": "AZURE_STORAGE_ACCOUNT_KEY, or use the identity of the machine",
     "ray": "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN",
 }
-"""variables of the environment to set, by the scheme of the address"""
+"""Variables of the environment to set, by the scheme of the address"""
 _ELSEWHERE = "what the driver of the database reads, or report to a tracking server that has it"
 
 _BEFORE_HOST = re.compile(r"://[^/@?#]*:[^@]*@")
-"""credentials as databases and object stores read them: a password may hold anything but an @"""
+"""Credentials as databases and object stores read them: a password may hold anything but an @"""
 _BEFORE_SERVER = re.compile(r"://[^/?#]*@")
-"""credentials as servers read them: a name alone may be a token"""
+"""Credentials as servers read them: a name alone may be a token"""
 _SECRET_KEY = re.compile(r"pass|pwd|secret|token", re.IGNORECASE)
-"""words by which a part of the query is known to be secret"""
+"""Words by which a part of the query is known to be secret"""
 
 
 def refuse_credentials(what: str, uri: str) -> None:

@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 15.0
-"""pauses in seconds between attempts while the store is away: each twice the one before"""
+"""Seconds between attempts while the store is away: doubled from the first to the longest"""
 
 
 class Delivery(threading.Thread):

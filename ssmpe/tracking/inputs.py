@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from mlflow.entities import DatasetInput
 
 SOURCE_TYPE = "ssmpe"
-"""kind of source that MLflow shows for a dataset"""
+"""Kind of source that MLflow shows for a dataset"""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 LOADER = "ssmpe.pyfunc"
-"""name of the module by which MLflow loads a model; stored models hold it"""
+"""Name of the module by which MLflow loads a model; stored models hold it"""
 FILES = ("MLmodel", "requirements.txt")
-"""names of the files that stand beside the weights"""
+"""Names of the files that stand beside the weights"""
 
 
 def describe(folder: Path) -> list[Path]:

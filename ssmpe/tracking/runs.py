@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from mlflow.entities import Experiment
 
 MAX_METRICS = 1000
-"""most metric points that MLflow takes in one request"""
+"""Most metric points that MLflow takes in one request"""
 MAX_KEY = 250
 MAX_PARAM = 6000
 MAX_TAG = 8000
-"""most characters that MLflow takes for a key, and for the value of a parameter or a tag"""
+"""Most characters that MLflow takes for a key, and for the value of a parameter or a tag"""
 
 
 class Points(NamedTuple):

@@ -17,7 +17,7 @@ from ssmpe.tracking.operations import Operation
 logger = logging.getLogger(__name__)
 
 BLOCK = 1 << 18
-"""number of bytes read at a time, which hold some thousands of metric points"""
+"""Number of bytes read at a time, which hold some thousands of metric points"""
 
 
 class Block(NamedTuple):

@@ -17,13 +17,13 @@ from ssmpe.errors import UserError
 logger = logging.getLogger(__name__)
 
 SQLITE = "sqlite:///"
-"""beginning of the address of a SQLite store; its path follows"""
+"""Beginning of the address of a SQLite store; its path follows"""
 BUSY_SECONDS = 5
-"""number of seconds for which a file is waited for that another process writes to"""
+"""Number of seconds for which a file is waited for that another process writes to"""
 _TABLES = {"experiments", "runs", "tags", "metrics"}
-"""some of the tables that every store of MLflow has"""
+"""Some of the tables that every store of MLflow has"""
 _ARTIFACTS = "artifacts"
-"""name of the folder beside a SQLite file that holds its artifacts"""
+"""Name of the folder beside a SQLite file that holds its artifacts"""
 
 
 def local_uri(results: Path) -> str:

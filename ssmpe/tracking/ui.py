@@ -9,7 +9,7 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.runs import quoted
 
 PORT = 5000
-"""port of the server that ``ui_command`` starts, on this machine only"""
+"""Port of the server that ``ui_command`` starts, on this machine only"""
 
 
 def ui_command(uri: str) -> str:

@@ -15,7 +15,7 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.ui import filter_of
 
 MAX_SHOWN_AT_ONCE = 40
-"""most runs whose curves are all drawn at first; of more, the interface draws twenty"""
+"""Most runs whose curves are all drawn at first; of more, the interface draws twenty"""
 _PIXELS_PER_LETTER, _PIXELS_BESIDE = 8, 40
 _AXES, _CURVES = "axes", "curves"
 

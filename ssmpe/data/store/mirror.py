@@ -17,10 +17,10 @@ from ssmpe.errors import UserError, first_line
 from ssmpe.storage import full_disk_told, opened, require_room
 
 Progress = Callable[[str, int, int], None]
-"""function that is called with the dataset's name, files copied, and files to be copied"""
+"""Function that is called with the dataset's name, files copied, and files to be copied"""
 
 _AT_ONCE = 8
-"""files that are copied at a time: each waits for the network most of the time"""
+"""Number of files that are copied at a time: each waits for the network most of the time"""
 _BLOCK_BYTES = 1 << 20
 
 

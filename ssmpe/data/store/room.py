@@ -11,7 +11,7 @@ from ssmpe.seeding import numpy_generator
 from ssmpe.storage import require_room
 
 _N_ASKED = 200
-"""most headers that are read for an estimate"""
+"""Largest number of headers that are read for an estimate"""
 
 
 def seconds_of(track: Track) -> float:
