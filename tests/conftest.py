@@ -40,7 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return tier_of.get(item.path.relative_to(Path(__file__).parent).parts[0], "pure")
 
     for item in items:
-        item.add_marker(tier(item))
+        if not item.get_closest_marker("long"):  # -m pure leaves these out, as pytest alone does
+            item.add_marker(tier(item))
     items.sort(key=lambda item: -names.index(tier(item)))
 
 
