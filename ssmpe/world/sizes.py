@@ -15,7 +15,7 @@ class WorldSize:
     Attributes:
         urmp: number of pieces, from piece 01 on.
         guitarset: tracks of player 05; two more players have ``guitarset_others`` each.
-        su, trios: number of pieces, in the order of ``casting.SU_PLAYERS``, ``TRIOS_PLAYERS``.
+        su, trios: number of pieces, in the order of ``casting.SU_PIECES``, ``TRIOS_PIECES``.
         maestro_validation: tracks of this split, the first of which lasts ``maestro_long_seconds``.
         fma: clips that sound; a missing and an empty one are added to them.
         medleydb: tracks, besides one that a loader is to leave out.

@@ -22,7 +22,7 @@ from ssmpe.world.sizes import WorldSize
 from ssmpe.world.sound.drums import PATTERNS
 from ssmpe.world.sound.studio import AudioFormat
 from ssmpe.world.workers import Task
-from ssmpe.world.writers.bach10 import PLAYERS as BACH10_PLAYERS
+from ssmpe.world.writers import bach10
 from ssmpe.world.writers.egmd import DrumIndex, DrumLoop
 from ssmpe.world.writers.fma import FmaClip, FmaTables, Genre
 from ssmpe.world.writers.magnatagatune import MagnatuneClip
@@ -177,7 +177,7 @@ def medleydb(size: WorldSize, deal: Deal) -> Iterator[Task]:
     if not size.medleydb:
         return
     kinds: dict[str, str | Ensemble] = {
-        "Bach10_AchGott": ("chorale", one_part_each(*BACH10_PLAYERS)),
+        "Bach10_AchGott": ("chorale", one_part_each(*bach10.PLAYERS)),
     }
     for i in range(size.medleydb):
         kind = MIXED[i % len(MIXED)]

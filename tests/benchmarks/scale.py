@@ -14,8 +14,7 @@ from pathlib import Path
 
 from analysis import report
 from analysis.reading.store import read_sweep
-from ssmpe.runner.cluster.cluster import cluster as joined
-from ssmpe.runner.cluster.cluster import only_loopback
+from ssmpe.runner.cluster.cluster import cluster, only_loopback
 from tests.support.invented import N_METRICS, N_REPORTS, InventedTrainable, planned, run
 from tests.support.raylets import Cluster
 
@@ -26,12 +25,12 @@ def measure(n_trials: int) -> Iterator[tuple[str, float]]:
     """Seconds, bytes and rates of a sweep of so many trials."""
     yield "trials", n_trials
     yield "trials at a time", RAYLETS * CPUS_OF_A_RAYLET
-    with tempfile.TemporaryDirectory() as scratch, Cluster(n_cpus=0) as cluster:
+    with tempfile.TemporaryDirectory() as scratch, Cluster(n_cpus=0) as raylets:
         folder = Path(scratch)
         for _ in range(RAYLETS):
-            cluster.add(CPUS_OF_A_RAYLET)
+            raylets.add(CPUS_OF_A_RAYLET)
         plan = planned(n_trials, folder)
-        with only_loopback(), joined(cluster.address):
+        with only_loopback(), cluster(raylets.address):
             yield "driver, peak before (bytes)", _peak()
             started = time.monotonic()
             code, output = run(plan, folder, InventedTrainable)

@@ -18,7 +18,7 @@ from analysis.numbers.costs import Costs, Spending
 from analysis.reading.store import read_sweep
 from ssmpe.config.presets import tiny
 from ssmpe.runner.trial.device import keep_freed_memory
-from tests.benchmarks.scale import measure as invented_sweep
+from tests.benchmarks import scale
 from tests.benchmarks.starting import trainer_of
 from tests.benchmarks.timing import Growth
 from tests.support.sweeping import run, sweep_name
@@ -100,7 +100,7 @@ def _swept(folder: Path, sets: list[str], trials: int, at_a_time: int) -> tuple[
 
 def measure_trials() -> Growth:
     """Seconds of sweeps of ever more trials that only report, through Ray and MLflow."""
-    return Growth("trials", {float(n): dict(invented_sweep(n))["sweep (s)"] for n in COUNTS})
+    return Growth("trials", {float(n): dict(scale.measure(n))["sweep (s)"] for n in COUNTS})
 
 
 def measure_workers() -> Growth:

@@ -4,8 +4,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from ssmpe.network import convolution as module
-from ssmpe.network.convolution import convolution, convolution_gradients
+from ssmpe.network.convolution import (
+    _apart,
+    _bins_together,
+    _together,
+    convolution,
+    convolution_gradients,
+)
 
 CASES = {
     # channels in and out, bins, size, dilation: bins taken together
@@ -48,13 +53,13 @@ def test_values_and_gradients_are_those_of_a_plain_convolution(case, memory_form
 def test_bins_taken_together(case):
     c, d, n_bins, size, dilation = case
     x, weight = torch.empty(1, c, 1, n_bins), torch.empty(d, c, size, size)
-    assert module._bins_together(x, weight, dilation) == CASES[case]
-    assert module._bins_together(x.to("meta"), weight, dilation) == 1  # other devices
+    assert _bins_together(x, weight, dilation) == CASES[case]
+    assert _bins_together(x.to("meta"), weight, dilation) == 1  # other devices
 
 
 def test_neighbours_in_memory_are_taken_together_without_a_copy():
     x = torch.empty(3, 2, 5, 176).to(memory_format=torch.channels_last)
-    together = module._together(x, 8)
+    together = _together(x, 8)
     assert together.shape == (3, 16, 5, 22)
-    assert together.data_ptr() == module._apart(together, 8).data_ptr() == x.data_ptr()
+    assert together.data_ptr() == _apart(together, 8).data_ptr() == x.data_ptr()
     assert together.is_contiguous(memory_format=torch.channels_last)

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 from scipy.io import loadmat
 
-from ssmpe.world.writers.musicnet import HEADER as LABEL_HEADER
+from ssmpe.world.writers import musicnet
 from tests.support.micro_world import micro_world, names
 
 
@@ -58,7 +58,7 @@ def test_musicnet_layout(world, split, ids):
     assert {Path(n).stem for n in names(world / "MusicNet" / f"{split}_labels")} == ids
     for number in ids:
         path = world / "MusicNet" / f"{split}_labels" / f"{number}.csv"
-        assert path.read_text().splitlines()[0] == LABEL_HEADER
+        assert path.read_text().splitlines()[0] == musicnet.HEADER
         rows = list(csv.DictReader(path.open()))
         assert len(rows) > 10
         for row in rows:

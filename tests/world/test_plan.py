@@ -12,7 +12,7 @@ from ssmpe.world.music.scores import corpus_root
 from ssmpe.world.plan import plan
 from ssmpe.world.sizes import SIZES, WorldSize
 from ssmpe.world.workers import Task
-from ssmpe.world.writers.bach10 import PLAYERS as BACH10_PLAYERS
+from ssmpe.world.writers import bach10
 from ssmpe.world.writers.egmd import DrumIndex
 from ssmpe.world.writers.fma import FmaTables
 from ssmpe.world.writers.guitarset import GuitarSetTrack
@@ -90,7 +90,7 @@ def test_unlabelled_instruments_overlap_with_the_labelled_and_go_beyond_them():
 
 
 def test_instruments_that_waver_are_kept_from_sets_whose_f0_is_annotated():
-    annotated = {*URMP_CODES.values(), *BACH10_PLAYERS, *GUITARS}
+    annotated = {*URMP_CODES.values(), *bach10.PLAYERS, *GUITARS}
     assert not any(INSTRUMENTS[name].wavers for name in annotated)
 
 
