@@ -8,10 +8,16 @@ import pytest
 import soundfile
 
 from ssmpe.data.files import audio
-from ssmpe.data.files.audio import duration, read_audio, read_mono
+from ssmpe.data.files.audio import AudioFile, duration, read_audio
 from ssmpe.errors import DataError
 
 RATE = 22_050
+
+
+def read_mono(path: Path, sample_rate: int) -> np.ndarray:
+    """Read a whole file like ``read_audio``, but as loud as it was recorded."""
+    with AudioFile(path) as file:
+        return file.mono(sample_rate)
 
 
 def tone(hz: float, seconds: float, rate: int) -> np.ndarray:

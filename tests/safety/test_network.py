@@ -14,7 +14,8 @@ from mlflow import MlflowClient
 from ssmpe.tracking.sqlite import local_uri
 from ssmpe.tracking.ui import PORT, ui_command
 from tests.support import sweeping
-from tests.support.sockets import Listener, listeners, tree
+from tests.support.processes import tree
+from tests.support.sockets import Listener, listeners
 
 PATIENCE = 120
 """seconds"""

@@ -29,23 +29,6 @@ class Listener(NamedTuple):
         return (mapped or address).is_loopback
 
 
-def tree(root: int) -> set[int]:
-    """Ids of a process and all that descend from it."""
-    children: dict[int, list[int]] = {}
-    for path in _PROC.glob("[0-9]*/stat"):
-        try:
-            # the name, in parentheses, may have spaces
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-        except OSError:  # it has ended
-            continue
-        children.setdefault(parent, []).append(int(path.parent.name))
-    found, waiting = set(), [root]
-    while waiting:
-        found.add(waiting[-1])
-        waiting += children.get(waiting.pop(), [])
-    return found
-
-
 def listeners(pids: set[int]) -> list[Listener]:
     """Sockets of these processes on which they listen."""
     owners = {inode: pid for pid in pids for inode in _sockets(pid)}

@@ -222,12 +222,6 @@ def read_audio(
         return file.track(sample_rate, start, seconds)
 
 
-def read_mono(path: Path, sample_rate: int) -> Samples:
-    """Read a whole file like ``read_audio``, but as loud as it was recorded."""
-    with AudioFile(path) as file:
-        return file.mono(sample_rate)
-
-
 def peak_of(samples: Samples) -> np.float32:
     """Return the largest absolute value; 0 of no samples."""
     return max(samples.max(initial=0), -samples.min(initial=0))
