@@ -81,6 +81,7 @@ def run_sweep(
     if options.resume:
         plan = Plan.load(results, options.resume, sweep.name)
         require_free(plan.spool(results))
+        Checkpoints(plan.storage, plan.name).require_begun()
         tracking_uri = plan.tracking_uri
     else:
         trials = plan_trials(sweep, options)
@@ -118,6 +119,8 @@ def run_sweep(
             plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
             messages.origins(console, trials, found)
             require_writable(plan.storage, f"--storage {plan.storage}")
+            # so that whatever has a plan has a place for its checkpoints, which a resume requires
+            Checkpoints(plan.storage, plan.name).begin()
             plan.save(results)
         else:
             nodes.require_fit(plan, options.address)
@@ -150,8 +153,11 @@ def drive(
     tracker = Tracker(plan.tracking_uri, plan.spool(results))
     state, started = "failed", False
     try:
+        checkpoints = Checkpoints(plan.storage, plan.name)
+        new = not checkpoints.is_there or not checkpoints.trials()
         tags = {**shown.sweep_tags, schema.STATE: "running", **queue.tags}
-        tracker.start_sweep(plan.script, plan.name, tags, sweep_params(plan), shown.view)
+        params, view = sweep_params(plan), shown.view
+        tracker.start_sweep(plan.script, plan.name, tags, params, view, create=new)
         started = True
         console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
         checkpoints = Checkpoints(plan.storage, plan.name)

@@ -6,6 +6,7 @@ import re
 import signal
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -156,3 +157,40 @@ def test_a_sweep_out_of_budget_ends_in_order_and_resumes(undisturbed, tmp_path):
     code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name, "--max-hours", "1")
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
+
+
+def begun(folder: Path, *more: str) -> str:
+    """Begin a sweep in a folder, kill its driver in the midst, and return the sweep's name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    process = sweeping.start(folder, "sample_count.py", *ROWS, *sweeping.BRIEF, *more)
+    output = sweeping.read_until(process, "12/24")
+    process.kill()
+    process.communicate()
+    return sweeping.sweep_name(output)
+
+
+def test_results_that_were_moved_go_on_from_where_they_are(undisturbed, tmp_path):
+    before, now = tmp_path / "before", tmp_path / "now"
+    name = begun(before)
+    now.mkdir()
+    (before / "results").rename(now / "results")
+    before.rmdir()
+    code, resumed = sweeping.run(now, "sample_count.py", "--resume", name)
+    assert code == 0, resumed
+    assert not re.search(r" 3/24  running", resumed), "it begins where it was"
+    assert sweeping.content(now) == undisturbed
+    assert not before.exists()
+    places = {Path(run.info.artifact_uri) for run in sweeping.runs(now, "trial")}
+    assert all(place.is_relative_to(now) and place.is_dir() for place in places)
+
+
+@pytest.mark.parametrize("missing", ["results/mlflow.db", "results/checkpoints"])
+def test_a_resume_without_its_store_or_its_checkpoints_makes_no_others(tmp_path, missing):
+    name = begun(tmp_path)
+    (tmp_path / missing).rename(tmp_path / "away")
+    there = sorted(tmp_path.rglob("*"))
+    code, said = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    assert code == 2, said
+    assert said.startswith(f"error: {tmp_path / missing}")
+    assert said.count("\n") == 1, said
+    assert sorted(tmp_path.rglob("*")) == there, "nothing is made"

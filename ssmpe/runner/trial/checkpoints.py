@@ -30,6 +30,8 @@ CHECKSUMS = "checksums.json"
 WHOLE = "whole"
 """name of a checkpoint's last file, which holds the SHA-256 of the checksums; version 0.3.0 left it
 empty, and wrote no checksums"""
+RESUME_SECONDS = 20.0
+"""time for which a resume waits for the storage to be there"""
 KEPT = 2
 """number of newest checkpoints of a trial that are kept, and of newest of those at a validation"""
 _BETWEEN = "between"
@@ -105,6 +107,21 @@ class Checkpoints:
         except OSError:
             return False
         return True
+
+    def require_begun(self) -> None:
+        """Check that the sweep was begun in this storage, before it is resumed.
+
+        Raises:
+            UserError: it was not, or the storage is away; in another one, all would begin anew.
+        """
+        try:
+            outlast(self._require_begun, RESUME_SECONDS)
+        except OSError:
+            raise UserError(
+                f"{self._root}: the checkpoints of this sweep are not there: mount their storage, "
+                "or bring them back; if they were removed on purpose, make this folder with an "
+                f"empty file {BEGUN}, and what has not ended begins anew"
+            ) from None
 
     def meet(self, mark: str, patience: float) -> None:
         """Check that what the driver has written can be read here, and that files can be written.
