@@ -1,20 +1,25 @@
 """What runs next, and what is run again: queues without Ray."""
 
+import ast
+import inspect
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 from ray.tune.search import Searcher
 
 from ssmpe.config.presets import tiny
+from ssmpe.experiments.search import Direction
 from ssmpe.experiments.sweep import Delta, Sweep, Trial, row
 from ssmpe.runner.cluster.excluded import Excluded
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.ending import Account, Budget, Ending
 from ssmpe.runner.queue.queue import Queue
 from ssmpe.runner.queue.retries import Outcome, Retries
-from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.queue.suggestions import Suggestions, sampler_of
 from ssmpe.runner.queue.table import Table
 from ssmpe.runner.session import Session
 from ssmpe.runner.tuner import SessionSearcher
@@ -245,3 +250,40 @@ class TestSearch:
         queue.end(handed[0], DIVERGED)
         assert queue.is_over
         assert queue.failed == {"#0 seed 0": "the loss became nan"}
+
+
+LEFT_OUT = {"consider_prior", "prior_weight", "consider_magic_clip", "consider_endpoints", "gamma",
+            "weights", "warn_independent_sampling", "constraints_func"}  # fmt: skip
+"""Arguments of Optuna's sampler that are deprecated: they will go, and with them other values."""
+
+
+def test_every_argument_of_the_sampler_is_given():
+    """What is left to Optuna changes with its version, and the suggestions with it."""
+    call = next(
+        node
+        for node in ast.walk(ast.parse(inspect.getsource(sampler_of)))
+        if isinstance(node, ast.Call) and "TPESampler" in ast.unparse(node.func)
+    )
+    given = {keyword.arg for keyword in call.keywords}
+    arguments = inspect.signature(optuna.samplers.TPESampler).parameters.keys()
+    assert given == arguments - LEFT_OUT
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_search_is_what_it_is_with_the_defaults_of_optuna_5(single):
+    def suggested(sampler: optuna.samplers.BaseSampler) -> list[dict[str, Any]]:
+        directions: list[Direction] = ["maximize"] if single else ["maximize", "minimize"]
+        study = optuna.create_study(directions=directions, sampler=sampler)
+        for _ in range(20):
+            trial = study.ask()
+            rate = trial.suggest_float("rate", 1e-4, 1e-2, log=True)
+            count, kind = trial.suggest_int("count", 0, 16), trial.suggest_categorical("kind", "ab")
+            values = [rate * count, count - (kind == "a")]
+            study.tell(trial, values[: len(directions)])
+        return [trial.params for trial in study.trials]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        explicit = suggested(sampler_of(20, single, 7))
+    usual = optuna.samplers.TPESampler(n_startup_trials=6, seed=7)
+    assert explicit == suggested(usual)
