@@ -1,6 +1,8 @@
 """From options to a plan, and what is recorded of it."""
 
 import platform
+import secrets
+import string
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -116,7 +118,7 @@ def make_plan(
     at_once = min(options.concurrent or n_trials, n_trials)
     at_once = max(1, min(at_once, resources.fitting(found, 1, gpus)))
     return Plan(
-        name=f"{sweep.name}-{options.preset}-{datetime.now():%Y%m%d-%H%M%S}",
+        name=new_name(sweep.name, options.preset),
         script=sweep.name,
         question=sweep.question,
         preset=options.preset,
@@ -135,6 +137,16 @@ def make_plan(
         command=options.command,
         diagnostics=options.diagnostics,
     )
+
+
+def new_name(script: str, preset: str) -> str:
+    """Return a name for a sweep that no other has, wherever that was begun.
+
+    By its name a sweep's runs are found in a store that others may share; two may begin in one
+    second.
+    """
+    drawn = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(4))
+    return f"{script}-{preset}-{datetime.now():%Y%m%d-%H%M%S}-{drawn}"
 
 
 def describe_data(options: Options) -> str:
