@@ -23,7 +23,7 @@ MOST = 10**9
 """Most trials and batches that may be asked for."""
 OBJECTIVE_MODES = ("pareto", "score")
 """Aims of a search: the front of its objectives, or one number made of them."""
-AGAIN = ("resume", "address", "max_gpu_hours")
+AGAIN = ("resume", "address", "max_gpu_hours", "accept_code")
 """Options that may be given anew with --resume, as may the hours of --max-hours."""
 LONGEST_NAME = 255
 """Bytes that the name of a file has at most."""
@@ -55,6 +55,7 @@ class Options:
         hours, gpu_hours: that the command may take; None: without limit.
         trials: of a search; None: as many as it has by default.
         objective: of a search, one of ``OBJECTIVE_MODES``.
+        accept_code: a sweep that is resumed goes on with code that has changed.
     """
 
     preset: str
@@ -79,6 +80,7 @@ class Options:
     gpu_hours: float | None = None
     trials: int | None = None
     objective: str = "pareto"
+    accept_code: bool = False
 
 
 def parse(
@@ -106,6 +108,8 @@ def parse(
                 raise UserError(f"--resume takes all else from the sweep: leave out --{name}")
         if len(os.fsencode(given.resume)) > LONGEST_NAME:
             raise UserError(f"--resume {given.resume!r:.80}: not a name of a sweep")
+    elif given.accept_code:
+        raise UserError("--accept-code goes with --resume: a new sweep takes the code that is here")
     if given.data_root is not None and given.world is not None:
         raise UserError("--world is the embedded data, and --data-root is other: give one of them")
     for option in ("tracking_uri", "storage", "data_root", "address"):
@@ -133,6 +137,7 @@ def parse(
         gpu_hours=_more_than_none("--max-gpu-hours", given.max_gpu_hours),
         trials=_at_least_one("--trials", given.trials),
         objective=given.objective,
+        accept_code=given.accept_code,
     )
 
 
@@ -231,6 +236,11 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
         "--resume",
         metavar="NAME",
         help="continue the sweep of this name, with the options it was begun with",
+    )
+    add(
+        "--accept-code",
+        action="store_true",
+        help="with --resume: go on though the code has changed, and with it perhaps the numbers",
     )
     parser.set_defaults(trials=None, objective=OBJECTIVE_MODES[0])
     return parser

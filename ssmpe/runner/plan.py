@@ -1,6 +1,5 @@
 """A sweep as it is run: written down at its start, so that it can be resumed from its name."""
 
-import itertools
 import json
 import os
 import re
@@ -47,6 +46,7 @@ class Plan:
         search: None: of a sweep.
         diagnostics: batches from one measurement to the next; None: nothing is measured.
         command: with which it was begun; "" of sweeps of early versions.
+        code: digests of what its numbers depend on, by name; none of sweeps of version 0.3.0.
         taken: identity of a trial -> run of the store that it is taken from, instead of trained.
     """
 
@@ -66,6 +66,7 @@ class Plan:
     trials: tuple[Trial, ...]
     command: str = ""
     taken: dict[str, str] = field(default_factory=dict)
+    code: dict[str, str] = field(default_factory=dict)
     search: SearchPlan | None = None
     diagnostics: int | None = None
 
@@ -182,7 +183,7 @@ def _check(plan: Plan) -> None:
         kind = hint if isinstance(hint, UnionType) else get_origin(hint) or hint
         if not isinstance(getattr(plan, name), kind):
             raise TypeError(f"{name} is {getattr(plan, name)!r:.80}")
-    for text in (*(t.row for t in plan.trials), *_items(plan.folders), *_items(plan.taken)):
+    for text in (*(t.row for t in plan.trials), *_items(plan.folders, plan.taken, plan.code)):
         if not isinstance(text, str):
             raise TypeError(f"{text!r:.80} is no text")
     counts = {"threads": plan.threads, "concurrent": plan.concurrent, "every": plan.diagnostics}
@@ -201,5 +202,5 @@ def _check(plan: Plan) -> None:
         raise ValueError("either trials or a search are needed")
 
 
-def _items(texts: dict[str, str]) -> Iterator[str]:
-    return itertools.chain(texts.keys(), texts.values())
+def _items(*mappings: dict[str, str]) -> Iterator[str]:
+    return (text for mapping in mappings for item in mapping.items() for text in item)

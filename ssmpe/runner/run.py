@@ -27,6 +27,7 @@ from ssmpe.runner.planning.make import (
     describe_data,
     make_plan,
     plan_trials,
+    require_code,
     search_plan,
     sweep_params,
     trials_of,
@@ -80,6 +81,8 @@ def run_sweep(
     require_writable(str(results), str(results), "run from another folder")
     if options.resume:
         plan = Plan.load(results, options.resume, sweep.name)
+        if told := require_code(sweep, plan, options.accept_code):
+            console.print(told, highlight=False, soft_wrap=True, markup=False)
         require_free(plan.spool(results))
         Checkpoints(plan.storage, plan.name).require_begun()
         tracking_uri = plan.tracking_uri

@@ -1,5 +1,6 @@
 """From options to a plan, and what is recorded of it."""
 
+import inspect
 import platform
 import secrets
 import string
@@ -18,6 +19,7 @@ from ssmpe.experiments.options import Options
 from ssmpe.experiments.search import Search, SearchPlan
 from ssmpe.experiments.sweep import Sweep, Trial
 from ssmpe.runner.cluster import nodes, resources
+from ssmpe.runner.cluster.release import code_of
 from ssmpe.runner.plan import Plan
 from ssmpe.storage import is_uri
 
@@ -136,6 +138,7 @@ def make_plan(
         search=search,
         command=options.command,
         diagnostics=options.diagnostics,
+        code=code_of(_file_of(sweep)),
     )
 
 
@@ -147,6 +150,40 @@ def new_name(script: str, preset: str) -> str:
     """
     drawn = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(4))
     return f"{script}-{preset}-{datetime.now():%Y%m%d-%H%M%S}-{drawn}"
+
+
+def require_code(sweep: Sweep | Search, plan: Plan, accepted: bool) -> str:
+    """Check that a sweep that is resumed has the code that it was begun with.
+
+    Returns:
+        A line about what cannot be known, or was accepted; "" if all is as it was.
+
+    Raises:
+        UserError: it has other code, and that is not accepted.
+    """
+    if not plan.code:
+        return (
+            f"{plan.name} was begun by a version that kept no digest of its code: whether that "
+            "has changed since cannot be known"
+        )
+    here = code_of(_file_of(sweep))
+    changed = " and ".join(name for name in plan.code if plan.code[name] != here.get(name))
+    if not changed:
+        return ""
+    if not accepted:
+        raise UserError(
+            f"--resume {plan.name}: the code of {changed} has changed since it was begun, and what "
+            "is left may come to other numbers: bring back that code, start a new sweep, or give "
+            "--accept-code"
+        )
+    return f"{plan.name} goes on with other code of {changed} than it was begun with"
+
+
+def _file_of(sweep: Sweep | Search) -> Path:
+    """Return the file that says what the rows, or the suggestions, of a sweep are."""
+    made = inspect.unwrap(sweep.space if isinstance(sweep, Search) else sweep.rows)
+    made = getattr(made, "func", made)  # of a partial function
+    return Path(inspect.getfile(made if inspect.isroutine(made) else type(made)))
 
 
 def describe_data(options: Options) -> str:
