@@ -75,6 +75,18 @@ def test_a_resume_with_other_code_is_refused_unless_that_is_accepted(begun, caps
     assert f"other goes on with other code of {changed} " in require_code(SWEEP, other, True)
 
 
+@pytest.mark.parametrize("storage", ["nowhere://x/y", f"/{'9' * 300}", "a\0b", "s3://", "no such"])
+def test_a_resume_whose_storage_is_none_is_one_line(begun, capsys, storage):
+    replace(begun, name="other", storage=storage).save(Path("results"))
+    Path("results/mlflow.db").touch()
+    there = sorted(Path().rglob("*"))
+    assert main(SWEEP, None, ("--resume", "other")) == 2
+    error = capsys.readouterr().err
+    assert "the checkpoints of this sweep are not there" in error
+    assert error.count("\n") == 1
+    assert sorted(Path().rglob("*")) == there
+
+
 def test_of_an_earlier_version_s_sweep_it_is_said_that_nothing_is_known(begun):
     assert "cannot be known" in require_code(SWEEP, replace(begun, code={}), False)
 
@@ -136,6 +148,8 @@ def damaged(world, tmp_path):
         (("--resume", "x", "--rows", "Ref."), "--rows"),
         (("--folder", "URMP=/tmp"), "'URMP'"),
         (("--folder", "mine=/no/such"), "/no/such: no such folder"),
+        (("--folder", f"mine=/{'9' * 300}"), "no such folder"),
+        (("--storage", "9" * 300), "File name too long"),
         (("--folder", "mine=/tmp"), "no row uses it"),
         (("--folder", "mine=/tmp", "--set", "data.added.mime/all=1"), "did you mean 'mine'"),
         (("--max-hours", "FMA/train=1", "--rows", "Ref."), "no row uses that set"),

@@ -1,6 +1,7 @@
 """From options to a plan, and what is recorded of it."""
 
 import inspect
+import os
 import platform
 import secrets
 import string
@@ -76,7 +77,7 @@ def _require_used(options: Options, used: set[str]) -> None:
             known = ", ".join(sorted(used))
             raise UserError(f"--max-hours {name}: no row uses that set (used: {known})")
     for name, folder in options.folders.items():
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # of a name that is too long Path raises
             raise UserError(f"--folder {name}={folder}: no such folder")
         if not any(one.startswith(f"{name}/") for one in used):
             raise UserError(
