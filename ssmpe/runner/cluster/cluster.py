@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import ray
 from ray._private import ray_constants, services
+from ray.tune.execution import class_cache
 
 from ssmpe.errors import UserError, first_line
 from ssmpe.runner import ending
@@ -54,6 +55,7 @@ def cluster(address: str | None) -> Iterator[None]:
     for name in ("ray.tune", "ray.train", "ray.air"):
         # what they say of failed trials stands in our own words at the end
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    hand_on_no_secrets()
     shared = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address is None:
@@ -132,6 +134,15 @@ def apart() -> Iterator[None]:
         yield
     finally:
         services.ConsolePopen = known
+
+
+def hand_on_no_secrets() -> None:
+    """Keep Ray Tune from copying AWS keys into the environment of trials, which Ray logs.
+
+    Trials of this machine have the driver's environment anyway, and nodes have their own.
+    """
+    handed_on = class_cache.ENV_VARS_TO_PROPAGATE
+    handed_on.difference_update([name for name in handed_on if name.startswith("AWS_")])
 
 
 @contextlib.contextmanager
