@@ -217,7 +217,7 @@ def text_of(folder: Path) -> str:
 
 @contextmanager
 def flipped(path: Path, bit: int) -> Iterator[None]:
-    """A file with one bit changed, for the time of the block."""
+    """Change one bit of a file for the time of the block."""
     content = path.read_bytes()
     changed = bytearray(content)
     changed[bit // 8] ^= 1 << bit % 8

@@ -49,7 +49,7 @@ def refused(tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def begun(tmp_path, monkeypatch) -> Plan:
-    """A plan below the results, of whose sweep nothing has run."""
+    """Return a plan below the results, of whose sweep nothing has run."""
     monkeypatch.chdir(tmp_path)
     plan = replace(planned(1, tmp_path / "results"), name="mine", script="sample_count")
     plan = replace(plan, code=code_of(Path(sample_count.__file__)))

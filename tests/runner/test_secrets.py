@@ -26,7 +26,7 @@ CANARIES = {name: f"canary-{number}-{name.lower()}" for number, name in enumerat
 
 @pytest.fixture
 def session() -> Iterator[Path]:
-    """A folder for Ray's sessions; the paths of sockets must not be long."""
+    """Make a folder for Ray's sessions; the paths of sockets must not be long."""
     folder = Path(tempfile.mkdtemp(prefix="secrets-", dir="/tmp"))
     yield folder
     shutil.rmtree(folder)

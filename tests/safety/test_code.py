@@ -26,7 +26,7 @@ ALLOWED = {
 
 
 def findings(source: str) -> Iterator[str]:
-    """What in a source could run what it reads."""
+    """Yield what in a source could run what it reads."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             yield from (a.name for a in node.names if a.name.split(".")[0] in IMPORTS)

@@ -61,7 +61,7 @@ def sparse(path: Path) -> None:
 
 
 def flac_of(n_samples: int) -> Callable[[Path], None]:
-    """A second of silence whose header tells of another number of samples."""
+    """Return a second of silence whose header tells of another number of samples."""
 
     def write(path: Path) -> None:
         soundfile.write(path, np.zeros(44_100), 44_100, format="FLAC")

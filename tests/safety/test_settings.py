@@ -135,7 +135,7 @@ PLANS: dict[str, Callable[[str], str]] = {
 
 @pytest.fixture
 def plan() -> Plan:
-    """A plan, not yet written."""
+    """Return a plan that is not yet written."""
     return Plan(
         name="mine",
         script="sample_count",

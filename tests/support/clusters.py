@@ -44,12 +44,12 @@ if target.endswith("ray_bootstrap_config.yaml"):
 
 
 def load(name: str) -> dict[str, Any]:
-    """A cluster file as it stands, blanks and all."""
+    """Return a cluster file as it stands, blanks and all."""
     return yaml.safe_load((CLUSTERS / name).read_text())
 
 
 def header(name: str) -> str:
-    """The comment that a file begins with, as text."""
+    """Return the comment that a file begins with, as text."""
     lines = (CLUSTERS / name).read_text().splitlines()
     lines = lines[1:] if lines[0].startswith("#!") else lines
     end = next(i for i, line in enumerate(lines) if not re.match(r"#(?!SBATCH)", line))
@@ -57,7 +57,7 @@ def header(name: str) -> str:
 
 
 def write_edited(name: str, folder: Path, values: dict[str, str]) -> Path:
-    """A copy of a cluster file in a folder, with its blanks filled in."""
+    """Copy a cluster file into a folder, with its blanks filled in."""
     text = (CLUSTERS / name).read_text()
     for blank, value in values.items():
         assert blank in text

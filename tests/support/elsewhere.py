@@ -75,7 +75,7 @@ _kept: list[torch.library.Library] = []
 
 @contextmanager
 def watched() -> Iterator[list[str]]:
-    """What makes the host wait for the device meanwhile."""
+    """Give a list of what makes the host wait for the device in the block."""
     _waits.clear()
     if device() != "cuda":
         yield _waits

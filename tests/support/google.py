@@ -106,7 +106,7 @@ class _Api(BaseHTTPRequestHandler):
 
 @contextmanager
 def google(folder: Path) -> Iterator[tuple[dict[str, str], dict[str, dict[str, Any]], list[str]]]:
-    """A user's environment, the machines that are started, and what is asked, in order."""
+    """Return a user's environment, the machines that are started, and what is asked, in order."""
     _certificate(_key(folder / "key.pem"), folder / "certificate.pem")
     (folder / "sitecustomize.py").write_text(_REDIRECT)
 

@@ -24,7 +24,7 @@ class S3Server(NamedTuple):
 
 @contextmanager
 def s3_server() -> Iterator[S3Server]:
-    """A server without content."""
+    """Start a server without content."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     server = subprocess.Popen(
@@ -46,7 +46,7 @@ def s3_server() -> Iterator[S3Server]:
 
 
 def environment(endpoint: str) -> dict[str, str]:
-    """What a process needs to use it."""
+    """Return what a process needs to use it."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "none",
@@ -57,7 +57,7 @@ def environment(endpoint: str) -> dict[str, str]:
 
 
 def bucket(name: str) -> str:
-    """A new bucket of the server that ``AWS_ENDPOINT_URL`` names; its URI."""
+    """Make a new bucket on the server that ``AWS_ENDPOINT_URL`` names, and return its URI."""
     filesystem, _ = fs.FileSystem.from_uri(f"s3://{name}?allow_bucket_creation=true")
     filesystem.create_dir(name)
     return f"s3://{name}"
@@ -70,7 +70,7 @@ def upload(folder: Path, uri: str) -> None:
 
 @pytest.fixture(scope="session")
 def s3() -> Iterator[S3Server]:
-    """A server; this process has the environment for it."""
+    """Start a server, for which this process has the environment."""
     with s3_server() as server, pytest.MonkeyPatch.context() as patch:
         for name, value in environment(server.endpoint).items():
             patch.setenv(name, value)
