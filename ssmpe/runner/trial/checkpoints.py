@@ -277,14 +277,14 @@ class Checkpoints:
                 self._filesystem.delete_dir(gone)
 
 
-def require_begun(storage: str, sweep: str) -> None:
+def require_begun(storage: str, sweep: str, patience: float = RESUME_SECONDS) -> None:
     """Check that a sweep was begun in this storage, before it is resumed.
 
     Raises:
         UserError: it was not, or the storage is away; in another one, all would begin anew.
     """
     try:
-        outlast(Checkpoints(storage, sweep).require_begun, RESUME_SECONDS)
+        outlast(Checkpoints(storage, sweep).require_begun, patience)
     except (OSError, ValueError) as error:
         reason = "" if isinstance(error, FileNotFoundError) else f" ({reason_of(error)})"
         raise UserError(
