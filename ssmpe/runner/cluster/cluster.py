@@ -41,6 +41,8 @@ OWN_PATIENCE = 3.0
 """Seconds for which a service of this machine may not answer, which nobody starts again; and any,
 once the sweep has been asked to end: Ray's processes may have been, too."""
 PAUSE, ANSWER_SECONDS = 1.0, 5.0
+ENDING_SECONDS = 180.0
+"""Time for the end of a sweep whose Ray is gone: to be sure of that, and to deliver reports."""
 
 
 @contextlib.contextmanager
@@ -168,9 +170,14 @@ def watched(joined: bool, lost: Callable[[str], None], asked: Callable[[], bool]
                 lost(gone[0].name)
                 return
 
-    threading.Thread(target=watch, name="watch over Ray", daemon=True).start()
+    thread = threading.Thread(target=watch, name="watch over Ray", daemon=True)
+    thread.start()
     try:
         yield
+    except Exception:
+        if not all(_answers(service.address) for service in services):
+            thread.join(ENDING_SECONDS)  # who asks Ray something may hear first that it is gone
+        raise
     finally:
         over.set()
 
