@@ -23,10 +23,14 @@ MOST = 10**9
 """Most trials and batches that may be asked for."""
 OBJECTIVE_MODES = ("pareto", "score")
 """Aims of a search: the front of its objectives, or one number made of them."""
-AGAIN = ("resume", "address", "max_gpu_hours")
+AGAIN = ("resume", "address", "max_gpu_hours", "accept_code")
 """Options that may be given anew with --resume, as may the hours of --max-hours."""
 LONGEST_NAME = 255
 """Bytes that the name of a file has at most."""
+RAY_UNITS = 10_000
+"""Parts into which Ray divides a resource."""
+SHARE_TOLERANCE = 0.0101
+"""How far k times a share may be from 1 for it to mean 1/k, as 0.33 means 1/3."""
 RESULTS = Path("results")
 """Folder below the current one to which everything goes that a sweep writes, by default."""
 
@@ -51,6 +55,7 @@ class Options:
         hours, gpu_hours: that the command may take; None: without limit.
         trials: of a search; None: as many as it has by default.
         objective: of a search, one of ``OBJECTIVE_MODES``.
+        accept_code: a sweep that is resumed goes on with code that has changed.
     """
 
     preset: str
@@ -75,6 +80,7 @@ class Options:
     gpu_hours: float | None = None
     trials: int | None = None
     objective: str = "pareto"
+    accept_code: bool = False
 
 
 def parse(
@@ -102,6 +108,8 @@ def parse(
                 raise UserError(f"--resume takes all else from the sweep: leave out --{name}")
         if len(os.fsencode(given.resume)) > LONGEST_NAME:
             raise UserError(f"--resume {given.resume!r:.80}: not a name of a sweep")
+    elif given.accept_code:
+        raise UserError("--accept-code goes with --resume: a new sweep takes the code that is here")
     if given.data_root is not None and given.world is not None:
         raise UserError("--world is the embedded data, and --data-root is other: give one of them")
     for option in ("tracking_uri", "storage", "data_root", "address"):
@@ -129,6 +137,7 @@ def parse(
         gpu_hours=_more_than_none("--max-gpu-hours", given.max_gpu_hours),
         trials=_at_least_one("--trials", given.trials),
         objective=given.objective,
+        accept_code=given.accept_code,
     )
 
 
@@ -211,8 +220,8 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
     add(
         "--gpus-per-trial",
         metavar="SHARE",
-        help="GPUs of a trial, as 0.25 to share one between four, or auto, as many as its measured "
-        "memory allows (default: 1 if there is one)",
+        help="GPUs of a trial, as 1/4 or 0.25 to share one between four, or auto, as many as its "
+        "measured memory allows (default: 1 if there is one)",
     )
     add("--no-early-stop", action="store_true", help="run collapsed trials to their end, too")
     add(
@@ -227,6 +236,11 @@ def _parser(question: str, prog: str) -> argparse.ArgumentParser:
         "--resume",
         metavar="NAME",
         help="continue the sweep of this name, with the options it was begun with",
+    )
+    add(
+        "--accept-code",
+        action="store_true",
+        help="with --resume: go on though the code has changed, and with it perhaps the numbers",
     )
     parser.set_defaults(trials=None, objective=OBJECTIVE_MODES[0])
     return parser
@@ -329,15 +343,37 @@ def _at_least_one(option: str, value: int | None) -> int | None:
     return value
 
 
+def part_of_a_card(sharing: int) -> float:
+    """Return the share of a GPU of which so many make no more than one, in Ray's units."""
+    return math.floor(RAY_UNITS / sharing) / RAY_UNITS
+
+
 def _gpu_share(text: str | None) -> float | Literal["auto"] | None:
+    """Return what a trial gets of GPUs.
+
+    Raises:
+        UserError: it is no share of the form 1/k: what such trials leave of a card makes no other,
+            and where a node has several cards, trials would wait for it.
+    """
     if text is None:
         return None
     if text == "auto":
         return "auto"
+    above, slash, below = text.partition("/")
     try:
-        value = float(text)
-    except ValueError:
+        value = float(above) / float(below if slash else 1)
+    except (ValueError, ZeroDivisionError):
         value = math.nan
     if not 0 <= value < math.inf or (value > 1 and value != int(value)):
         raise UserError(f"--gpus-per-trial {text}: expected a share from 0 to 1, a count, or auto")
-    return value
+    if not 0 < value < 1:
+        return value
+    sharing = round(1 / value)
+    if abs(sharing * value - 1) > SHARE_TOLERANCE or sharing > RAY_UNITS:
+        most = min(int(1 / value), RAY_UNITS - 1)
+        larger = f"1/{most}" if most > 1 else "1"
+        raise UserError(
+            f"--gpus-per-trial {text}: part of a card would be left over; give 1/{most + 1} or "
+            f"{larger}, for as many trials on a card"
+        )
+    return part_of_a_card(sharing)

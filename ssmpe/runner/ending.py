@@ -2,6 +2,8 @@
 
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,12 +59,27 @@ class Ending:
         why: in words for its last line.
         code: of the process's exit.
         asked: whether anything but the user has asked for it.
+        told: whether SIGTERM has asked for it, as batch systems do.
     """
 
     def __init__(self) -> None:
         # by the user, if nothing else asks for it
         self.why, self.code = "interrupted", INTERRUPTED_CODE
-        self.asked = False
+        self.asked = self.told = False
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Note in the block that SIGTERM asks for the end, and end as after Ctrl-C."""
+
+        def note(number: int, frame: Any) -> None:
+            self.told = True
+            interrupt()
+
+        before = signal.signal(signal.SIGTERM, note)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
     def ask(self, why: str, code: int) -> None:
         """Have the sweep of this process end as Ctrl-C does, to be resumed, but saying why."""

@@ -114,12 +114,16 @@ def farewell(
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def without_head(console: Console, plan: Plan, address: str, arrived: bool) -> None:
-    """Print that the head of the Ray cluster is gone, and how to go on."""
+def without_ray(console: Console, plan: Plan, gone: str, joined: bool, arrived: bool) -> None:
+    """Print which service of Ray is gone, and how to go on.
+
+    Args:
+        joined: the cluster was running before.
+    """
     kept = "all that was reported is stored" if arrived else "all that was reported is on disk"
-    told = f"the head of the Ray cluster at {address} is gone; {kept}"
+    first = "start a cluster and " if joined else ""
     console.print(
-        f"{told}; start a cluster and continue with --resume {plan.name}",
+        f"{gone} is gone; {kept}; {first}continue with --resume {plan.name}",
         highlight=False,
         soft_wrap=True,
         markup=False,

@@ -27,6 +27,7 @@ from ssmpe.runner.planning.make import (
     describe_data,
     make_plan,
     plan_trials,
+    require_code,
     search_plan,
     sweep_params,
     trials_of,
@@ -42,7 +43,7 @@ from ssmpe.runner.queue.suggestions import Suggestions
 from ssmpe.runner.queue.table import Table
 from ssmpe.runner.session import Session
 from ssmpe.runner.trial import gpu_share
-from ssmpe.runner.trial.checkpoints import Checkpoints
+from ssmpe.runner.trial.checkpoints import Checkpoints, require_begun
 from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.storage import require_writable
 from ssmpe.tracking import schema
@@ -80,7 +81,10 @@ def run_sweep(
     require_writable(str(results), str(results), "run from another folder")
     if options.resume:
         plan = Plan.load(results, options.resume, sweep.name)
+        if told := require_code(sweep, plan, options.accept_code):
+            console.print(told, highlight=False, soft_wrap=True, markup=False)
         require_free(plan.spool(results))
+        require_begun(plan.storage, plan.name)
         tracking_uri = plan.tracking_uri
     else:
         trials = plan_trials(sweep, options)
@@ -118,12 +122,15 @@ def run_sweep(
             plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
             messages.origins(console, trials, found)
             require_writable(plan.storage, f"--storage {plan.storage}")
+            # so that whatever has a plan has a place for its checkpoints, which a resume requires
+            Checkpoints(plan.storage, plan.name).begin()
             plan.save(results)
         else:
             nodes.require_fit(plan, options.address)
         shown = Presentation(plan, tuple(trials), data.facts)
         budget = Budget(options.hours, options.gpu_hours)
-        return drive(sweep, plan, shown, results, data, report, console, budget)
+        joined = options.address is not None
+        return drive(sweep, plan, shown, results, data, report, console, budget, joined=joined)
 
 
 def drive(
@@ -136,10 +143,13 @@ def drive(
     console: Console,
     budget: Budget | None = None,
     trainable: type[tune.Trainable] = TrialTrainable,
+    *,
+    joined: bool = False,
 ) -> int:
     """Run what is left of a plan, with its records and its report; return the exit code.
 
     Args:
+        joined: the Ray cluster was running before.
         trainable: what runs a trial.
 
     Raises:
@@ -150,17 +160,18 @@ def drive(
     tracker = Tracker(plan.tracking_uri, plan.spool(results))
     state, started = "failed", False
     try:
+        checkpoints = Checkpoints(plan.storage, plan.name)
+        new = not checkpoints.is_there or not checkpoints.trials()
         tags = {**shown.sweep_tags, schema.STATE: "running", **queue.tags}
-        tracker.start_sweep(plan.script, plan.name, tags, sweep_params(plan), shown.view)
+        params, view = sweep_params(plan), shown.view
+        tracker.start_sweep(plan.script, plan.name, tags, params, view, create=new)
         started = True
         console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
-        checkpoints = Checkpoints(plan.storage, plan.name)
         mark = checkpoints.begin()
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
         queue.begin(parents.provide(plan, ended, tracker, shown, console))
-        lost = partial(_end_without_head, plan, tracker, console)
         shown_as = _states(plan, queue)
-        with watched(lost), Progress(console, list(queue.trials), shown_as) as progress:
+        with ending.heeded(), Progress(console, list(queue.trials), shown_as) as progress:
             session = Session(
                 tracker=tracker,
                 progress=progress,
@@ -173,7 +184,9 @@ def drive(
                 ending=ending,
             )
             worker = tuner.worker_of(plan, data, plan.gpus_per_trial, mark)
-            tuner.run(session, plan, worker, plan.scratch(results), trainable)
+            lost = partial(_end_without_ray, plan, session, console, joined)
+            with watched(joined, lost, lambda: ending.told):
+                tuner.run(session, plan, worker, plan.scratch(results), trainable)
             session.interrupt()
         state = "interrupted" if not queue.is_over else "failed" if queue.failed else "finished"
     finally:
@@ -226,15 +239,25 @@ def _queue(sweep: Sweep | Search, plan: Plan, results: Path, retries: Retries) -
     return Table(plan, retries, partial(parents.has_checkpoint, plan))
 
 
-def _end_without_head(plan: Plan, tracker: Tracker, console: Console, address: str) -> None:
+def _end_without_ray(
+    plan: Plan, session: Session, console: Console, joined: bool, gone: str
+) -> None:
     """End this process: what it asks of Ray is not answered any more, not even to stop trials.
 
-    To a resume this is a driver that was killed.
+    To a resume this is a driver that was killed; or interrupted, if it was Ray that was ended with
+    it.
     """
+    tracker, queue, told = session.tracker, session.queue, session.ending.told
+    if told:
+        session.interrupt()
+        tracker.end_sweep("KILLED", {schema.STATE: "interrupted", **queue.tags})
     arrived = tracker.flush(FLUSH_SECONDS)
-    messages.without_head(console, plan, address, arrived)
+    if told:
+        messages.farewell(console, plan, session.ending.why, queue.failed, arrived, tracker.url)
+    else:
+        messages.without_ray(console, plan, gone, joined, arrived)
     sys.stdout.flush()
-    os._exit(1)
+    os._exit(session.ending.code if told else 1)
 
 
 def _draw(report: Report, plan: Plan, results: Path, console: Console) -> bool:

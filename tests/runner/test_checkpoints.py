@@ -22,6 +22,7 @@ from ssmpe.errors import UserError
 from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.checkpoints import (
+    BEGUN,
     CHECKSUMS,
     KEPT,
     WHOLE,
@@ -29,6 +30,7 @@ from ssmpe.runner.trial.checkpoints import (
     DamagedError,
     Stage,
     outdated,
+    require_begun,
 )
 from ssmpe.runner.trial.trainable import run_trial
 from ssmpe.runner.tuner import worker_of
@@ -263,6 +265,32 @@ def test_damaged_ones_push_out_none_that_is_made_before_them(checkpoints, folder
     assert checkpoints.resumed("aa", text_of)[0] is None
     checkpoints.put("aa", Stage(6), folder)
     assert checkpoints.resumed("aa", text_of)[0] == "state"
+
+
+def test_where_the_storage_goes_nothing_is_called_damaged(checkpoints, folder, tmp_path):
+    checkpoints.put("aa", Stage(7), folder)
+    root = tmp_path / "storage" / "sweep"
+    (root / "aa" / Stage(7).folder / "state.pt").unlink()
+    (root / BEGUN).unlink()
+    with pytest.raises(FileNotFoundError, match="the storage is away"):
+        checkpoints.fetched("aa", Stage(7), patience=0.0).__enter__()
+
+
+def test_who_sees_another_storage_than_the_driver_is_told(checkpoints, tmp_path):
+    mark = checkpoints.begin()
+    checkpoints.meet(mark, 0.0)
+    other = Checkpoints(str(tmp_path / "other"), "sweep")
+    with pytest.raises(FileNotFoundError, match="the storage is away"):
+        other.meet(mark, 0.0)
+    other.begin()
+    with pytest.raises(FileNotFoundError, match="not the storage that the driver writes to"):
+        other.meet(mark, 0.0)
+
+
+def test_a_resume_asks_whether_its_sweep_was_begun_there(checkpoints, tmp_path):
+    require_begun(str(tmp_path / "storage"), "sweep")
+    with pytest.raises(UserError, match=r"storage/other: the checkpoints of .* are not there: "):
+        require_begun(str(tmp_path / "storage"), "other", patience=0.0)
 
 
 def test_one_of_which_a_file_is_missing_is_damaged(checkpoints, folder, tmp_path):

@@ -1,11 +1,14 @@
 """Whatever dies in the midst of a sweep, its result is the same (real Ray, real processes)."""
 
+import contextlib
 import itertools
 import os
 import re
 import signal
+import subprocess
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -14,10 +17,11 @@ from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
 from ssmpe.runner.trial.trainable import run_trial
 from ssmpe.runner.tuner import worker_of
+from ssmpe.tracking import schema
 from ssmpe.training.trainer import InterruptedTrainingError
 from tests.support import invented, raylets, sweeping
 from tests.support.object_storage import bucket, s3  # noqa: F401
-from tests.support.processes import titled, tree
+from tests.support.processes import running, titled, tree
 
 ROWS = ("--rows", "Ref.,+NS-1")
 
@@ -156,3 +160,109 @@ def test_a_sweep_out_of_budget_ends_in_order_and_resumes(undisturbed, tmp_path):
     code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name, "--max-hours", "1")
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
+
+
+def signalled(folder: Path, whom: str) -> tuple[int, str, str]:
+    """End a sweep by SIGTERM as a batch system does; return its code, name and last words."""
+    process = subprocess.Popen(
+        sweeping.command("sample_count.py", *ROWS, *sweeping.BRIEF),
+        cwd=folder,
+        env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        process_group=0,
+    )
+    output = sweeping.read_until(process, "6/24")
+    if whom == "group":
+        os.killpg(process.pid, signal.SIGTERM)
+    else:
+        for pid in tree(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+    rest, _ = process.communicate(timeout=120)
+    return process.returncode, sweeping.sweep_name(output), rest
+
+
+@pytest.mark.parametrize("whom", ["group", pytest.param("all", marks=pytest.mark.long)])
+def test_a_signal_to_all_of_a_sweep_is_an_interruption(undisturbed, tmp_path, whom):
+    code, name, rest = signalled(tmp_path, whom)
+    assert code == 130, rest
+    assert f"interrupted; continue with --resume {name}" in rest
+    assert "Traceback" not in rest
+    (parent,) = sweeping.runs(tmp_path, "sweep")
+    assert (parent.data.tags[schema.STATE], parent.info.status) == ("interrupted", "KILLED")
+    assert {run.info.status for run in sweeping.runs(tmp_path, "trial")} == {"KILLED"}
+    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    assert code == 0, resumed
+    assert sweeping.content(tmp_path) == undisturbed
+
+
+@pytest.mark.parametrize(
+    ("program", "told"), [("raylet", "Ray's raylet"), ("gcs_server", "Ray's control service")]
+)
+def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, program, told):
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    output = sweeping.read_until(process, "3/24")
+    (victim,) = running(tree(process.pid), program)
+    os.kill(victim, signal.SIGKILL)
+    rest, _ = process.communicate(timeout=30)
+    name = sweeping.sweep_name(output)
+    assert process.returncode == 1, rest
+    last = rest.strip().splitlines()[-1]
+    assert last.startswith(f"{told} on this machine is gone; all that was reported is stored; ")
+    assert last.endswith(f"; continue with --resume {name}")
+    assert "start a cluster" not in rest
+    assert "Traceback" not in rest
+    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    assert code == 0, resumed
+    assert sweeping.content(tmp_path) == undisturbed
+
+
+def test_a_ray_that_does_not_start_is_one_line(tmp_path):
+    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    deadline = time.monotonic() + 60
+    while not (victims := running(tree(process.pid), "raylet")) and time.monotonic() < deadline:
+        pass
+    os.kill(victims[0], signal.SIGKILL)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 2, said
+    assert said.startswith("error: Ray does not start on this machine ("), said
+    assert said.count("\n") == 1, said
+
+
+def begun(folder: Path, *more: str) -> str:
+    """Begin a sweep in a folder, kill its driver in the midst, and return the sweep's name."""
+    folder.mkdir(parents=True, exist_ok=True)
+    process = sweeping.start(folder, "sample_count.py", *ROWS, *sweeping.BRIEF, *more)
+    output = sweeping.read_until(process, "12/24")
+    process.kill()
+    process.communicate()
+    return sweeping.sweep_name(output)
+
+
+def test_results_that_were_moved_go_on_from_where_they_are(undisturbed, tmp_path):
+    before, now = tmp_path / "before", tmp_path / "now"
+    name = begun(before)
+    now.mkdir()
+    (before / "results").rename(now / "results")
+    before.rmdir()
+    code, resumed = sweeping.run(now, "sample_count.py", "--resume", name)
+    assert code == 0, resumed
+    assert not re.search(r" 3/24  running", resumed), "it begins where it was"
+    assert sweeping.content(now) == undisturbed
+    assert not before.exists()
+    places = {Path(run.info.artifact_uri) for run in sweeping.runs(now, "trial")}
+    assert all(place.is_relative_to(now) and place.is_dir() for place in places)
+
+
+@pytest.mark.parametrize("missing", ["results/mlflow.db", "results/checkpoints"])
+def test_a_resume_without_its_store_or_its_checkpoints_makes_no_others(tmp_path, missing):
+    name = begun(tmp_path)
+    (tmp_path / missing).rename(tmp_path / "away")
+    there = sorted(tmp_path.rglob("*"))
+    code, said = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    assert code == 2, said
+    assert said.startswith(f"error: {tmp_path / missing}")
+    assert said.count("\n") == 1, said
+    assert sorted(tmp_path.rglob("*")) == there, "nothing is made"

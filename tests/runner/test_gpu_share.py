@@ -5,6 +5,7 @@ import socket
 from dataclasses import asdict
 
 import pytest
+import ray
 from rich.console import Console
 
 from ssmpe.data.store.cache import cache_dir
@@ -12,12 +13,14 @@ from ssmpe.errors import UserError
 from ssmpe.experiments.estimate import batch_macs
 from ssmpe.experiments.options import parse
 from ssmpe.experiments.sweep import Trial
-from ssmpe.runner.cluster.cluster import cluster
+from ssmpe.runner.cluster.cluster import LOOPBACK, cluster, only_loopback
 from ssmpe.runner.cluster.nodes import Node
-from ssmpe.runner.cluster.resources import fitting
-from ssmpe.runner.trial import gpu_share
+from ssmpe.runner.cluster.resources import Share, fitting
+from ssmpe.runner.trial import gpu_share, reports
 from ssmpe.runner.trial.device import CONTEXT_BYTES, tensor_share
+from ssmpe.runner.trial.trainable import Report
 from ssmpe.runner.trial.worker import Worker
+from tests.support.invented import InventedTrainable, planned, run
 
 GIB = 2**30
 
@@ -87,3 +90,72 @@ def test_the_option_takes_auto_a_share_or_a_count():
     assert given == {"auto": "auto", ".5": 0.5, "2": 2.0}
     with pytest.raises(UserError, match="all: expected a share from 0 to 1, a count, or auto"):
         parse("?", "x", ["--gpus-per-trial", "all"])
+
+
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [("1/3", 0.3333), ("0.33", 0.3333), ("0.3333", 0.3333), ("1/7", 0.1428), ("0.125", 0.125),
+     ("1/10000", 0.0001), ("0", 0.0), ("1", 1.0), ("4/2", 2.0), ("0.995", 1.0)],
+)  # fmt: skip
+def test_shares_leave_nothing_of_a_card(text, share):
+    assert parse("?", "x", ["--gpus-per-trial", text]).gpus_per_trial == share
+
+
+@pytest.mark.parametrize(
+    ("text", "others"),
+    [("0.3", "1/4 or 1/3"), ("0.6", "1/2 or 1"), ("2/3", "1/2 or 1"), ("0.4", "1/3 or 1/2"),
+     ("0.7", "1/2 or 1"), ("0.00001", "1/10000 or 1/9999")],
+)  # fmt: skip
+def test_a_share_that_would_leave_some_is_refused_with_those_beside_it(text, others):
+    with pytest.raises(UserError, match=f"--gpus-per-trial {text}: .*give {others},"):
+        parse("?", "x", ["--gpus-per-trial", text])
+
+
+@pytest.mark.parametrize("text", ["1/0", "1/", "/3", "1/3/2", "1/x", "0/0", "1/-3", "1/1e-400"])
+def test_what_is_no_share_is_refused(text):
+    with pytest.raises(UserError, match=r"expected a share|give 1/"):
+        parse("?", "x", ["--gpus-per-trial", text])
+
+
+def test_enlarged_shares_leave_nothing_of_a_card_either():
+    shares = [Share(1, 0.1428)]
+    while larger := shares[-1].larger(0, 1):
+        shares.append(larger)
+    assert [share.gpus for share in shares] == [0.1428, 0.25, 0.5, 1.0]
+    assert Share(1, 0.3333).larger(0, 1) == Share(1, 0.5)
+    assert Share(1, 0.3).larger(0, 1) == Share(1, 0.5), "of a plan of version 0.3.0"
+
+
+class Greedy(InventedTrainable):
+    """Fits into half a card, if its seed is even."""
+
+    def step(self) -> Report:
+        seed = self.config["trial"]["config"]["training"]["seed"]
+        if seed % 2 or self.config["share"]["GPU"] >= 0.5 or self._reports:
+            return super().step()
+        self._reports = iter(())
+        failed = {reports.BATCH: 0, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
+        return {**failed, reports.FAILURE: "more than its share", reports.OUT_OF_MEMORY: True}
+
+
+@pytest.fixture
+def two_cards(monkeypatch):
+    """Start Ray, which takes the user's word for it that there are GPUs."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    with only_loopback():
+        ray.init(
+            address="local",
+            num_cpus=6,
+            num_gpus=2,
+            include_dashboard=False,
+            log_to_driver=False,
+            _node_ip_address=LOOPBACK,
+        )
+    yield
+    ray.shutdown()
+
+
+def test_trials_of_different_shares_do_not_block_each_other(two_cards, tmp_path):
+    code, output = run(planned(8, tmp_path, gpus=0.3333), tmp_path, Greedy)
+    assert code == 0, output
+    assert output.count("once more, with 0.5 of a GPU") == 4

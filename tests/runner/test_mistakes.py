@@ -1,6 +1,7 @@
 """What users get wrong: one clear line, exit code 2, before anything has run."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,13 @@ from ssmpe.cli import main
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.data.sets import load_sets
 from ssmpe.data.store.cache import cache_dir
+from ssmpe.runner.cluster.release import code_of
+from ssmpe.runner.plan import Plan
+from ssmpe.runner.planning.make import require_code
 from ssmpe.training.trainer import Trainer
-from sweeps import hyperparameters
+from sweeps import hyperparameters, sample_count
 from sweeps.sample_count import SWEEP
+from tests.support.invented import planned
 
 ROWS = ("--rows", "Ref.,+MN-1")
 
@@ -40,6 +45,54 @@ def refused(tmp_path, monkeypatch, capsys):
         return error
 
     return run
+
+
+@pytest.fixture
+def begun(tmp_path, monkeypatch) -> Plan:
+    """Return a plan below the results, of whose sweep nothing has run."""
+    monkeypatch.chdir(tmp_path)
+    plan = replace(planned(1, tmp_path / "results"), name="mine", script="sample_count")
+    plan = replace(plan, code=code_of(Path(sample_count.__file__)))
+    plan.save(tmp_path / "results")
+    return plan
+
+
+def test_a_resume_with_the_same_code_says_nothing(begun):
+    assert require_code(SWEEP, begun, False) == ""
+
+
+@pytest.mark.parametrize("changed", ["ssmpe", "sample_count.py"])
+def test_a_resume_with_other_code_is_refused_unless_that_is_accepted(begun, capsys, changed):
+    other = replace(begun, name="other", code={**begun.code, changed: "0" * 20})
+    other.save(Path("results"))
+    there = sorted(Path().rglob("*"))
+    assert main(SWEEP, None, ("--resume", "other")) == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"error: --resume other: the code of {changed} has changed")
+    assert "--accept-code" in said.err
+    assert said.err.count("\n") == 1
+    assert sorted(Path().rglob("*")) == there
+    assert f"other goes on with other code of {changed} " in require_code(SWEEP, other, True)
+
+
+@pytest.mark.parametrize("storage", ["nowhere://x/y", f"/{'9' * 300}", "a\0b", "s3://", "no such"])
+def test_a_resume_whose_storage_is_none_is_one_line(begun, capsys, storage):
+    replace(begun, name="other", storage=storage).save(Path("results"))
+    Path("results/mlflow.db").touch()
+    there = sorted(Path().rglob("*"))
+    assert main(SWEEP, None, ("--resume", "other")) == 2
+    error = capsys.readouterr().err
+    assert "the checkpoints of this sweep are not there" in error
+    assert error.count("\n") == 1
+    assert sorted(Path().rglob("*")) == there
+
+
+def test_of_an_earlier_version_s_sweep_it_is_said_that_nothing_is_known(begun):
+    assert "cannot be known" in require_code(SWEEP, replace(begun, code={}), False)
+
+
+def test_a_new_sweep_has_no_code_to_accept(refused):
+    assert "--accept-code goes with --resume" in refused("--accept-code")
 
 
 @pytest.fixture
@@ -95,6 +148,8 @@ def damaged(world, tmp_path):
         (("--resume", "x", "--rows", "Ref."), "--rows"),
         (("--folder", "URMP=/tmp"), "'URMP'"),
         (("--folder", "mine=/no/such"), "/no/such: no such folder"),
+        (("--folder", f"mine=/{'9' * 300}"), "no such folder"),
+        (("--storage", "9" * 300), "File name too long"),
         (("--folder", "mine=/tmp"), "no row uses it"),
         (("--folder", "mine=/tmp", "--set", "data.added.mime/all=1"), "did you mean 'mine'"),
         (("--max-hours", "FMA/train=1", "--rows", "Ref."), "no row uses that set"),

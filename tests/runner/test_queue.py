@@ -1,22 +1,33 @@
 """What runs next, and what is run again: queues without Ray."""
 
+import ast
+import inspect
+import sqlite3
+import warnings
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import optuna
 import pytest
 from ray.tune.search import Searcher
 
 from ssmpe.config.presets import tiny
+from ssmpe.errors import UserError
+from ssmpe.experiments.search import Direction
 from ssmpe.experiments.sweep import Delta, Sweep, Trial, row
 from ssmpe.runner.cluster.excluded import Excluded
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.ending import Account, Budget, Ending
+from ssmpe.runner.queue import study
 from ssmpe.runner.queue.queue import Queue
 from ssmpe.runner.queue.retries import Outcome, Retries
-from ssmpe.runner.queue.suggestions import Suggestions
+from ssmpe.runner.queue.suggestions import Suggestions, sampler_of
 from ssmpe.runner.queue.table import Table
 from ssmpe.runner.session import Session
+from ssmpe.runner.trial import reports
 from ssmpe.runner.tuner import SessionSearcher
 from ssmpe.tracking.schema import EndReason
 from tests.support.invented import SEARCH, planned, planned_search
@@ -185,6 +196,16 @@ class TestTable:
         queue.end(again.trial, GREEDY)
         assert queue.failed["parent seed 0"] == "no memory"
 
+    def test_begun_again_it_hands_out_no_trial_twice(self):
+        queue, rows = table(), []
+        for _ in range(2):
+            queue.begin({})
+        while assignment := queue.next():
+            rows.append(assignment.trial.row)
+            queue.end(assignment.trial, DONE)
+        assert rows == ["parent", "one", "third", "two", "other"]
+        assert (queue.at_work, queue.is_over) == (set(), True)
+
 
 def session_of(queue: Queue) -> Session:
     """Return a session with no more than what decides about the next trial."""
@@ -245,3 +266,122 @@ class TestSearch:
         queue.end(handed[0], DIVERGED)
         assert queue.is_over
         assert queue.failed == {"#0 seed 0": "the loss became nan"}
+
+    def test_its_first_suggestion_is_the_one_to_compare_with(self, queue):
+        first, second = queue.next(), queue.next()
+        assert first.suggested == SEARCH.start
+        assert second.suggested != SEARCH.start
+
+    def test_what_has_ended_is_not_at_work(self, queue):
+        first = queue.next()
+        queue.end(first.trial, replace(DONE, metrics=METRICS))
+        assert queue.at_work == set()
+
+    def test_without_early_stops_it_has_no_scheduler(self, tmp_path):
+        plan = replace(planned_search(tmp_path), early_stop=False)
+        assert Suggestions(SEARCH, plan, tmp_path, Retries(USUAL)).scheduler() is None
+
+    @pytest.mark.parametrize("f1", [0.1, 0.9])
+    def test_opened_again_it_compares_with_the_validations_of_before(self, queue, tmp_path, f1):
+        for best in (0.5, 0.6):
+            trial = queue.next().trial
+            for batch in (280, 700):
+                queue.record(trial, batch, measured(best))
+            queue.end(trial, replace(DONE, metrics=measured(best)))
+        again = Suggestions(SEARCH, planned_search(tmp_path), tmp_path, Retries(USUAL))
+        third, scheduler = again.next(), again.scheduler()
+        assert third
+        assert scheduler
+        running = SimpleNamespace(trial_id="x", config={"trial": third.parameters})
+        scheduler.on_trial_add(None, running)
+        metrics = {f"{reports.METRICS}/{k}": v for k, v in measured(f1).items()}
+        decision = scheduler.on_trial_result(None, running, {reports.BATCH: 280, **metrics})
+        assert decision == ("STOP" if f1 < 0.5 else "CONTINUE")
+
+    @pytest.mark.parametrize("objective", ["pareto", "score"])
+    def test_a_score_is_drawn_over_batches_and_a_front_is_not(self, tmp_path, objective):
+        plan = planned_search(tmp_path)
+        assert plan.search
+        plan = replace(plan, search=replace(plan.search, objective=objective))
+        queue = Suggestions(SEARCH, plan, tmp_path, Retries(USUAL))
+        first = queue.next()
+        assert first
+        queue.record(first.trial, 280, measured(0.5))
+        (stored,) = stored_trials(tmp_path)
+        values = {280: pytest.approx(0.25)} if objective == "score" else {}
+        assert stored.intermediate_values == values
+
+    def test_a_suggestion_that_is_known_says_of_which_trial(self, tmp_path):
+        few = replace(SEARCH, space=two_rates, start={"rate": 0.01})
+        queue = Suggestions(few, planned_search(tmp_path), tmp_path, Retries(USUAL))
+        while assignment := queue.next():
+            queue.end(assignment.trial, replace(DONE, metrics=METRICS))
+        assert queue.exhausted
+        assert queue.is_over
+        own = {t.number for t in stored_trials(tmp_path) if "config" in t.user_attrs}
+        known = [t.user_attrs["repeats"] for t in stored_trials(tmp_path) if t.number not in own]
+        assert len(own) == 2
+        assert {*known} <= own
+        assert known
+
+    def test_a_study_in_use_is_not_taken_for_a_damaged_one(self, queue, tmp_path, monkeypatch):
+        monkeypatch.setattr(study, "LOCK_SECONDS", 0.1)
+        with closing(sqlite3.connect(tmp_path / study.FILE, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(Exception, match="database is locked") as error:
+                Suggestions(SEARCH, planned_search(tmp_path), tmp_path, Retries(USUAL))
+        assert not isinstance(error.value, UserError)
+
+
+def measured(f1: float) -> dict[str, float]:
+    """Return the metrics of a validation."""
+    return {"URMP/validation/f1": f1, "URMP/validation/blank_rate": 0.25}
+
+
+def two_rates(trial: Any, base: Any) -> list[Delta]:
+    """Return what one of two learning rates makes of a configuration."""
+    rate = trial.suggest_categorical("rate", [0.01, 0.001])
+    return [Delta("", {"training.learning_rate": rate})]
+
+
+def stored_trials(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    """Return the trials of the study in a folder, as Optuna's dashboard reads them."""
+    storage = f"sqlite:///{folder / study.FILE}"
+    return optuna.load_study(study_name="invented", storage=storage).trials
+
+
+LEFT_OUT = {"consider_prior", "prior_weight", "consider_magic_clip", "consider_endpoints", "gamma",
+            "weights", "warn_independent_sampling", "constraints_func"}  # fmt: skip
+"""Arguments of Optuna's sampler that are deprecated: they will go, and with them other values."""
+
+
+def test_every_argument_of_the_sampler_is_given():
+    """What is left to Optuna changes with its version, and the suggestions with it."""
+    call = next(
+        node
+        for node in ast.walk(ast.parse(inspect.getsource(sampler_of)))
+        if isinstance(node, ast.Call) and "TPESampler" in ast.unparse(node.func)
+    )
+    given = {keyword.arg for keyword in call.keywords}
+    arguments = inspect.signature(optuna.samplers.TPESampler).parameters.keys()
+    assert given == arguments - LEFT_OUT
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_search_is_what_it_is_with_the_defaults_of_optuna_5(single):
+    def suggested(sampler: optuna.samplers.BaseSampler) -> list[dict[str, Any]]:
+        directions: list[Direction] = ["maximize"] if single else ["maximize", "minimize"]
+        study = optuna.create_study(directions=directions, sampler=sampler)
+        for _ in range(20):
+            trial = study.ask()
+            rate = trial.suggest_float("rate", 1e-4, 1e-2, log=True)
+            count, kind = trial.suggest_int("count", 0, 16), trial.suggest_categorical("kind", "ab")
+            values = [rate * count, count - (kind == "a")]
+            study.tell(trial, values[: len(directions)])
+        return [trial.params for trial in study.trials]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        explicit = suggested(sampler_of(20, single, 7))
+    usual = optuna.samplers.TPESampler(n_startup_trials=6, seed=7)
+    assert explicit == suggested(usual)

@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from ssmpe.cli import main
 from ssmpe.config import TrialConfig
 from ssmpe.config.presets import PRESETS, paper, tiny
 from ssmpe.experiments.sweep import Sweep, differences
+from ssmpe.runner.planning.make import new_name
 from ssmpe.tracking import schema
 from tests.support import sweeping
 
@@ -57,6 +59,13 @@ TELLING = (
     *("+MN-4+additivity", "+entropy", "+categorical", "PESTO+MN-4"),
 )
 """rows that differ in more than a number"""
+
+
+def test_no_two_sweeps_have_one_name():
+    """They would be one in a store that both report to."""
+    names = {new_name("sample_count", "tiny") for _ in range(2)}
+    assert len(names) == 2
+    assert all(re.fullmatch(r"sample_count-tiny-\d{8}-\d{6}-[a-z0-9]{4}", name) for name in names)
 
 
 def configs(name: str, base: TrialConfig) -> dict[str, TrialConfig]:

@@ -1,6 +1,7 @@
 """Settings are data: whatever they hold, they are taken as values or refused in one line."""
 
 import json
+import math
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -85,6 +86,7 @@ def forged(change: Callable[[dict[str, Any]], object]) -> Callable[[str], str]:
     return text
 
 
+BASE = tiny().to_dict()
 PLANS: dict[str, Callable[[str], str]] = {
     "lists in lists": lambda _: "[" * DEEP,
     "no object": lambda _: "[]",
@@ -102,6 +104,32 @@ PLANS: dict[str, Callable[[str], str]] = {
     "a setting that is none": forged(lambda p: p["trials"][0]["config"].update(__class__="os")),
     "a search that is none": forged(lambda p: p.update(search=["a"])),
     "a field that is none": forged(lambda p: p.update(__class__="os")),
+    "places that are none": forged(lambda p: p.update(within=["storage"])),
+    "a place that is none": forged(lambda p: p.update(within={"tracking_uri": 7})),
+    "a row that is a number": forged(lambda p: p["trials"][0].update(row=7)),
+    "a row that is a list": forged(lambda p: p["trials"][0].update(row=["Ref."])),
+    "a share that is no number": forged(lambda p: p.update(gpus_per_trial=math.nan)),
+    "a share below none": forged(lambda p: p.update(gpus_per_trial=-1.0)),
+    "a share beyond any": forged(lambda p: p.update(gpus_per_trial=math.inf)),
+    "no threads": forged(lambda p: p.update(threads=0)),
+    "threads beyond any": forged(lambda p: p.update(threads=10**400)),
+    "trials at a time below none": forged(lambda p: p.update(concurrent=-1)),
+    "a measurement never": forged(lambda p: p.update(diagnostics=0)),
+    "a flag for a count": forged(lambda p: p.update(threads=True)),
+    "a folder that is a number": forged(lambda p: p.update(folders={"mine": 7})),
+    "a run that is a list": forged(lambda p: p.update(taken={"a": []})),
+    "a trial twice": forged(lambda p: p["trials"].append(p["trials"][0])),
+    "neither trials nor a search": forged(lambda p: p.update(trials=[])),
+    "a search of no trials": forged(
+        lambda p: p.update(search={"base": BASE, "n_trials": 0, "objective": "pareto"})
+    ),
+    "a search of many trials": forged(
+        lambda p: p.update(search={"base": BASE, "n_trials": 10**30, "objective": "pareto"})
+    ),
+    "a search with another aim": forged(
+        lambda p: p.update(search={"base": BASE, "n_trials": 3, "objective": ["pareto"]})
+    ),
+    "a surrogate": lambda text: text.replace("Is it?", "\\udfff"),
 }
 
 
@@ -129,6 +157,38 @@ def plan() -> Plan:
 def test_a_plan_comes_back_as_it_was_written(tmp_path: Path, plan: Plan) -> None:
     plan.save(tmp_path)
     assert Plan.load(tmp_path, "mine", "sample_count") == plan
+
+
+def moved(plan: Plan, tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> Plan:
+    """Return a plan that was written, changed and moved with its results, as it is read there."""
+    before, now = tmp_path / "before" / "results", tmp_path / "now" / "results"
+    kept = replace(
+        plan, storage=str(before / "checkpoints"), tracking_uri=f"sqlite:///{before}/mlflow.db"
+    )
+    kept.save(before)
+    (before / "checkpoints").mkdir()
+    (before / "mlflow.db").touch()
+    path = before / FOLDER / "mine" / "plan.json"
+    path.write_text(forged(change)(path.read_text()))
+    now.parent.mkdir()
+    before.rename(now)
+    return Plan.load(now, "mine", "sample_count")
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["of now", "of version 0.3.0"])
+def test_places_below_the_results_move_with_them(tmp_path: Path, plan: Plan, earlier: bool) -> None:
+    found = moved(plan, tmp_path, lambda p: p.pop("within") if earlier else None)
+    now = tmp_path / "now" / "results"
+    assert found.storage == f"{now}/checkpoints"
+    assert found.tracking_uri == f"sqlite:///{now}/mlflow.db"
+
+
+def test_places_elsewhere_stay_where_they_are(tmp_path: Path, plan: Plan) -> None:
+    results = tmp_path / "results"
+    kept = replace(plan, storage="s3://bucket/results/checkpoints", tracking_uri="http://host:5000")
+    kept.save(results)
+    (results / "checkpoints").mkdir()
+    assert Plan.load(results, "mine", "sample_count") == kept
 
 
 @pytest.mark.parametrize("name", PLANS)

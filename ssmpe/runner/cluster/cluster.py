@@ -1,19 +1,24 @@
 """The Ray cluster of a command: joined, or started on this machine alone, and watched."""
 
 import contextlib
+import functools
 import logging
 import os
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import ray
-from ray._private import ray_constants
+from ray._private import ray_constants, services
+from ray.tune.execution import class_cache
 
-from ssmpe.errors import UserError
+from ssmpe.errors import UserError, first_line
 from ssmpe.runner import ending
+from ssmpe.storage import tells_of_full_disk
 
 LOOPBACK = "127.0.0.1"
 """Address of a cluster that is this machine's alone."""
@@ -31,8 +36,13 @@ _ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",
 }
 HEAD_PATIENCE = 20.0
-"""Seconds for which the head may not answer; Ray itself gives up after 60."""
+"""Seconds for which the head of a cluster may not answer; Ray itself gives up after 60."""
+OWN_PATIENCE = 3.0
+"""Seconds for which a service of this machine may not answer, which nobody starts again; and any,
+once the sweep has been asked to end: Ray's processes may have been, too."""
 PAUSE, ANSWER_SECONDS = 1.0, 5.0
+ENDING_SECONDS = 180.0
+"""Time for the end of a sweep whose Ray is gone: to be sure of that, and to deliver reports."""
 
 
 @contextlib.contextmanager
@@ -47,13 +57,14 @@ def cluster(address: str | None) -> Iterator[None]:
     for name in ("ray.tune", "ray.train", "ray.air"):
         # what they say of failed trials stands in our own words at the end
         logging.getLogger(name).setLevel(logging.CRITICAL)
+    hand_on_no_secrets()
     shared = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address is None:
             # asked for explicitly: with tokens, a token file would switch them on for the
             # user's other clusters, too
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-            with only_loopback():
+            with only_loopback(), apart():
                 ray.init(
                     # another cluster of this machine, or RAY_ADDRESS, is joined only if asked for
                     address="local",
@@ -65,10 +76,12 @@ def cluster(address: str | None) -> Iterator[None]:
         else:
             _require_answer(address)
             ray.init(address=address, **shared)
-    except (OSError, ValueError, RuntimeError) as error:
-        if address is None:
+    except Exception as error:  # Ray raises that very class, too
+        if tells_of_full_disk(error):
             raise
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
+        if address is None:
+            raise UserError(f"Ray does not start on this machine ({reason}); try again") from error
         raise UserError(f"--address {address}: no Ray cluster answers there ({reason})") from None
     # an end asked for in this way, by a batch system say, is to be as orderly as Ctrl-C
     before = signal.signal(signal.SIGTERM, ending.interrupt)
@@ -109,28 +122,86 @@ def only_loopback() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def watched(lost: Callable[[str], None]) -> Iterator[None]:
-    """Call ``lost``, in a thread of its own, if the head of the cluster goes within the block.
+def apart() -> Iterator[None]:
+    """Have what Ray starts in the block lead process groups of its own.
 
-    Args:
-        lost: is given the head's address.
+    Who ends a command with its group, as ``timeout`` and batch systems do, then ends the driver,
+    which ends its trials in order. (Ray's processes end with the driver in any case where the
+    kernel sees to that; elsewhere Ray needs them in the driver's group.)
     """
-    address, over = ray.get_runtime_context().gcs_address, threading.Event()
-
-    def watch() -> None:
-        answered = time.monotonic()
-        while not over.wait(PAUSE):
-            if _answers(address):
-                answered = time.monotonic()
-            elif time.monotonic() - answered > HEAD_PATIENCE:
-                lost(address)
-                return
-
-    threading.Thread(target=watch, name="watch over the head", daemon=True).start()
+    known = services.ConsolePopen
+    if sys.platform.startswith("linux"):
+        services.ConsolePopen = functools.partial(known, process_group=0)
     try:
         yield
     finally:
+        services.ConsolePopen = known
+
+
+def hand_on_no_secrets() -> None:
+    """Keep Ray Tune from copying AWS keys into the environment of trials, which Ray logs.
+
+    Trials of this machine have the driver's environment anyway, and nodes have their own.
+    """
+    handed_on = class_cache.ENV_VARS_TO_PROPAGATE
+    handed_on.difference_update([name for name in handed_on if name.startswith("AWS_")])
+
+
+@contextlib.contextmanager
+def watched(joined: bool, lost: Callable[[str], None], asked: Callable[[], bool]) -> Iterator[None]:
+    """Call ``lost``, in a thread of its own, if a service of Ray's goes within the block.
+
+    Args:
+        joined: the cluster is not this process's own.
+        lost: is given the name of the service.
+        asked: tells whether the sweep has been asked to end.
+    """
+    services, over = _services(joined), threading.Event()
+
+    def watch() -> None:
+        answered = dict.fromkeys(services, time.monotonic())
+        while not over.wait(PAUSE):
+            for service in services:
+                if _answers(service.address):
+                    answered[service] = time.monotonic()
+            now, most = time.monotonic(), OWN_PATIENCE if asked() else HEAD_PATIENCE
+            gone = [s for s in services if now - answered[s] > min(s.patience, most)]
+            if gone:
+                lost(gone[0].name)
+                return
+
+    thread = threading.Thread(target=watch, name="watch over Ray", daemon=True)
+    thread.start()
+    try:
+        yield
+    except Exception:
+        if not all(_answers(service.address) for service in services):
+            thread.join(ENDING_SECONDS)  # who asks Ray something may hear first that it is gone
+        raise
+    finally:
         over.set()
+
+
+@dataclass(frozen=True)
+class _Service:
+    """A process of Ray's without which a driver cannot go on; ``patience`` in seconds."""
+
+    name: str
+    address: str
+    patience: float
+
+
+def _services(joined: bool) -> list[_Service]:
+    """Return what a driver needs of the cluster that it has joined, the head first."""
+    head, own = ray.get_runtime_context().gcs_address, ray.get_runtime_context().get_node_id()
+    node = next(node for node in ray.nodes() if node["NodeID"] == own)
+    raylet = f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"
+    return [
+        _Service(f"the head of the Ray cluster at {head}", head, HEAD_PATIENCE)
+        if joined
+        else _Service("Ray's control service on this machine", head, OWN_PATIENCE),
+        _Service("Ray's raylet on this machine", raylet, OWN_PATIENCE),
+    ]
 
 
 def _answers(address: str) -> bool:

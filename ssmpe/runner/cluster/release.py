@@ -10,6 +10,8 @@ from ssmpe.errors import UserError
 
 PACKAGES = ("torch", "ray", "nnAudio", "mir_eval", "numpy")
 CODE = "ssmpe"
+DELTAS = "deltas.py"
+"""File that the sweeps of a folder share."""
 
 
 def release() -> dict[str, str]:
@@ -43,6 +45,15 @@ def require_same(wanted: dict[str, str], found: dict[str, str]) -> None:
                 f"it has {name} {found.get(name)}, and the driver {wanted[name]}; install the "
                 "same there, as numbers depend on it"
             )
+
+
+def code_of(script: Path) -> dict[str, str]:
+    """Return digests of this package's code, and of a sweep's file with the deltas beside it."""
+    digest = hashlib.sha256()
+    for path in (script, script.with_name(DELTAS)):
+        if path.is_file():
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return {CODE: _code(), script.name: digest.hexdigest()[:20]}
 
 
 def _version(package: str) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import ray
 
 from ssmpe.errors import UserError
+from ssmpe.experiments.options import part_of_a_card
 from ssmpe.runner.cluster.nodes import Node
 
 
@@ -30,8 +31,9 @@ class Share:
         return {"CPU": self.cpus, "GPU": self.gpus, **memory}
 
     def larger(self, node_memory: int, at_once: int) -> "Share | None":
-        """Return twice the GPU, or twice a trial's part of the memory; None if it has it all.
+        """Return about twice the GPU, or twice the part of the memory; None if it has it all.
 
+        Of a GPU it is the next 1/k up to twice as much: what is left of a card makes no trial.
         CPUs stay: the number of threads is part of what a trial's numbers depend on.
 
         Args:
@@ -39,7 +41,8 @@ class Share:
             at_once: trials that share it.
         """
         if self.gpus:
-            return replace(self, gpus=min(1.0, 2 * self.gpus)) if self.gpus < 1 else None
+            sharing = (_sharing(self.gpus) + 1) // 2
+            return replace(self, gpus=part_of_a_card(sharing)) if self.gpus < 1 else None
         part = self.memory or node_memory // max(at_once, 1)
         return replace(self, memory=min(2 * part, node_memory)) if part < node_memory else None
 
@@ -76,7 +79,12 @@ def _on(node: Node, threads: int, gpus: float) -> int:
     if gpus >= 1:
         return min(room, int(node.n_gpus / gpus))
     # a share is of one card: what two cards have left makes no trial
-    return min(room, int(node.n_gpus) * int(1 / gpus + 1e-9))
+    return min(room, int(node.n_gpus) * _sharing(gpus))
+
+
+def _sharing(gpus: float) -> int:
+    """Return how many trials with such a share fit on a card."""
+    return int(1 / gpus + 1e-9)
 
 
 def memory(share: Share, concurrent: int | None) -> tuple[int, int]:

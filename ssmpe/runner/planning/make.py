@@ -1,6 +1,10 @@
 """From options to a plan, and what is recorded of it."""
 
+import inspect
+import os
 import platform
+import secrets
+import string
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -16,6 +20,7 @@ from ssmpe.experiments.options import Options
 from ssmpe.experiments.search import Search, SearchPlan
 from ssmpe.experiments.sweep import Sweep, Trial
 from ssmpe.runner.cluster import nodes, resources
+from ssmpe.runner.cluster.release import code_of
 from ssmpe.runner.plan import Plan
 from ssmpe.storage import is_uri
 
@@ -72,7 +77,7 @@ def _require_used(options: Options, used: set[str]) -> None:
             known = ", ".join(sorted(used))
             raise UserError(f"--max-hours {name}: no row uses that set (used: {known})")
     for name, folder in options.folders.items():
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # of a name that is too long Path raises
             raise UserError(f"--folder {name}={folder}: no such folder")
         if not any(one.startswith(f"{name}/") for one in used):
             raise UserError(
@@ -116,7 +121,7 @@ def make_plan(
     at_once = min(options.concurrent or n_trials, n_trials)
     at_once = max(1, min(at_once, resources.fitting(found, 1, gpus)))
     return Plan(
-        name=f"{sweep.name}-{options.preset}-{datetime.now():%Y%m%d-%H%M%S}",
+        name=new_name(sweep.name, options.preset),
         script=sweep.name,
         question=sweep.question,
         preset=options.preset,
@@ -134,7 +139,52 @@ def make_plan(
         search=search,
         command=options.command,
         diagnostics=options.diagnostics,
+        code=code_of(_file_of(sweep)),
     )
+
+
+def new_name(script: str, preset: str) -> str:
+    """Return a name for a sweep that no other has, wherever that was begun.
+
+    By its name a sweep's runs are found in a store that others may share; two may begin in one
+    second.
+    """
+    drawn = "".join(secrets.choice(string.ascii_lowercase + string.digits) for _ in range(4))
+    return f"{script}-{preset}-{datetime.now():%Y%m%d-%H%M%S}-{drawn}"
+
+
+def require_code(sweep: Sweep | Search, plan: Plan, accepted: bool) -> str:
+    """Check that a sweep that is resumed has the code that it was begun with.
+
+    Returns:
+        A line about what cannot be known, or was accepted; "" if all is as it was.
+
+    Raises:
+        UserError: it has other code, and that is not accepted.
+    """
+    if not plan.code:
+        return (
+            f"{plan.name} was begun by a version that kept no digest of its code: whether that "
+            "has changed since cannot be known"
+        )
+    here = code_of(_file_of(sweep))
+    changed = " and ".join(name for name in plan.code if plan.code[name] != here.get(name))
+    if not changed:
+        return ""
+    if not accepted:
+        raise UserError(
+            f"--resume {plan.name}: the code of {changed} has changed since it was begun, and what "
+            "is left may come to other numbers: bring back that code, start a new sweep, or give "
+            "--accept-code"
+        )
+    return f"{plan.name} goes on with other code of {changed} than it was begun with"
+
+
+def _file_of(sweep: Sweep | Search) -> Path:
+    """Return the file that says what the rows, or the suggestions, of a sweep are."""
+    made = inspect.unwrap(sweep.space if isinstance(sweep, Search) else sweep.rows)
+    made = getattr(made, "func", made)  # of a partial function
+    return Path(inspect.getfile(made if inspect.isroutine(made) else type(made)))
 
 
 def describe_data(options: Options) -> str:

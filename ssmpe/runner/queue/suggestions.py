@@ -186,11 +186,8 @@ class Suggestions:
     def _ask(self) -> Suggestion | None:
         """Return a new suggestion; None, and its result is told again, if it is a known one."""
         number = sum(t.state is not TrialState.WAITING for t in self._study.all())
-        sampler = optuna.samplers.TPESampler(
-            n_startup_trials=min(10, round(STARTUP_SHARE * self._plan.n_trials)),
-            seed=seed_of("suggestion", self._plan.base.training.seed, number) % 2**32,
-        )
-        asked = self._study.ask(sampler)
+        seed = seed_of("suggestion", self._plan.base.training.seed, number) % 2**32
+        asked = self._study.ask(sampler_of(self._plan.n_trials, self._single, seed))
         config = self._search.sample(asked, self._plan.base).config
         for known in self._study.own():
             if Suggestion.of(known).trial.identity == config.identity:
@@ -203,3 +200,22 @@ class Suggestions:
         if found is None:
             return None
         return [found] if self._single else [metrics[o.metric] for o in self._objectives]
+
+
+def sampler_of(n_trials: int, single: bool, seed: int) -> optuna.samplers.TPESampler:
+    """Return what draws a suggestion of a search of so many trials.
+
+    All that decides about it is given, also where it is Optuna's default: these change from version
+    to version, and a search is to be a function of its seed.
+
+    Args:
+        single: the search has one objective.
+    """
+    return optuna.samplers.TPESampler(
+        n_startup_trials=min(10, round(STARTUP_SHARE * n_trials)),
+        n_ei_candidates=24,
+        multivariate=single,
+        group=False,
+        constant_liar=True,
+        seed=seed,
+    )

@@ -20,7 +20,7 @@ from typing import TypeVar
 from pyarrow import fs
 
 from ssmpe.errors import UserError, first_line
-from ssmpe.storage import PATIENCE, digest_of, opened, outlast, write_and_remove
+from ssmpe.storage import PATIENCE, digest_of, in_words, opened, outlast, write_and_remove
 
 BEGUN = "begun"
 """name of a sweep's first file: where it is missing, the storage is away, as behind an empty mount
@@ -30,6 +30,8 @@ CHECKSUMS = "checksums.json"
 WHOLE = "whole"
 """name of a checkpoint's last file, which holds the SHA-256 of the checksums; version 0.3.0 left it
 empty, and wrote no checksums"""
+RESUME_SECONDS = 20.0
+"""time for which a resume waits for the storage to be there"""
 KEPT = 2
 """number of newest checkpoints of a trial that are kept, and of newest of those at a validation"""
 _BETWEEN = "between"
@@ -101,7 +103,7 @@ class Checkpoints:
     def is_there(self) -> bool:
         """Tell whether the storage can be read just now."""
         try:
-            self._require_begun()
+            self.require_begun()
         except OSError:
             return False
         return True
@@ -196,13 +198,14 @@ class Checkpoints:
         self._write(f"{self._root}/{BEGUN}", mark.encode())
 
     def _meet(self, mark: str) -> None:
-        self._require_begun()
+        self.require_begun()
         with self._filesystem.open_input_stream(f"{self._root}/{BEGUN}") as stream:
             if stream.read().decode(errors="replace") != mark:
                 raise FileNotFoundError(f"{self._root}: not the storage that the driver writes to")
         write_and_remove(self._filesystem, self._root)
 
-    def _require_begun(self) -> None:
+    def require_begun(self) -> None:
+        """Check that the storage is there; FileNotFoundError or another OSError if it is not."""
         (info,) = self._filesystem.get_file_info([f"{self._root}/{BEGUN}"])
         if info.type is not fs.FileType.File:
             raise FileNotFoundError(f"{self._root}: the storage is away")
@@ -212,13 +215,13 @@ class Checkpoints:
         return outlast(partial(self._list, root), patience)
 
     def _list(self, root: str) -> list[str]:
-        self._require_begun()
+        self.require_begun()
         selector = fs.FileSelector(root, allow_not_found=True, recursive=True)
         found = self._filesystem.get_file_info(selector)
         return [i.path[len(root) :].strip("/") for i in found if i.type is fs.FileType.File]
 
     def _copy(self, folder: Path, path: str) -> None:
-        self._require_begun()
+        self.require_begun()
         self._filesystem.create_dir(path, recursive=True)
         checksums = _checksums(folder)
         fs.copy_files(str(folder), path, destination_filesystem=self._filesystem)
@@ -250,7 +253,7 @@ class Checkpoints:
         damage = _damage(folder, parts)
         # one that is read where it is stored may have gone with the storage
         if folder == Path(path) and (damage or not (folder / WHOLE).exists()):
-            self._require_begun()
+            self.require_begun()
         if damage:
             raise DamagedError(f"{path}: a damaged checkpoint ({damage})")
 
@@ -273,6 +276,23 @@ class Checkpoints:
                 self._filesystem.delete_file(gone)
             elif info.type is fs.FileType.Directory:
                 self._filesystem.delete_dir(gone)
+
+
+def require_begun(storage: str, sweep: str, patience: float = RESUME_SECONDS) -> None:
+    """Check that a sweep was begun in this storage, before it is resumed.
+
+    Raises:
+        UserError: it was not, or the storage is away; in another one, all would begin anew.
+    """
+    try:
+        outlast(Checkpoints(storage, sweep).require_begun, patience)
+    except (OSError, ValueError) as error:
+        reason = "" if isinstance(error, FileNotFoundError) else f" ({in_words(error)})"
+        raise UserError(
+            f"{storage}/{sweep}: the checkpoints of this sweep are not there{reason}: mount their "
+            "storage, or bring them back; if they were removed on purpose, make this folder with "
+            f"an empty file {BEGUN}, and what has not ended begins anew"
+        ) from None
 
 
 def outdated(stages: Sequence[Stage]) -> list[Stage]:

@@ -1,6 +1,5 @@
 """How much of a GPU a trial needs, measured."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,6 +13,7 @@ from rich.console import Console
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.experiments.estimate import batch_macs
+from ssmpe.experiments.options import part_of_a_card
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.cluster.nodes import alive
 from ssmpe.runner.trial.device import CONTEXT_BYTES, make_repeatable
@@ -24,8 +24,6 @@ BATCHES = 2
 """Batches that are measured: the optimizer's moments are there from the first on."""
 PATIENCE_SECONDS = 1800.0
 """Time for a card to become free, for the data to be made ready, and for the measurement."""
-_STEPS = 10_000
-"""Parts into which Ray divides a resource."""
 
 
 def propose(trials: Sequence[Trial], worker: Worker, console: Console) -> float:
@@ -71,7 +69,7 @@ def share_of(needed: int, card: int) -> float:
 
     Rounded down to what Ray counts in, as k shares must not make more than a card.
     """
-    return math.floor(_STEPS / max(1, card // needed)) / _STEPS
+    return part_of_a_card(max(1, card // needed))
 
 
 def measure(config: dict[str, Any], worker: dict[str, Any]) -> int:
