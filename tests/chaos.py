@@ -4,6 +4,7 @@ python -m tests.chaos --kills 30 --seed 0
 """
 
 import argparse
+import contextlib
 import os
 import random
 import re
@@ -20,13 +21,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support import sweeping
-from tests.support.processes import titled, tree
+from tests.support.processes import running, titled, tree
 from tests.support.raylets import ENVIRONMENT, Cluster
 from tests.support.servers import TrackingServer
 
 ROWS = ("--rows", "supervised,Ref.,+NS-1", "--seeds", "0,1")
 PATIENCE = 900.0
 """seconds that a disturbed sweep may take"""
+ENDING = 180.0
+"""seconds that a driver may take to end in order"""
 TRIAL = "ray::TrialTrainable"
 
 
@@ -50,6 +53,7 @@ class Driver:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            process_group=0,
         )
         threading.Thread(target=self._read, args=[self.process], daemon=True).start()
 
@@ -86,12 +90,10 @@ class Chaos:
         self._server = TrackingServer(self.folder / "results")
         self._storage = self.folder / "storage"
         self._server.start()
-        with Cluster(n_cpus=0) as cluster:
-            self._cluster = cluster
-            for _ in range(self.n_nodes):
-                cluster.add()
+        with contextlib.ExitStack() as self._clusters:
+            self._new_cluster()
             places = ("--tracking-uri", self._server.uri, "--storage", str(self._storage))
-            self._driver = Driver(self.folder, (*arguments, *places), cluster.address)
+            self._driver = Driver(self.folder, (*arguments, *places), self._cluster.address)
             self._driver.start()
             try:
                 self._disturb(n_kills)
@@ -100,12 +102,21 @@ class Chaos:
                 self._driver.kill()
                 self._server.kill()
 
+    def _new_cluster(self) -> None:
+        self._clusters.close()
+        self._cluster = self._clusters.enter_context(Cluster(n_cpus=0))
+        for _ in range(self.n_nodes):
+            self._cluster.add()
+
     def _disturb(self, n_kills: int) -> None:
         kinds: dict[str, Callable[[], bool]] = {
             "trial": lambda: self._kill_trial(signal.SIGKILL),
             "trial (SIGTERM)": lambda: self._kill_trial(signal.SIGTERM),
             "node": self._kill_node,
+            "raylet": self._kill_raylet,
+            "control service": self._kill_control_service,
             "driver": self._kill_driver,
+            "process group": self._end_group,
             "tracking server": self._kill_server,
             "storage": self._lose_storage,
         }
@@ -131,7 +142,7 @@ class Chaos:
             code = process.wait(deadline - time.monotonic())
             if code == 0:
                 return
-            self._note(f"driver ended with {code}: resumed")
+            self._note_end(code)
             self._driver.start()
         raise TimeoutError(self._driver.said)
 
@@ -150,7 +161,7 @@ class Chaos:
         return [pid for node in self._cluster.nodes for pid in titled(tree(node.pid), TRIAL)]
 
     def _kill_node(self) -> bool:
-        """End a node with all its processes, and start another one."""
+        """Kill a node with all its processes, and add another one."""
         victim = self._random.choice(self._cluster.nodes[1:])
         self._note(f"node {victim.pid}")
         self._cluster.end(victim)
@@ -163,6 +174,43 @@ class Chaos:
         assert self._driver.process
         self._note(f"driver {self._driver.process.pid}")
         self._driver.kill()
+        self._driver.start()
+        return True
+
+    def _kill_raylet(self) -> bool:
+        """Kill the raylet of a node alone, and add another node."""
+        victim = self._random.choice(self._cluster.nodes[1:])
+        (raylet,) = running(tree(victim.pid), "raylet")
+        self._note(f"raylet {raylet}")
+        os.kill(raylet, signal.SIGKILL)
+        self._pause(0.0, 3.0)
+        self._cluster.add()
+        self._pause(0.0, 3.0)
+        self._cluster.end(victim)
+        self._cluster.nodes.remove(victim)
+        return True
+
+    def _kill_control_service(self) -> bool:
+        """Kill what holds the cluster together, and resume on another cluster."""
+        (service,) = running(tree(self._cluster.nodes[0].pid), "gcs_server")
+        self._note(f"control service {service}")
+        os.kill(service, signal.SIGKILL)
+        assert self._driver.process
+        code = self._driver.process.wait(ENDING)
+        self._note_end(code)
+        self._new_cluster()
+        self._driver.address = self._cluster.address
+        self._driver.start()
+        return True
+
+    def _end_group(self) -> bool:
+        """Ask the driver to end with its process group, as a batch system does, and resume."""
+        assert self._driver.process
+        self._note(f"process group {self._driver.process.pid}: SIGTERM")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._driver.process.pid, signal.SIGTERM)
+        code = self._driver.process.wait(ENDING)
+        self._note_end(code)
         self._driver.start()
         return True
 
@@ -187,6 +235,10 @@ class Chaos:
 
     def _pause(self, shortest: float, longest: float) -> None:
         time.sleep(self._random.uniform(shortest, longest))
+
+    def _note_end(self, code: int) -> None:
+        last = (self._driver.said.strip().splitlines() or [""])[-1]
+        self._note(f"driver ended with {code}, to be resumed: {last}")
 
     def _note(self, text: str) -> None:
         self.log.append(f"{time.strftime('%H:%M:%S')} {text}")

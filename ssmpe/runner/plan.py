@@ -124,7 +124,7 @@ class Plan:
     @property
     def world(self) -> str | None:
         """Size of the embedded world that it was begun on, if it was."""
-        found = re.match(r"embedded world \((\w+)\)", self.data)
+        found = re.match(r"embedded world \(([\w-]+)\)", self.data)
         return found[1] if found else None
 
     def spool(self, results: Path) -> Path:

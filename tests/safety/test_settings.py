@@ -14,10 +14,13 @@ import pytest
 from ssmpe.cli import main
 from ssmpe.config.presets import tiny
 from ssmpe.errors import UserError
+from ssmpe.experiments import options as sweep_options
+from ssmpe.experiments.options import WORLD_SIZES
 from ssmpe.experiments.search import SearchPlan
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.plan import FOLDER, Plan
+from ssmpe.runner.planning.make import describe_data
 from ssmpe.runner.queue import study, suggestions
 from ssmpe.runner.queue.retries import Retries
 from sweeps import hyperparameters
@@ -157,6 +160,13 @@ def plan() -> Plan:
 def test_a_plan_comes_back_as_it_was_written(tmp_path: Path, plan: Plan) -> None:
     plan.save(tmp_path)
     assert Plan.load(tmp_path, "mine", "sample_count") == plan
+
+
+@pytest.mark.parametrize("size", WORLD_SIZES)
+def test_a_plan_knows_which_embedded_world_it_was_begun_on(plan: Plan, size: str) -> None:
+    given = sweep_options.parse("Is it?", "sweeps/mine.py", ["--world", size])
+    assert replace(plan, data=describe_data(given)).world == size
+    assert replace(plan, data="own data").world is None
 
 
 def moved(plan: Plan, tmp_path: Path, change: Callable[[dict[str, Any]], object]) -> Plan:

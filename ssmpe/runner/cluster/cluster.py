@@ -161,13 +161,11 @@ def watched(joined: bool, lost: Callable[[str], None], asked: Callable[[], bool]
     def watch() -> None:
         answered = dict.fromkeys(services, time.monotonic())
         while not over.wait(PAUSE):
-            for service in services:
-                if _answers(service.address):
-                    answered[service] = time.monotonic()
+            silent = [service for service in services if not _answers(service.address)]
             now, most = time.monotonic(), OWN_PATIENCE if asked() else HEAD_PATIENCE
-            gone = [s for s in services if now - answered[s] > min(s.patience, most)]
-            if gone:
-                lost(gone[0].name)
+            answered |= dict.fromkeys(set(services).difference(silent), now)
+            if any(now - answered[s] > min(s.patience, most) for s in silent):
+                lost(silent[0].name)
                 return
 
     thread = threading.Thread(target=watch, name="watch over Ray", daemon=True)
