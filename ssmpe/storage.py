@@ -144,7 +144,7 @@ def full_disk_told(message: str) -> Iterator[None]:
 
 def is_full(folder: str) -> bool:
     """Tell whether a local folder does not take a mebibyte; False for storage elsewhere."""
-    if is_uri(folder) or not Path(folder).is_dir():
+    if is_uri(folder) or not os.path.isdir(folder):
         return False
     try:
         probe(folder, PROBE_BYTES)

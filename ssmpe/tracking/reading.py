@@ -67,7 +67,7 @@ def open_store(uri: str) -> "MlflowClient":
         require_store(path, uri)
     elif parts.scheme not in ("", "file"):
         check_server(uri)
-    elif not Path(unquote(parts.path)).is_dir():
+    elif not os.path.isdir(unquote(parts.path)):
         raise UserError(f"{uri}: no MLflow store there: give its --tracking-uri")
     # its bar would stand between the lines of the one who asks
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -130,7 +130,7 @@ def completed_runs(uri: str, trial: str, data: str) -> list[CompletedRun]:
         UserError: the store cannot be read.
     """
     path = sqlite_path(uri)
-    if path is not None and not (path.is_file() and path.stat().st_size):
+    if path is not None and not (os.path.isfile(path) and path.stat().st_size):
         return []
     wanted = {
         schema.KIND: schema.KIND_TRIAL,

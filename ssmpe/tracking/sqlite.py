@@ -58,7 +58,7 @@ def require_usable(path: Path, *, create: bool) -> None:
     Raises:
         UserError: they cannot.
     """
-    if not create and not path.is_file():
+    if not create and not os.path.isfile(path):  # tells of any name, without raising
         raise UserError(
             f"{path}: the store of this sweep is not there, and a new one would know nothing of "
             "it: mount it, bring it back, or start from the folder that the results are in now"
@@ -84,7 +84,7 @@ def require_store(path: Path, uri: str) -> None:
     Raises:
         UserError: it is not.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         raise UserError(f"{uri}: no MLflow store there (no file {path}): give its --tracking-uri")
     with _told(path, "cannot be read as an MLflow store", "give another --tracking-uri"):
         with closing(sqlite3.connect(_read_only(path), uri=True)) as file:
@@ -114,7 +114,9 @@ def relocate(path: Path) -> Path | None:
         file.execute("SELECT artifact_uri FROM runs LIMIT 1").fetchall()
     places = [Path(text) for (text,) in noted if text and text.startswith("/")]
     former = {p.parent for p in places if p.name == _ARTIFACTS and p.parent != here}
-    moved = [folder for folder in former if (here / _ARTIFACTS).is_dir() or not folder.exists()]
+    moved = [
+        folder for folder in former if (here / _ARTIFACTS).is_dir() or not os.path.exists(folder)
+    ]
     for folder in moved:
         try:
             _rewrite(path, folder / _ARTIFACTS, here / _ARTIFACTS)

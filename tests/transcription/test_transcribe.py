@@ -276,7 +276,8 @@ def test_runs_without_a_network(store, command, run, said):
 def test_a_store_that_is_not_there_is_not_made(tmp_path, command, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "other.db").write_bytes(b"no database" * 100)
-    for uri in (None, f"sqlite:///{tmp_path}/x.db", f"sqlite:///{tmp_path}/other.db", "no/such"):
+    files = (f"sqlite:///{tmp_path}/{name}.db" for name in ("x", "other", "x" * 300))
+    for uri in (None, *files, "no/such", "x" * 300):
         named = () if uri is None else ("--tracking-uri", uri)
         code, _, error = command("transcribe", "x.wav", "--run", "0123", *named)
         assert (code, error.count("\n")) == (2, 1)
