@@ -232,12 +232,20 @@ def test_a_ray_that_does_not_start_is_one_line(tmp_path):
 
 
 def begun(folder: Path, *more: str) -> str:
-    """Begin a sweep in a folder, kill its driver in the midst, and return the sweep's name."""
+    """Begin a sweep in a folder, kill its driver in the midst, and return the sweep's name.
+
+    Its trials end by themselves; until they have, the folder goes on changing.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     process = sweeping.start(folder, "sample_count.py", *ROWS, *sweeping.BRIEF, *more)
     output = sweeping.read_until(process, "12/24")
+    others = tree(process.pid) - {process.pid}
     process.kill()
     process.communicate()
+    deadline = time.monotonic() + 60
+    while titled(others, "ray::TrialTrainable"):
+        assert time.monotonic() < deadline, "trials outlive their driver"
+        time.sleep(0.1)
     return sweeping.sweep_name(output)
 
 

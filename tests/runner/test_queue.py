@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import signal
 import sqlite3
 import warnings
 from contextlib import closing
@@ -216,6 +217,15 @@ def session_of(queue: Queue) -> Session:
     )  # fmt: skip
 
 
+@pytest.fixture
+def interruptible():
+    """Have an interruption raise, whatever a sweep in this process has left behind."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_tune_waits_for_what_is_at_work_unless_the_sweep_is_to_end():
     session = session_of(table())
     first = session.next()
