@@ -32,6 +32,7 @@ from ssmpe.runner.planning.make import (
     sweep_params,
     trials_of,
     with_data_root,
+    with_objectives,
     world_size,
 )
 from ssmpe.runner.planning.presentation import Presentation
@@ -93,6 +94,7 @@ def run_sweep(
     check_server(tracking_uri, create=plan is None)
     cache = cache_dir()
     if plan:
+        plan = with_objectives(plan)
         if plan.world:
             plan = with_data_root(plan, embedded_root(cache, plan.world, console))
         trials, root, folders = trials_of(sweep, plan), plan.data_root, plan.folders
