@@ -23,6 +23,7 @@ from ssmpe.runner.ending import Account, Budget, Ending
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import parents
 from ssmpe.runner.planning.make import (
+    accepted_code,
     base_of,
     describe_data,
     make_plan,
@@ -129,7 +130,8 @@ def run_sweep(
             plan.save(results)
         else:
             nodes.require_fit(plan, options.address)
-        shown = Presentation(plan, tuple(trials), data.facts)
+        accepted = accepted_code(sweep, plan) if options.accept_code else {}
+        shown = Presentation(plan, tuple(trials), data.facts, accepted)
         budget = Budget(options.hours, options.gpu_hours)
         joined = options.address is not None
         return drive(sweep, plan, shown, results, data, report, console, budget, joined=joined)

@@ -170,8 +170,7 @@ def require_code(sweep: Sweep | Search, plan: Plan, accepted: bool) -> str:
             f"{plan.name} was begun by a version that kept no digest of its code: whether that "
             "has changed since cannot be known"
         )
-    here = code_of(_file_of(sweep))
-    changed = " and ".join(name for name in plan.code if plan.code[name] != here.get(name))
+    changed = " and ".join(changed_code(sweep, plan))
     if not changed:
         return ""
     if not accepted:
@@ -181,6 +180,21 @@ def require_code(sweep: Sweep | Search, plan: Plan, accepted: bool) -> str:
             "--accept-code"
         )
     return f"{plan.name} goes on with other code of {changed} than it was begun with"
+
+
+def changed_code(sweep: Sweep | Search, plan: Plan) -> dict[str, tuple[str, str | None]]:
+    """Return what code has changed since a sweep was begun: name -> digest then, and here."""
+    here = code_of(_file_of(sweep))
+    then = plan.code.items()
+    return {name: (code, here.get(name)) for name, code in then if code != here.get(name)}
+
+
+def accepted_code(sweep: Sweep | Search, plan: Plan) -> dict[str, str]:
+    """Return the tags that tell of code which was accepted on a resume; {} if none has changed."""
+    return {
+        f"{schema.ACCEPTED_CODE}{here}": f"{name}, begun with {then}"
+        for name, (then, here) in changed_code(sweep, plan).items()
+    }
 
 
 def with_objectives(plan: Plan) -> Plan:
