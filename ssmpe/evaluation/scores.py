@@ -71,7 +71,7 @@ class SetScores:
     """Means over the tracks of a set, which count alike; and those of every track.
 
     Attributes:
-        threshold: the one of the measures that are tuned; NaN if there is none.
+        threshold: the one of the measures that are tuned.
         best_threshold: the one of ``f1_best``; NaN if nothing is annotated, or no peak found.
     """
 

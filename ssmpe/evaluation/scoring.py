@@ -179,8 +179,8 @@ def evaluate(
     """Score a network in evaluation mode on a set.
 
     Args:
-        threshold: of the measures that are tuned, the best on the labelled validation set (NaN if
-            that has none); None: this is that set.
+        threshold: of the measures that are tuned, the best on the labelled validation set; None:
+            this is that set. If its output has no peak, nothing can be tuned, and one half stays.
         by_mir_eval: compare precision and recall at one half with those that mir_eval itself
             gives, which takes many times as long.
 
@@ -202,7 +202,7 @@ def evaluate(
         for i in range(len(evaluated))
     ]
     best = best_threshold([one.curve for one in observed if one.curve is not None])
-    tuned = best if threshold is None else threshold
+    tuned = (THRESHOLD if math.isnan(best) else best) if threshold is None else threshold
     tracks = {}
     for i, (one, similarity) in enumerate(zip(observed, similarities(observed), strict=True)):
         name = evaluated.track_name(i)

@@ -35,7 +35,8 @@ class Trained:
         config: of the trial.
         hcqt: the transform that its features are made of, on the same device.
         best_batch: batches that the weights were trained for.
-        best_f1: on the trial's validation set after that.
+        best_score: on the trial's validation set after that: F1 at ``threshold``, or, of version
+            0.3.0, at a salience of one half.
         threshold: salience at which that set is scored best; None if the checkpoint has none.
     """
 
@@ -44,7 +45,7 @@ class Trained:
     hcqt: HCQT
     device: str
     best_batch: int
-    best_f1: float
+    best_score: float
     threshold: float | None = None
 
 
@@ -77,16 +78,14 @@ def load_trained(folder: Path, device: str) -> Trained:
         _check_size(config, tensors, weights.stat().st_size)
         network = Autoencoder(config.geometry, config.model)
         network.load_state_dict(tensors)
-        best = int(plain["best_batch"]), float(plain["best_f1"])
-        tuned = plain.get("best_threshold")
-        threshold = None if tuned is None else float(tuned)
+        best = checkpoint.best_of(plain)
         hcqt = shared_hcqt(config.geometry, device)
     except _DAMAGES as error:
         # PyTorch lists every weight that does not fit, a line each
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{folder}: weights and description do not fit ({reason})") from None
     network.channels_last(device).eval()
-    return Trained(config, network, hcqt, device, *best, threshold)
+    return Trained(config, network, hcqt, device, best.batch, best.score, best.threshold)
 
 
 def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_bytes: int) -> None:

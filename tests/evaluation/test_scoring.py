@@ -224,6 +224,14 @@ def test_tuned_scores_are_those_at_the_threshold_given(evaluated, network, geome
     assert (at_half.f1_tuned, at_half.blank_rate_tuned) == (at_half.f1, at_half.blank_rate)
 
 
+def test_an_output_without_a_peak_is_scored_at_one_half(evaluated, network, monkeypatch):
+    """All on, to the last bin: nothing can be tuned, and nothing is undefined."""
+    monkeypatch.setattr(scoring, "saliences", lambda _, x: torch.ones_like(x[:, 0]))
+    scores = evaluate(network, evaluated["GuitarSet/05"])
+    assert scores.threshold == 0.5
+    assert (scores.means.f1_tuned, scores.means.blank_rate_tuned) == (0.0, 1.0)
+
+
 @pytest.mark.parametrize("name", ["Bach10/all", "MusicNet/test"])
 def test_similarity_is_the_mean_cosine_of_frames_of_different_tracks(name, evaluated, network):
     one = evaluated[name]

@@ -1,7 +1,7 @@
 """How a sweep and its trials appear in MLflow: names, parameters, descriptions, sets, the view."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -35,17 +35,20 @@ class Presentation:
     Attributes:
         trials: all of them; of a search, some that it may suggest.
         facts: of the sets, by the key of their use.
+        accepted: tags that tell of code which has changed since it was begun.
     """
 
     plan: Plan
     trials: tuple[Trial, ...]
     facts: Mapping[str, SetFacts]
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sweep_tags(self) -> dict[str, str]:
         """Tags of the sweep's own run."""
         note = _sweep_note(self.plan)
-        return {**self._shared_tags, schema.QUESTION: self.plan.question, schema.NOTE: note}
+        own = {schema.QUESTION: self.plan.question, schema.NOTE: note}
+        return {**self._shared_tags, **own, **self.accepted}
 
     def start(
         self,
