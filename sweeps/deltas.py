@@ -175,6 +175,25 @@ KL = Delta("+KL", {"objectives.consistency": "KL"})
 STOP_H = Delta("+stop+H", {"objectives.consistency": "stop+H"})
 """No gradient through the targets Y but that of their entropy: what ``KL`` leaves out."""
 
+ADVERSARIAL_FACTOR = 15.0
+"""Weight relative to those of the self-supervised objectives; source: its module's."""
+
+
+def adversarial(base: TrialConfig) -> Delta:
+    """Ask that a discriminator takes output on added excerpts for that on labelled ones."""
+    weight = ADVERSARIAL_FACTOR * _unit(base)
+    return Delta("+adversarial", {"objectives.weights.adversarial": weight})
+
+
+GOING_ON = 0.5
+"""Batches of a row that goes on from another at the full learning rate, as a share of that one's"""
+
+
+def going_on(base: TrialConfig, name: str) -> Delta:
+    """Train for half as long as from the start, at the same learning rate: "-on"."""
+    return Delta(name, {"training.n_batches": max(1, round(GOING_ON * base.training.n_batches))})
+
+
 MSE_FACTOR = 4.0
 """Weight in units of the cross-entropies': the squared error is a much smaller number."""
 

@@ -26,6 +26,7 @@ OBJECTIVES = (
     "categorical_invariance",
     "shift_cross_entropy",
     "transposition",
+    "adversarial",
 )
 """Names of the objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
 

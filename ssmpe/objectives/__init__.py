@@ -7,6 +7,7 @@ summed over frequency, which leaves one number per frame, and averaged over time
 
 from ssmpe.config import OBJECTIVES
 from ssmpe.objectives.additivity import ADDITIVITY
+from ssmpe.objectives.adversarial import ADVERSARIAL
 from ssmpe.objectives.base import Batch, Objective, Outputs, View
 from ssmpe.objectives.categorical import (
     CATEGORICAL,
@@ -41,6 +42,7 @@ REGISTRY: dict[str, Objective] = {
         CATEGORICAL_INVARIANCE,
         SHIFT_CROSS_ENTROPY,
         TRANSPOSITION,
+        ADVERSARIAL,
     )
 }
 assert tuple(REGISTRY) == OBJECTIVES

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from ssmpe.config import GeometryConfig
+from ssmpe.network.discriminator import Discriminator
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ class Outputs:
         view: the objective's own view, if it has one, and that view's logits (B, F, T).
         rows: the excerpts that terms on content see.
         consistency: how the views' outputs are compared with the targets.
+        discriminator, rng: if the objective discriminates, what does, and the generator of its
+            draws, of the objective's own.
     """
 
     logits: Tensor
@@ -71,6 +74,8 @@ class Outputs:
     view: View | None = None
     view_logits: Tensor | None = None
     consistency: str = "BCE"
+    discriminator: Discriminator | None = None
+    rng: torch.Generator | None = None
 
 
 MakeView = Callable[[Batch, GeometryConfig, torch.Generator], View]
@@ -89,6 +94,7 @@ class Objective:
         make_view: how to make the view it needs, or None.
         on_content: it sees the excerpts that ``content_on`` names; skipped if there are none.
         needs: fields of the batch, made only if an active objective needs them.
+        discriminates: it needs a discriminator, which is trained along with the network.
     """
 
     name: str
@@ -96,6 +102,7 @@ class Objective:
     make_view: MakeView | None = None
     on_content: bool = False
     needs: tuple[str, ...] = ()
+    discriminates: bool = False
 
 
 def bce(logits: Tensor, target: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ssmpe.config import GeometryConfig, ObjectivesConfig
+from ssmpe.network.discriminator import Discriminator
 from ssmpe.objectives.base import Batch, Objective, Outputs, View
 from ssmpe.objectives.passes import Network, Pass
 
@@ -69,6 +70,10 @@ class TotalLoss:
         objectives: the registry to draw from.
         fused: run originals and views through the network together, or one after the other (same
             numbers but for rounding). None: whichever suits the size of the batch.
+        seed, device: of the discriminator, if an objective needs one.
+
+    Attributes:
+        discriminator: its weights get their gradient with the network's.
     """
 
     def __init__(
@@ -77,9 +82,13 @@ class TotalLoss:
         geometry: GeometryConfig,
         objectives: Mapping[str, Objective],
         fused: bool | None = None,
+        seed: int = 0,
+        device: str = "cpu",
     ) -> None:
         self.config, self.geometry, self.fused = config, geometry, fused
         self.terms = [(objectives[name], weight) for name, weight in config.weights.items()]
+        discriminates = any(objective.discriminates for objective, _ in self.terms)
+        self.discriminator = Discriminator(seed).to(device) if discriminates else None
 
     @property
     def needs(self) -> frozenset[str]:
@@ -111,9 +120,8 @@ class TotalLoss:
             view = self._view(objective, step)
             seen = None if view is None else Pass(step.network, view.features)
             # a salience of its own: every term goes back through it by itself
-            out = self._outputs(originals.logits, taught, batch)
-            if view is not None and seen is not None:
-                out = replace(out, view=view, view_logits=seen.logits)
+            common = self._outputs(originals.logits, taught, batch)
+            out = self._own(objective, step, common, view, None if seen is None else seen.logits)
             value = objective.loss(batch, out, self.geometry).mean()
             (weight * value).backward()
             if seen is not None:
@@ -133,7 +141,7 @@ class TotalLoss:
         terms = []
         for objective, weight in active:
             name = objective.name
-            out = replace(common, view=views.get(name), view_logits=view_logits.get(name))
+            out = self._own(objective, step, common, views.get(name), view_logits.get(name))
             frames = objective.loss(batch, out, self.geometry)
             first = out.rows.start if objective.on_content else 0
             terms.append(Term(name, weight, frames, frames.mean(), first, out))
@@ -175,6 +183,21 @@ class TotalLoss:
         targets = own if taught is None else taught
         rows, consistency = self._content(batch), self.config.consistency
         return Outputs(logits, salience, targets, rows, consistency=consistency)
+
+    def _own(
+        self,
+        objective: Objective,
+        step: Step,
+        common: Outputs,
+        view: View | None,
+        view_logits: Tensor | None,
+    ) -> Outputs:
+        """Return what one term is given: that of all, and what it alone needs."""
+        own = replace(common, view=view, view_logits=view_logits)
+        if not objective.discriminates:
+            return own
+        rng = step.generator(objective.name)
+        return replace(own, discriminator=self.discriminator, rng=rng)
 
     def _forward(self, step: Step, views: Mapping[str, View]) -> tuple[Tensor, dict[str, Tensor]]:
         network, features = step.network, step.batch.features

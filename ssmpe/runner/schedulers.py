@@ -30,9 +30,10 @@ class CollapseASHA(AsyncHyperBandScheduler):
     Args:
         n_batches: length of a trial.
         grace_batches: first rung.
+        spared: identities of trials that run to their end, whatever becomes of them.
     """
 
-    def __init__(self, n_batches: int, grace_batches: int) -> None:
+    def __init__(self, n_batches: int, grace_batches: int, spared: Collection[str] = ()) -> None:
         super().__init__(
             time_attr=reports.BATCH,
             metric=reports.OBJECTIVE,
@@ -40,13 +41,15 @@ class CollapseASHA(AsyncHyperBandScheduler):
             max_t=n_batches,
             grace_period=grace_batches,
         )
-        self._grace_batches = grace_batches
+        self._grace_batches, self._spared = grace_batches, spared
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """STOP from the first rung on if the trial is collapsing, else CONTINUE."""
         # the parent's verdict is discarded, its book-keeping is not
         super().on_trial_result(tune_controller, trial, result)
-        if result[reports.BATCH] >= self._grace_batches and result[reports.COLLAPSING]:
+        judged = result[reports.BATCH] >= self._grace_batches and result[reports.COLLAPSING]
+        spared = self._spared and trial_of(trial).identity in self._spared
+        if judged and not spared:
             return str(TrialScheduler.STOP)
         return str(TrialScheduler.CONTINUE)
 

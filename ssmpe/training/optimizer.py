@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import AdamW
 
 from ssmpe.config import TrainingConfig
@@ -11,6 +11,8 @@ from ssmpe.network.model import Autoencoder
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 """Names under which AdamW keeps the means of the gradients and of their squares."""
+DISCRIMINATOR_RATE = 1e-3
+"""Learning rate of a discriminator; source: ``ssmpe.objectives.adversarial``."""
 
 
 def lr_scale(batch: int, warmup: int) -> float:
@@ -23,19 +25,30 @@ def lr_scale(batch: int, warmup: int) -> float:
     return 0.5 * (1.0 - math.cos(math.pi * batch / (warmup + 1)))
 
 
-def optimizer_of(network: Autoencoder, training: TrainingConfig, device: str) -> AdamW:
+def optimizer_of(
+    network: Autoencoder,
+    training: TrainingConfig,
+    device: str,
+    discriminator: nn.Module | None = None,
+) -> AdamW:
     """Return the optimizer of a network: a group for the encoder and one for the decoder.
 
     Each group has a learning rate of its own; "full_lr" is the one after warm-up.
+
+    Args:
+        discriminator: trained along with the network, in a group of its own.
     """
     decoder = list(network.decoder.parameters())
     own = {id(p) for p in decoder}
     encoder = [p for p in network.parameters() if id(p) not in own]
     rates = training.learning_rate, training.learning_rate * training.decoder_lr_factor
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": params, "lr": rate, "full_lr": rate}
         for params, rate in zip((encoder, decoder), rates, strict=True)
     ]
+    if discriminator is not None:
+        rate = DISCRIMINATOR_RATE
+        groups.append({"params": [*discriminator.parameters()], "lr": rate, "full_lr": rate})
     # one kernel for all of a group, as GPUs want it; its last bits differ
     fused = device != "cpu"
     return AdamW(groups, weight_decay=training.weight_decay, fused=fused, foreach=not fused)

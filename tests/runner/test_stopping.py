@@ -70,6 +70,18 @@ def test_nothing_is_stopped_before_the_first_rung(scheduler):
     assert stops(scheduler, trial, report(GRACE, 0.0, collapsing=True))
 
 
+def test_what_others_continue_runs_to_its_end_though_it_collapses():
+    parent = tiny()
+    child = parent.replace({"training.parent": parent.identity})
+    scheduler = CollapseASHA(N_BATCHES, GRACE, {parent.identity})
+    stopped = []
+    for config in (parent, child):
+        trial = added(scheduler, config.identity)
+        trial.config = {"trial": {"row": "", "config": config.to_dict()}}
+        stopped.append(stops(scheduler, trial, report(GRACE, 0.5, collapsing=True)))
+    assert stopped == [False, True]
+
+
 def test_a_report_made_again_after_a_resume_is_decided_as_before(scheduler):
     """What matters is the report, not what the scheduler has seen."""
     again = CollapseASHA(N_BATCHES, GRACE)

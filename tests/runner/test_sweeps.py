@@ -18,7 +18,7 @@ from tests.support import sweeping
 
 NAMES = (
     *("objectives", "additional_data", "energy", "distribution", "loss_weights"),
-    *("supervision", "two_stage", "content", "monophonic"),
+    *("supervision", "two_stage", "content", "monophonic", "explanation", "regeneration"),
 )
 SWEEPS: dict[str, Sweep] = {name: importlib.import_module(f"sweeps.{name}").SWEEP for name in NAMES}
 FACTORS = {"supervised": 1.0, "timbre": 0.25, "percussion": 0.25, "geometric": 0.25}
@@ -57,6 +57,7 @@ TELLING = (
     *("T1", "T1/T2", "T1/T2+EG", "SSx0.3+MN-2", "+MN-4+teacher", "+MN-4+EGx0.3fade"),
     *("2-tracks", "URMP+GS+MN-4", "+MN-4-20%"),
     *("+MN-4+additivity", "+entropy", "+categorical", "PESTO+MN-4"),
+    *("+MN-4", "+MN-4+MSE", "+MN-4+stop+H", "+MN-4+adversarial-regen"),
 )
 """rows that differ in more than a number"""
 
@@ -223,6 +224,45 @@ def test_content_tries_every_remedy_with_added_excerpts_and_alone(base, unit):
     assert memory == pytest.approx(base.training.n_batches / 20, rel=0.01)
     assert rows["+EGx0.3fade"].objectives.fade == {"energy": 0.5, "sparsity": 0.5}
     assert rows[f"{more}+labelled-{2 * n}"].data.labelled_excerpts == 2 * n
+
+
+def test_explanation_compares_in_every_way_from_the_start_and_from_an_alive_network():
+    rows = configs("explanation", tiny())
+    ways = {
+        "": ("BCE", False),
+        "+KL": ("KL", False),
+        "+MSE": ("MSE", False),
+        "+stop": ("BCE", True),
+        "+stop+H": ("stop+H", False),
+    }
+    assert set(rows) == {
+        name + later for later in ("", "-on") for name in ("Ref.", *(f"+MN-8{way}" for way in ways))
+    }
+    for way, (consistency, stops) in ways.items():
+        objectives = rows[f"+MN-8{way}"].objectives
+        assert (objectives.consistency, objectives.stop_gradient) == (consistency, stops)
+    for name in ("Ref.", *(f"+MN-8{way}" for way in ways)):
+        changes = differences(rows[f"{name}-on"], rows[name])
+        assert changes == {"training.parent": rows["Ref."].identity, "training.n_batches": 350}
+
+
+@pytest.mark.parametrize("make", [tiny, paper])
+def test_regeneration_continues_the_collapsed_row_with_every_remedy(make):
+    base = make()
+    rows, remedies = configs("regeneration", base), configs("content", base)
+    more = f"+MN-{2 * base.data.labelled_excerpts}"
+    continued = {row for row in rows if row.endswith("-regen")}
+    assert rows.keys() - continued == {"Ref.", more}
+    assert continued == {
+        f"{row}-regen"
+        for row in ("Ref.", f"{more}+KL", f"{more}+adversarial", *remedies)
+        if row.startswith(("Ref.", more))
+    }
+    for row in continued:
+        assert rows[row].training.parent == rows[more].identity
+        assert rows[row].training.learning_rate == base.training.learning_rate
+    weights = rows[f"{more}+adversarial-regen"].objectives.weights
+    assert weights["adversarial"] == 15 * weights["timbre"]
 
 
 def test_monophonic_has_pesto_beside_and_instead_of_the_paper_s_objectives():

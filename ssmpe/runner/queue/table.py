@@ -70,11 +70,12 @@ class Table:
         return len(self._ended) == len(self._trials)
 
     def scheduler(self) -> TrialScheduler | None:
-        """Return what stops trials that collapse, if the plan wants it."""
+        """Return what stops trials that collapse, but none that others continue; None: nothing."""
         if not self._plan.early_stop:
             return None
         n_batches = max(trial.config.training.n_batches for trial in self.trials)
-        return CollapseASHA(n_batches, grace_batches(n_batches))
+        spared = {trial.config.training.parent for trial in self.trials} - {""}
+        return CollapseASHA(n_batches, grace_batches(n_batches), spared)
 
     def begin(self, ended: Mapping[str, str]) -> None:
         """Leave out what has ended before, and sort the others by what they wait for."""
