@@ -220,6 +220,8 @@ class Trainer:
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         if self.teacher is not None:
             state["teacher"] = self.teacher.state_dict()
+        if remembered := self.loss.state_dict():
+            state["loss"] = remembered
         if self._losses:  # between two validations
             state["losses"] = self._losses.state()
         return state
@@ -230,6 +232,7 @@ class Trainer:
         restore(self.optimizer, state["optimizer"])
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
+        self.loss.load_state_dict(state.get("loss", {}))
         self._losses = _Means.restored(state.get("losses", {}), self.device)
 
     def _inherit(self, folder: Path | None) -> None:
