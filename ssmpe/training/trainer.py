@@ -119,10 +119,11 @@ class Trainer:
         self.teacher = None if decay is None else Teacher(self.network, decay)
         seed = config.training.seed
         self.loss = TotalLoss(config.objectives, g, REGISTRY, seed=seed, device=device)
-        self.discriminator = self.loss.discriminator
         self.batches = BatchMaker(config, sets, self.hcqt, self.loss.needs, device)
         self.evaluated = prepare_once(sets.evaluated, self.hcqt, device)
-        self.optimizer = optimizer_of(self.network, config.training, device, self.discriminator)
+        self.optimizer = optimizer_of(
+            self.network, config.training, device, self.loss.discriminator
+        )
         self.diagnostics = Diagnostics(self.network, diagnostics) if diagnostics else None
         self.batch = 0
         self._interrupted: Callable[[], bool] = lambda: False
@@ -219,8 +220,8 @@ class Trainer:
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         if self.teacher is not None:
             state["teacher"] = self.teacher.state_dict()
-        if self.discriminator is not None:
-            state["discriminator"] = self.discriminator.state_dict()
+        if remembered := self.loss.state_dict():
+            state["loss"] = remembered
         if self._losses:  # between two validations
             state["losses"] = self._losses.state()
         return state
@@ -231,8 +232,7 @@ class Trainer:
         restore(self.optimizer, state["optimizer"])
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
-        if self.discriminator is not None:
-            self.discriminator.load_state_dict(state["discriminator"])
+        self.loss.load_state_dict(state.get("loss", {}))
         self._losses = _Means.restored(state.get("losses", {}), self.device)
 
     def _inherit(self, folder: Path | None) -> None:

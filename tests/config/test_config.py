@@ -56,6 +56,9 @@ def test_every_setting_is_part_of_the_identity():
         "objectives.teacher_decay": 0.99,
         "objectives.fade.timbre": 0.5,
         "objectives.consistency": "KL",
+        "objectives.labelled_targets": "truth",
+        "objectives.pseudo_labels.ones": 0.7,
+        "objectives.ramp.timbre": 0.5,
         "data.added.MusicNet/train": 4,
         "data.evaluation": [],
         "data.max_hours.URMP/train": 0.5,
@@ -75,6 +78,8 @@ def test_what_means_the_same_has_one_identity():
     assert base.replace({"data.added.MusicNet/train": 0}) == base
     assert base.replace({"objectives.weights.energy": 0}) == base
     assert base.replace({"objectives.fade.energy": 0.5}) == base, "not there, so not fading"
+    assert base.replace({"objectives.ramp.energy": 0.5}) == base, "not there, so not rising"
+    assert base.replace({"objectives.pseudo_labels.signal": 40.0}) == base, "no ones, so no labels"
     assert base.replace({"data.max_hours.FMA/train": 3.0}) == base, "not used, so not capped"
     assert base.replace({"data.max_tracks.FMA/train": 3}) == base
     assert base.replace({"data.labelled_share.FMA/train": 0.5}) == base
@@ -111,6 +116,12 @@ def test_frozen():
         ("objectives.fade.timbre", 1.5, "1.5"),
         ("objectives.fade.timber", 0.5, "'timber'"),
         ("objectives.fade", dict.fromkeys(OBJECTIVES, 1.0), "one objective that does not fade"),
+        ("objectives.labelled_targets", "Y", "'salience' or 'truth'"),
+        ("objectives.pseudo_labels", 0.7, "a group of settings"),
+        ("objectives.pseudo_labels.one", 0.7, "known here: ones, doubtful, signal, memory"),
+        ("objectives.pseudo_labels.ones", 2.5, "no less than ones"),
+        ("objectives.ramp.timber", 0.5, "'timber'"),
+        ("objectives.ramp", dict.fromkeys(OBJECTIVES, 1.0), "one objective that does not rise"),
         ("data.labelled_excerpts", 0, "0"),
         ("data.added.MusicNet/train", 1.5, "1.5"),
         ("data.max_hours.URMP/train", 0, "0"),
@@ -153,6 +164,11 @@ BEYOND: dict[str, list[Any]] = {
     "objectives.weights.timbre": [-1.0, 1e308],
     "objectives.teacher_decay": [-0.5, 0.0, 1.0, 1e308],
     "objectives.fade.timbre": [-0.5, 0.0, 1.5, 1e308],
+    "objectives.ramp.timbre": [-0.5, 0.0, 1.5, 1e308],
+    "objectives.pseudo_labels.ones": [-0.1, 1e308],
+    "objectives.pseudo_labels.doubtful": [-1.0, 0.0, 1e308],
+    "objectives.pseudo_labels.signal": [-1.0, 1e308],
+    "objectives.pseudo_labels.memory": [-0.1, 1.0, 1e308],
     "data.labelled_excerpts": [-1, 0, 10**12],
     "data.added.MusicNet/train": [-1, 10**12],
     "data.labelled_share.MusicNet/train": [-0.5, 1.5, 1e308],

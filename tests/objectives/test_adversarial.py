@@ -105,7 +105,7 @@ def test_without_the_objective_there_is_none(geometry, brief, sets):
     config = ObjectivesConfig(weights={"supervised": 1.0, "contrastive": 1.0})
     assert TotalLoss(config, geometry, REGISTRY).discriminator is None
     trainer = Trainer(brief, sets)
-    assert "discriminator" not in trainer._state()
+    assert "loss" not in trainer._state()
     assert len(trainer.optimizer.param_groups) == 2
 
 
@@ -136,11 +136,13 @@ def test_a_resumed_trial_is_the_same(brief, sets, tmp_path, mixed):
     assert [v.losses for v in again] == [v.losses for v in validations[1:]]
     for ours, theirs in (
         (second.network, whole.network),
-        (second.discriminator, whole.discriminator),
+        (second.loss.discriminator, whole.loss.discriminator),
     ):
         assert ours is not None
         assert theirs is not None
         weights = theirs.state_dict()
         assert all(torch.equal(w, weights[name]) for name, w in ours.state_dict().items())
     begun = Discriminator(config.training.seed).state_dict()
-    assert not torch.equal(second._state()["discriminator"]["judge.weight"], begun["judge.weight"])
+    assert not torch.equal(
+        second._state()["loss"]["discriminator.judge.weight"], begun["judge.weight"]
+    )
