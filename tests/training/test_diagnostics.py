@@ -14,7 +14,14 @@ from ssmpe.objectives import Step
 from ssmpe.runner.trial import reports
 from ssmpe.seeding import torch_generator
 from ssmpe.tracking import schema
-from ssmpe.training.diagnostics import N_BANDS, conflicts, histogram, of_set, salience_measures
+from ssmpe.training.diagnostics import (
+    N_BANDS,
+    conflicts,
+    histogram,
+    of_set,
+    pull_measures,
+    salience_measures,
+)
 from ssmpe.training.trainer import Trainer
 
 LABELLED, ADDED = "URMP/train", "NSynth/train"
@@ -119,9 +126,37 @@ def test_pulls_are_the_derivatives_of_the_cross_entropy(config, sets):
             assert diagnosis.pulls[where, "norm", "timbre", name] == pytest.approx(
                 float(size), 1e-3
             )
+            assert diagnosis.pulls[where, "below", "timbre", name] == pytest.approx(mean)
+            assert diagnosis.pulls[where, "above", "timbre", name] == 0.0
     # the output begins below a half, where the target asks for less
     assert diagnosis.pulls["target", "mean", "timbre", ADDED] < 0
     assert ("output", "mean", "sparsity", LABELLED) not in diagnosis.pulls
+
+
+def test_a_pull_is_told_below_and_above_a_half():
+    """As the cross-entropy has it through its target: down below, up above."""
+    logits = torch.tensor([-3.0, -1.0, 0.5, 2.0]).repeat(2, 5, 1).mT
+    y = logits.sigmoid()
+    pulls = {name: float(v) for name, v in pull_measures(-logits * y * (1 - y), logits).items()}
+    parts = (logits * y * (1 - y))[0, :, 0]
+    assert parts[:2].max() < 0 < parts[2:].min()
+    assert pulls["below"] == pytest.approx(float(parts[:2].sum()))
+    assert pulls["above"] == pytest.approx(float(parts[2:].sum()))
+    assert pulls["below"] + pulls["above"] == pytest.approx(pulls["mean"], abs=1e-6)
+
+
+def test_a_term_with_a_discriminator_is_measured_without_a_trace(config, sets):
+    adversarial = config.replace({"objectives.weights.adversarial": 3.75})
+    trainer, _, diagnosis, _ = one_batch(adversarial, sets)
+    assert diagnosis.pulls["output", "norm", "adversarial", ADDED] > 0
+    assert ("output", "norm", "adversarial", LABELLED) not in diagnosis.pulls
+    plain = Trainer(adversarial, sets)
+    plain.network.train()
+    plain._step(0)
+    weights = trainer._state()
+    for part in ("network", "discriminator"):
+        for name, weight in plain._state()[part].items():
+            assert torch.equal(weight, weights[part][name])
 
 
 def test_nothing_pulls_through_a_target_without_gradient(config, sets):
