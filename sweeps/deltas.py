@@ -226,3 +226,16 @@ def signal(base: TrialConfig) -> Delta:
     """Rank by teacher and energy estimate together: "+signal"."""
     weight = {"objectives.pseudo_labels.signal": SIGNAL_WEIGHT}
     return Delta("+signal", {**rank(base).changes, **weight})
+
+
+NO_NETWORK = Delta("no network", {"model.network": "energy"})
+"""Peaks of the energy estimate e_X: what the input tells without a network."""
+
+HARMONIC_SUM = Delta("harmonic sum", {"model.network": "harmonic_sum"})
+"""Peaks of a weighted mean of a pitch's harmonics in decibels: likewise."""
+
+
+def ceiling(base: TrialConfig, set_name: str, ratio: float) -> Delta:
+    """Add excerpts with all their labels, and teach views of all the truth: "ceiling"."""
+    changes = {**added(base, set_name, ratio).changes, **with_labels(set_name, 1.0).changes}
+    return Delta("ceiling", {**changes, **TRUTH.changes})

@@ -28,6 +28,7 @@ OPEN = (
 """Mappings that take new keys."""
 
 LATER: Mapping[str, Any] = {
+    "model.network": "autoencoder",
     "data.labelled_share": {},
     "data.max_tracks": {},
     "training.parent": "",

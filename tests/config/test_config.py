@@ -51,6 +51,7 @@ def test_every_setting_is_part_of_the_identity():
     changes = {
         "geometry.hop_length": 512,
         "model.complexity": 2,
+        "model.network": "energy",
         "objectives.weights.energy": 0.5,
         "objectives.stop_gradient": True,
         "objectives.teacher_decay": 0.99,
@@ -104,6 +105,7 @@ def test_frozen():
         ("geometry.harmonics", [2.0, 3.0], "1.0 among them"),
         ("geometry.excerpt_seconds", 0.0, "0.0"),
         ("model.complexity", 9, "9"),
+        ("model.network", "none", "'autoencoder', 'energy', 'harmonic_sum'"),
         ("objectives.weights.timber", 1.0, "'timber'"),
         ("objectives.weights.timbre", -1.0, "-1.0"),
         ("objectives.weights", {}, "one weight above 0"),

@@ -535,6 +535,41 @@ class TestPseudoLabels:
         assert losses[0] == losses[1]
 
 
+@pytest.mark.parametrize("name", ["energy", "harmonic_sum"])
+class TestNoNetwork:
+    """The signal itself, validated like a network."""
+
+    def test_nothing_is_trained(self, name, brief, sets):
+        config = brief.replace({"model.network": name})
+        trainer = Trainer(config, sets, diagnostics=1)
+        validations = list(trainer.run())
+        assert [v.batch for v in validations] == [2, 4, 6]
+        assert all(v.losses == {} for v in validations)
+        assert same(*(v.scores for v in validations[:2]))
+        assert [v.is_best for v in validations] == [True, False, False]
+        assert 0.3 < validations[0].scores["URMP/validation"].means.average_precision < 1
+
+    def test_an_interrupted_validation_is_made_up_for(self, name, brief, sets, tmp_path):
+        config = brief.replace({"model.network": name})
+        expected = list(Trainer(config, sets).run())
+        first = Trainer(config, sets)
+        run = first.run(lambda: first.batch == 4)
+        head = [next(run)]
+        with pytest.raises(InterruptedTrainingError):
+            next(run)
+        first.save(tmp_path / "checkpoint")
+        second = Trainer(config, sets)
+        second.load(tmp_path / "checkpoint")
+        assert same(numbers([*head, *second.run()]), numbers(expected))
+
+    def test_there_are_no_weights_to_use(self, name, brief, sets, tmp_path):
+        trainer = Trainer(brief.replace({"model.network": name}), sets)
+        next(trainer.run())
+        trainer.save(tmp_path / "checkpoint")
+        with pytest.raises(UserError, match="no weights: the trial has no network"):
+            load_trained(tmp_path / "checkpoint", "cpu")
+
+
 def test_targets_line_up_with_features(brief, sets):
     """Where the truth has a pitch, the first harmonic has more energy than elsewhere."""
     batch = make_batch(brief.replace({"data.labelled_excerpts": 8}), sets)
