@@ -171,8 +171,10 @@ class Trainer:
         Raises:
             ScoringError: it does not.
         """
+        threshold = None
         for evaluated in self.evaluated:
-            evaluate(self.network, evaluated, by_mir_eval=True)
+            found = evaluate(self.network, evaluated, threshold, by_mir_eval=True)
+            threshold = found.threshold
 
     def evaluate(self, *, by_mir_eval: bool = False) -> dict[str, SetScores]:
         """Score the network as it is on all evaluated sets; arguments as of ``evaluate``."""

@@ -1,8 +1,9 @@
 """The network that a trial has left, ready to be applied."""
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from ssmpe.errors import UserError
 from ssmpe.network.baselines import network_of
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.hcqt import HCQT, shared_hcqt
+from ssmpe.signal.salience import THRESHOLD
 from ssmpe.training import checkpoint
 from ssmpe.training.checkpoint import BEST
 
@@ -38,7 +40,8 @@ class Trained:
         best_batch: batches that the weights were trained for.
         best_score: on the trial's validation set after that: F1 at ``threshold``, or, of version
             0.3.0, at a salience of one half.
-        threshold: salience at which that set is scored best; None if the checkpoint has none.
+        threshold: least salience of a pitch: with which that set is scored best, or what the user
+            asks for; None if the checkpoint has none.
     """
 
     config: TrialConfig
@@ -48,6 +51,11 @@ class Trained:
     best_batch: int
     best_score: float
     threshold: float | None = None
+
+    @property
+    def least_salience(self) -> float:
+        """Return the threshold of its pitches: one half, unless there is a better one."""
+        return THRESHOLD if self.threshold is None else self.threshold
 
 
 def load_trained(folder: Path, device: str) -> Trained:
@@ -89,6 +97,23 @@ def load_trained(folder: Path, device: str) -> Trained:
         raise UserError(f"{folder}: weights and description do not fit ({reason})") from None
     network.channels_last(device).eval()
     return Trained(config, network, hcqt, device, best.batch, best.score, best.threshold)
+
+
+def with_threshold(trained: Trained, given: float | str | None) -> Trained:
+    """Return a network with the threshold that is asked for; None: with its own.
+
+    Raises:
+        UserError: it is no number from 0 to 1.
+    """
+    if given is None:
+        return trained
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise UserError(f"threshold {given!s:.80}: expected a salience, a number from 0 to 1")
+    return replace(trained, threshold=value)
 
 
 def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_bytes: int) -> None:

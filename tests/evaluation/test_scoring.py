@@ -20,9 +20,9 @@ from ssmpe.evaluation.inference import salience, saliences, track_features
 from ssmpe.evaluation.scores import (
     FREE_MEASURES,
     MEASURES,
+    Observed,
     f1,
     precision_recall,
-    score_track,
 )
 from ssmpe.evaluation.scoring import EvaluationSet, evaluate, prepare, prepare_once
 from ssmpe.network.model import Autoencoder
@@ -32,7 +32,7 @@ from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.runner.trial.trainable import run_trial
 from ssmpe.runner.tuner import worker_of
 from ssmpe.signal.hcqt import HCQT
-from ssmpe.signal.salience import peaks
+from ssmpe.signal.salience import decode, peaks
 from tests.support import invented
 
 NAMES = (
@@ -96,7 +96,9 @@ def test_equal_to_mir_eval_track_by_track(name, evaluated, network, geometry):
     assert scores == evaluate(network, one, by_mir_eval=True)
     for i, estimate in one.saliences(network):
         found, truth = scores.tracks[one.track_name(i)], one.reference(i).truth
-        theirs = score_track(estimate, one.reference(i), geometry)
+        observed = one.observed(i, Observed.packed(estimate, one.halves(i)).numpy())
+        by_mir_eval = precision_recall(one.reference(i), decode(estimate, geometry))
+        theirs = observed.scores(one.reference(i), *by_mir_eval)
         for measure in MEASURES:
             assert getattr(found, measure) == getattr(theirs, measure), measure
         assert truth is not None
