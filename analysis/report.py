@@ -14,6 +14,7 @@ from analysis import (
     border,
     curves,
     degeneration,
+    explanation,
     gallery,
     gradients,
     hyperparameters,
@@ -40,6 +41,7 @@ FIGURES: tuple[SweepFigure[Any], ...] = (
     border.FIGURE,
     precision_recall.FIGURE,
     gallery.FIGURE,
+    explanation.FIGURE,
     gradients.FIGURE,
     spending.FIGURE,
 )
