@@ -188,3 +188,39 @@ def mse(base: TrialConfig) -> Delta:
     weights = base.objectives.weights
     changes = {f"objectives.weights.{n}": MSE_FACTOR * weights[n] for n in SELF_SUPERVISED}
     return Delta("+MSE", {"objectives.consistency": "MSE", **changes})
+
+
+TRUTH = Delta("+truth", {"objectives.labelled_targets": "truth"})
+"""Views of labelled excerpts taught by the annotation instead of by the network's own output."""
+
+AUG = Delta("+aug", TRUTH.changes)
+"""The same where nothing is added: augmentation with labels, and no self-supervision at all."""
+
+RANKED = {"objectives.pseudo_labels.ones": 0.7, "objectives.pseudo_labels.doubtful": 2.0}
+"""Peaks that pseudo-labels take for pitches, fewer than there are, and up to which they may err."""
+SIGNAL_WEIGHT = 40.0
+"""Weight of the energy estimate, in logits: two decibels count as much as one logit."""
+
+
+def rank(base: TrialConfig) -> Delta:
+    """Teach unlabelled excerpts the strongest peaks of a teacher, as many as music has: "+rank"."""
+    return Delta("+rank", {**teacher(base).changes, **RANKED})
+
+
+def signal(base: TrialConfig) -> Delta:
+    """Rank by teacher and energy estimate together: "+signal"."""
+    weight = {"objectives.pseudo_labels.signal": SIGNAL_WEIGHT}
+    return Delta("+signal", {**rank(base).changes, **weight})
+
+
+NO_NETWORK = Delta("no network", {"model.network": "energy"})
+"""Peaks of the energy estimate e_X: what the input tells without a network."""
+
+HARMONIC_SUM = Delta("harmonic sum", {"model.network": "harmonic_sum"})
+"""Peaks of a weighted mean of a pitch's harmonics in decibels: likewise."""
+
+
+def ceiling(base: TrialConfig, set_name: str, ratio: float) -> Delta:
+    """Add excerpts with all their labels, and teach views of all the truth: "ceiling"."""
+    changes = {**added(base, set_name, ratio).changes, **with_labels(set_name, 1.0).changes}
+    return Delta("ceiling", {**changes, **TRUTH.changes})

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from ssmpe.config.plain import require_within
+from ssmpe.config.plain import require, require_within
+
+NETWORKS = ("autoencoder", "energy", "harmonic_sum")
+"""What gives the salience; all but the first are the signal itself: ``ssmpe.network.baselines``."""
 
 
 @dataclass(frozen=True)
@@ -15,8 +18,19 @@ class ModelConfig:
     """Whether a learnable scalar per level joins encoder and decoder; in the paper, none does."""
     output_bias: float | None = None
     """Bias of the last convolution at the start; None: PyTorch's own random start."""
+    network: str = "autoencoder"
+    """What gives the salience: the network, or a line to compare it with, for which nothing is
+    trained: "energy", the energy estimate e_X; "harmonic_sum", a weighted mean of a pitch's
+    harmonics in decibels."""
 
     def __post_init__(self) -> None:
+        known = ", ".join(map(repr, NETWORKS))
+        require(self.network in NETWORKS, "model.network", self.network, f"one of {known}")
         require_within("model.complexity", self.complexity, 1, 6)
         if self.output_bias is not None:
             require_within("model.output_bias", self.output_bias, -1000, 1000)
+
+    @property
+    def learns(self) -> bool:
+        """Whether there is anything to train."""
+        return self.network == "autoencoder"

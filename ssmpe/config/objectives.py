@@ -1,7 +1,7 @@
 """What a trial is trained for: names of the objectives, and their weights."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from ssmpe.config.plain import require, require_within
 
@@ -29,8 +29,46 @@ OBJECTIVES = (
 )
 """Names of the objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
 
+LABELLED_TARGETS = ("salience", "truth")
+"""What the views of labelled excerpts are compared with; ``ssmpe.objectives.targets`` has each."""
 CONSISTENCIES = ("BCE", "KL", "MSE", "stop+H")
 """Ways to compare a view's output with its target; ``ssmpe.objectives.invariance`` has each."""
+
+_MOST_PITCHES = 1000.0
+"""Largest number of peaks in units of the true pitches."""
+
+
+@dataclass(frozen=True)
+class PseudoLabelsConfig:
+    """Targets of unlabelled excerpts that are ones, zeros, or nothing; off if ``ones`` is 0.
+
+    Peaks are counted in units of the pitches per frame that the labelled excerpts have;
+    ``ssmpe.objectives.pseudo`` tells what becomes of them.
+    """
+
+    ones: float = 0.0
+    """Strongest peaks of the teacher's output that are ones; 0: views are compared with Y."""
+    doubtful: float = 2.0
+    """Strongest peaks, those of ``ones`` included, below the last of which all bins are zeros; of
+    what is between nothing is asked."""
+    signal: float = 0.0
+    """Weight of the energy estimate e_X, which is added to the teacher's logits before peaks are
+    ranked; 0: the teacher alone."""
+    memory: float = 0.99
+    """Decay per batch of the moving average of the labelled pitches per frame."""
+
+    def __post_init__(self) -> None:
+        group = "objectives.pseudo_labels"
+        require_within(f"{group}.ones", self.ones, 0, _MOST_PITCHES)
+        doubtful, most = self.doubtful, f"{_MOST_PITCHES:g} at the most"
+        ok = self.ones <= doubtful <= _MOST_PITCHES and doubtful > 0
+        require(ok, f"{group}.doubtful", doubtful, f"above 0, no less than ones, {most}")
+        require_within(f"{group}.signal", self.signal, 0, _HEAVIEST)
+        ok = 0 <= self.memory < 1
+        require(ok, f"{group}.memory", self.memory, "a number from 0, below 1")
+        if self.ones == 0:  # nothing else counts: rows that mean the same must have one identity
+            for setting in fields(self):
+                object.__setattr__(self, setting.name, setting.default)
 
 
 @dataclass(frozen=True)
@@ -56,8 +94,15 @@ class ObjectivesConfig:
     """Comparison of a view's output q with its target Y, one of ``CONSISTENCIES``: "BCE" as
     published, H(Y) + KL(Y || q); "KL", without the entropy; "MSE", squared error of saliences;
     "stop+H", the published value, but only H(Y) sends a gradient through Y."""
+    labelled_targets: str = "salience"
+    """What the views of labelled excerpts are compared with: "salience", Y, as of any other; or
+    "truth", the annotation as the supervised objective has it, changed with the view."""
+    pseudo_labels: PseudoLabelsConfig = field(default_factory=PseudoLabelsConfig)
+    """What the views of unlabelled excerpts are compared with instead of Y."""
     fade: Mapping[str, float] = field(default_factory=dict)
     """Objective -> share of the trial's batches over which its weight falls linearly to zero."""
+    ramp: Mapping[str, float] = field(default_factory=dict)
+    """Objective -> share of the trial's batches over which its weight rises linearly from zero."""
 
     def __post_init__(self) -> None:
         on = self.content_on
@@ -73,8 +118,11 @@ class ObjectivesConfig:
         decay = self.teacher_decay
         ok = decay is None or 0 < decay < 1
         require(ok, "objectives.teacher_decay", decay, "a number between 0 and 1, or null")
+        taught, known = self.labelled_targets, " or ".join(map(repr, LABELLED_TARGETS))
+        require(taught in LABELLED_TARGETS, "objectives.labelled_targets", taught, known)
         self._check_consistency()
-        self._check_fade()
+        self._check_course("fade", "fade")
+        self._check_course("ramp", "rise")
 
     def _check_consistency(self) -> None:
         how, known = self.consistency, ", ".join(map(repr, CONSISTENCIES))
@@ -84,13 +132,20 @@ class ObjectivesConfig:
         what = "another one, where stop_gradient or teacher_decay is set"
         require(ok, "objectives.consistency", how, what)
 
-    def _check_fade(self) -> None:
-        for name, share in self.fade.items():
-            require(name in OBJECTIVES, "objectives.fade", name, f"one of {', '.join(OBJECTIVES)}")
+    def _check_course(self, name: str, verb: str) -> None:
+        """Check shares of the batches over which weights change, and drop what is without effect.
+
+        Args:
+            name: of the setting.
+            verb: what it lets the weights do.
+        """
+        setting, given = f"objectives.{name}", getattr(self, name)
+        for objective, share in given.items():
+            require(objective in OBJECTIVES, setting, objective, f"one of {', '.join(OBJECTIVES)}")
             what = "a share of the batches above 0, 1 at the most"
-            require(0 < share <= 1, f"objectives.fade.{name}", share, what)
-        # fading of a term that is not there is none, like a weight of zero
-        fade = {n: float(self.fade[n]) for n in self.weights if n in self.fade}
-        object.__setattr__(self, "fade", fade)
-        stays = self.weights.keys() - fade.keys()
-        require(bool(stays), "objectives.fade", fade, "one objective that does not fade")
+            require(0 < share <= 1, f"{setting}.{objective}", share, what)
+        # a change of a term that is not there is none, like a weight of zero
+        kept = {n: float(given[n]) for n in self.weights if n in given}
+        object.__setattr__(self, name, kept)
+        stays = self.weights.keys() - self.fade.keys() - kept.keys()
+        require(bool(stays), setting, kept, f"one objective that does not {verb}")

@@ -12,12 +12,13 @@ from ssmpe.config import plain
 from ssmpe.config.data import DataConfig
 from ssmpe.config.geometry import GeometryConfig
 from ssmpe.config.model import ModelConfig
-from ssmpe.config.objectives import ObjectivesConfig
+from ssmpe.config.objectives import ObjectivesConfig, PseudoLabelsConfig
 from ssmpe.config.training import TrainingConfig
 
 OPEN = (
     "objectives.weights",
     "objectives.fade",
+    "objectives.ramp",
     "data.added",
     "data.labelled_share",
     "data.max_hours",
@@ -27,6 +28,7 @@ OPEN = (
 """Mappings that take new keys."""
 
 LATER: Mapping[str, Any] = {
+    "model.network": "autoencoder",
     "data.labelled_share": {},
     "data.max_tracks": {},
     "training.parent": "",
@@ -34,6 +36,9 @@ LATER: Mapping[str, Any] = {
     "objectives.teacher_decay": None,
     "objectives.fade": {},
     "objectives.consistency": "BCE",
+    "objectives.labelled_targets": "salience",
+    "objectives.pseudo_labels": dataclasses.asdict(PseudoLabelsConfig()),
+    "objectives.ramp": {},
 }
 """Settings that were added since trials are stored -> the value under which a trial is what it was
 before. With that value they are no part of its identity, so that earlier runs are found again."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ssmpe.network.baselines import SignalAlone
 from ssmpe.network.model import DILATIONS, N_LEVELS, Autoencoder
 from ssmpe.signal.features import scaled_decibels
 from ssmpe.signal.hcqt import HCQT
@@ -59,11 +60,14 @@ def salience(network: Autoencoder, features: Tensor) -> Tensor:
 def saliences(network: Autoencoder, features: Tensor) -> Tensor:
     """Compute the saliences (B, F, T), float32, of equally long tracks.
 
-    Long tracks run through the network in chunks; the result is that of the whole.
+    Long tracks run through the network in chunks; the result is that of the whole. Without a
+    network, they are taken as a whole.
 
     Args:
         features: (B, H, F, T).
     """
+    if isinstance(network, SignalAlone):
+        return torch.sigmoid(network(features))
     pieces = [
         chunk_salience(network, features[..., chunk.left : chunk.right], chunk)
         for chunk in chunks(features.shape[-1])

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from ssmpe.config import GeometryConfig, ModelConfig, TrialConfig
 from ssmpe.experiments.sweep import Trial
-from ssmpe.network.model import DILATIONS, N_LEVELS, Autoencoder, level_bins, level_channels
+from ssmpe.network.baselines import network_of
+from ssmpe.network.model import DILATIONS, N_LEVELS, level_bins, level_channels
 from ssmpe.objectives import REGISTRY
 
 TRAINED_MACS_PER_SECOND = {"cpu": 2.9e9, "cuda": 1e12}
@@ -35,11 +36,13 @@ def macs_per_frame(g: GeometryConfig, m: ModelConfig) -> int:
 
 def n_weights(g: GeometryConfig, m: ModelConfig) -> int:
     """Return the number of weights of the network."""
-    return sum(p.numel() for p in Autoencoder(g, m).parameters())
+    return sum(p.numel() for p in network_of(g, m).parameters())
 
 
 def batch_macs(config: TrialConfig) -> float:
     """Return multiply-accumulates of a batch's forward passes: views × excerpts × a frame's."""
+    if not config.model.learns:
+        return 0.0
     views = 1.0 + sum(REGISTRY[name].make_view is not None for name in config.objectives.weights)
     if config.objectives.teacher_decay is not None:
         views += FORWARD_SHARE

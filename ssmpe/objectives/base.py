@@ -58,10 +58,11 @@ class Outputs:
         logits: (B, F, T) of the originals, float32.
         salience: their sigmoid.
         targets: Y, what the views' outputs are compared with: the salience, detached if
-            ``stop_gradient`` is set, or that of the teacher.
+            ``stop_gradient`` is set, or what ``Targets`` teaches.
         view: the objective's own view, if it has one, and that view's logits (B, F, T).
         rows: the excerpts that terms on content see.
         consistency: how the views' outputs are compared with the targets.
+        ignored: (B, F, T) share of each bin of the targets that nothing is asked of, or None.
     """
 
     logits: Tensor
@@ -71,6 +72,7 @@ class Outputs:
     view: View | None = None
     view_logits: Tensor | None = None
     consistency: str = "BCE"
+    ignored: Tensor | None = None
 
 
 MakeView = Callable[[Batch, GeometryConfig, torch.Generator], View]
@@ -98,9 +100,13 @@ class Objective:
     needs: tuple[str, ...] = ()
 
 
-def bce(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the binary cross-entropy (B, T) of logits with a target (B, F, T), summed over F."""
-    terms = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+def bce(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Return the binary cross-entropy (B, T) of logits with a target (B, F, T), summed over F.
+
+    Args:
+        weight: (B, F, T) of every bin, or None: all count alike.
+    """
+    terms = F.binary_cross_entropy_with_logits(logits, target, weight, reduction="none")
     return terms.sum(dim=-2)
 
 
@@ -114,12 +120,13 @@ def bce_negative(logits: Tensor, target: Tensor) -> Tensor:
     return ((1.0 - target) * F.softplus(logits)).sum(dim=-2)
 
 
-def binary_entropy(probability: Tensor) -> Tensor:
-    """Entropy in nats of (B, F, T), summed over frequency: (B, T).
+def binary_entropy(probability: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Entropy in nats of (B, F, T), summed over frequency, by weight if there is one: (B, T).
 
     Its derivative, -logit p, is infinite at 0 and 1, which rounded sigmoids and shifted frames
     reach: closer to them than a rounding error, it is taken as zero.
     """
     eps = torch.finfo(probability.dtype).eps
     p = probability.clamp(eps, 1.0 - eps)
-    return -(p * p.log() + (1.0 - p) * torch.log1p(-p)).sum(dim=-2)
+    terms = p * p.log() + (1.0 - p) * torch.log1p(-p)
+    return -(terms if weight is None else weight * terms).sum(dim=-2)

@@ -12,13 +12,20 @@ from ssmpe.signal.transforms import dropped_harmonics, random_equalization
 
 
 def consistency(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:
-    """Compare the output for the view with the original's, transformed alike."""
+    """Compare the output for the view with the original's, transformed alike.
+
+    What is ignored goes through the transform, not what is decided: where silence comes in at an
+    edge of the view, it is asked for, and of a mixture is ignored what is of either part.
+    """
     assert out.view is not None
     assert out.view_logits is not None
-    return compared(out.view_logits, out.view.transform(out.targets), out.consistency)
+    weight = None if out.ignored is None else 1.0 - out.view.transform(out.ignored)
+    return compared(out.view_logits, out.view.transform(out.targets), out.consistency, weight)
 
 
-def compared(logits: Tensor, target: Tensor, consistency: str) -> Tensor:
+def compared(
+    logits: Tensor, target: Tensor, consistency: str, weight: Tensor | None = None
+) -> Tensor:
     """Return the loss (B, T) of a view's logits (B, F, T), those of q, against their target Y.
 
     The published cross-entropy is the sum of two parts, BCE(Y, q) = H(Y) + KL(Y || q), which ask
@@ -30,15 +37,19 @@ def compared(logits: Tensor, target: Tensor, consistency: str) -> Tensor:
     - the squared error has 2 (Y - q), which likewise vanishes where both agree.
 
     "stop+H" has the value of BCE and the gradients of H by Y and of KL by q alone.
+
+    Args:
+        weight: (B, F, T) of every bin, or None: all count alike.
     """
     if consistency == "KL":
-        return bce(logits, target) - binary_entropy(target)
+        return bce(logits, target, weight) - binary_entropy(target, weight)
     if consistency == "MSE":
-        return (torch.sigmoid(logits) - target).square().sum(dim=-2)
+        error = (torch.sigmoid(logits) - target).square()
+        return (error if weight is None else weight * error).sum(dim=-2)
     if consistency == "stop+H":
-        entropy = binary_entropy(target)
-        return bce(logits, target.detach()) + (entropy - entropy.detach())
-    return bce(logits, target)
+        entropy = binary_entropy(target, weight)
+        return bce(logits, target.detach(), weight) + (entropy - entropy.detach())
+    return bce(logits, target, weight)
 
 
 def _same(salience: Tensor) -> Tensor:

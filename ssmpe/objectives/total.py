@@ -9,6 +9,7 @@ from torch import Tensor
 from ssmpe.config import GeometryConfig, ObjectivesConfig
 from ssmpe.objectives.base import Batch, Objective, Outputs, View
 from ssmpe.objectives.passes import Network, Pass
+from ssmpe.objectives.targets import Targets, Taught
 
 FUSED_NUMBERS = {"cpu": 1_000_000, "cuda": 4_000_000}
 """Number of features of a batch up to which one pass for all views is faster. Small passes waste
@@ -25,7 +26,7 @@ class Step:
 
     Attributes:
         teacher: the network whose output is Y, if ``teacher_decay`` asks for one.
-        progress: share of the trial's batches before this one, by which weights fade.
+        progress: share of the trial's batches before this one, by which weights rise and fade.
     """
 
     network: Network
@@ -65,6 +66,9 @@ def total_of(terms: Sequence[Term]) -> Tensor:
 class TotalLoss:
     """Total loss of a batch under a configuration.
 
+    It is a function of the batch, and of what it remembers of those before: ``state_dict``, of
+    which there is something only if a setting needs it.
+
     Args:
         objectives: the registry to draw from.
         fused: run originals and views through the network together, or one after the other (same
@@ -80,6 +84,7 @@ class TotalLoss:
     ) -> None:
         self.config, self.geometry, self.fused = config, geometry, fused
         self.terms = [(objectives[name], weight) for name, weight in config.weights.items()]
+        self._targets = Targets(config, geometry)
 
     @property
     def needs(self) -> frozenset[str]:
@@ -92,20 +97,33 @@ class TotalLoss:
         return total_of(terms), {term.name: term.value.detach() for term in terms}
 
     def backward(self, step: Step) -> dict[str, Tensor]:
-        """Add the gradient of the total to those of the weights.
+        """Add the gradient of the total to those of the weights, and remember the batch.
 
         Of a large batch, it keeps the activations of the originals and of one view at a time.
 
         Returns:
             "total", and every active term unweighted; detached.
         """
+        values = self._backward(step)
+        self._targets.follow(step.batch)
+        return values
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what is remembered of the batches so far, by name."""
+        return self._targets.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what ``state_dict`` gave; LookupError or ValueError if that does not fit."""
+        self._targets.load_state_dict(state)
+
+    def _backward(self, step: Step) -> dict[str, Tensor]:
         batch = step.batch
         if self._fuses(batch.features):
             total, values = self(step)
             total.backward()
             return {"total": total.detach(), **values}
         originals = Pass(step.network, batch.features)
-        taught = self._taught(step)
+        taught = self._taught(step, originals.logits)
         total, values = torch.zeros(()), {}
         for objective, weight in self._active(step):
             view = self._view(objective, step)
@@ -129,7 +147,7 @@ class TotalLoss:
         made = {o.name: self._view(o, step) for o, _ in active}
         views = {name: view for name, view in made.items() if view is not None}
         logits, view_logits = self._forward(step, views)
-        common = self._outputs(logits, self._taught(step), batch)
+        common = self._outputs(logits, self._taught(step, logits), batch)
         terms = []
         for objective, weight in active:
             name = objective.name
@@ -142,13 +160,21 @@ class TotalLoss:
     def _active(self, step: Step) -> list[tuple[Objective, float]]:
         """Return the objectives that count in a batch, with their weights at this point.
 
-        Those that have faded are left out, and those on content if they see no excerpt.
+        Those that have faded, or not begun, are left out; those on content if they see no excerpt.
         """
-        fade = self.config.fade
-        left = {name: max(0.0, 1.0 - step.progress / share) for name, share in fade.items()}
-        now = [(objective, left.get(objective.name, 1.0) * w) for objective, w in self.terms]
+        now = [
+            (objective, self._share(objective.name, step.progress) * w)
+            for objective, w in self.terms
+        ]
         rows = self._content(step.batch)
         return [(o, w) for o, w in now if w > 0 and (rows.start < rows.stop or not o.on_content)]
+
+    def _share(self, name: str, progress: float) -> float:
+        """Return the share of an objective's weight that counts at this point of the trial."""
+        config = self.config
+        risen = min(1.0, progress / config.ramp[name]) if name in config.ramp else 1.0
+        left = max(0.0, 1.0 - progress / config.fade[name]) if name in config.fade else 1.0
+        return risen * left
 
     def _content(self, batch: Batch) -> slice:
         """Return the excerpts that terms on content see."""
@@ -160,21 +186,22 @@ class TotalLoss:
             return None
         return objective.make_view(step.batch, self.geometry, step.generator(objective.name))
 
-    def _taught(self, step: Step) -> Tensor | None:
-        """Return Y (B, F, T) of the teacher, if there is one."""
+    def _taught(self, step: Step, logits: Tensor) -> Taught:
+        """Return what the batch is taught, given the logits (B, F, T) of the originals."""
         assert (step.teacher is not None) == (self.config.teacher_decay is not None)
-        if step.teacher is None:
-            return None
         with torch.no_grad():
-            return torch.sigmoid(step.teacher(step.batch.features).float())
+            teacher = None if step.teacher is None else step.teacher(step.batch.features).float()
+            return self._targets.taught(step.batch, logits, teacher)
 
-    def _outputs(self, logits: Tensor, taught: Tensor | None, batch: Batch) -> Outputs:
+    def _outputs(self, logits: Tensor, taught: Taught, batch: Batch) -> Outputs:
         """Return what every term is given of the originals."""
         salience = torch.sigmoid(logits)
         own = salience.detach() if self.config.stop_gradient else salience
-        targets = own if taught is None else taught
         rows, consistency = self._content(batch), self.config.consistency
-        return Outputs(logits, salience, targets, rows, consistency=consistency)
+        targets = taught.targets(own)
+        return Outputs(
+            logits, salience, targets, rows, consistency=consistency, ignored=taught.ignored
+        )
 
     def _forward(self, step: Step, views: Mapping[str, View]) -> tuple[Tensor, dict[str, Tensor]]:
         network, features = step.network, step.batch.features

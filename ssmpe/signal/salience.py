@@ -1,6 +1,7 @@
 """From pitches to blurred targets, and from salience back to pitches (paper section 2.4)."""
 
 import logging
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -45,9 +46,24 @@ def blurred_target(f0s: Sequence[NDArray[np.floating]], g: GeometryConfig) -> ND
     return blurred.clip(0.0, 1.0).astype(np.float32)
 
 
+def blurred(active: Tensor, g: GeometryConfig) -> Tensor:
+    """Draw the bins marked in (B, F, T) as ``blurred_target`` draws pitches: one, falling off."""
+    sigma = BLUR_SEMITONES * g.bins_per_semitone
+    reach = int(4.0 * sigma + 0.5)  # where scipy's filter ends
+    distance = torch.arange(-reach, reach + 1, device=active.device, dtype=torch.float32)
+    kernel = torch.exp(-0.5 * (distance / sigma).square())
+    drawn = torch.nn.functional.conv2d(
+        active.float()[:, None], kernel[None, None, :, None], padding=(reach, 0)
+    )
+    return drawn[:, 0].clamp(0.0, 1.0)
+
+
 def peaks(salience: Tensor, threshold: float = THRESHOLD) -> Tensor:
-    """Mark strict local maxima of a salience (..., F, T) along frequency, edges included."""
-    below = torch.nn.functional.pad(salience, (0, 0, 1, 1), value=-1.0)
+    """Mark strict local maxima of a salience (..., F, T) along frequency, edges included.
+
+    Logits have the same, above a threshold of theirs.
+    """
+    below = torch.nn.functional.pad(salience, (0, 0, 1, 1), value=-math.inf)
     middle = below[..., 1:-1, :]
     is_peak = (middle > below[..., :-2, :]) & (middle > below[..., 2:, :])
     return is_peak & (middle >= threshold)

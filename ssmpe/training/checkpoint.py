@@ -126,7 +126,9 @@ def best_weights(folder: Path, trial: str, device: str) -> dict[str, Tensor]:
         raise UserError(f"{folder}: a checkpoint of another trial than {trial}")
     weights: dict[str, Tensor] = load_tensors(folder, BEST, device, described)
     if not weights:
-        raise UserError(f"{folder}: no weights: no validation of that trial could be scored")
+        raise UserError(
+            f"{folder}: no weights: that trial has no network, or no validation could be scored"
+        )
     return weights
 
 

@@ -20,6 +20,7 @@ from ssmpe.errors import UserError
 from ssmpe.evaluation.scores import SetScores
 from ssmpe.evaluation.scoring import evaluate, prepare_once
 from ssmpe.network import precision
+from ssmpe.network.baselines import network_of
 from ssmpe.network.model import Autoencoder
 from ssmpe.network.teacher import Teacher
 from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
@@ -114,7 +115,7 @@ class Trainer:
         self.hcqt = shared_hcqt(g, device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of("weights", config.training.seed))
-            self.network = Autoencoder(g, config.model)
+            self.network = network_of(g, config.model)
         self.network.channels_last(device)
         if config.training.parent:
             self._inherit(parent)
@@ -220,6 +221,8 @@ class Trainer:
         state = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
         if self.teacher is not None:
             state["teacher"] = self.teacher.state_dict()
+        if remembered := self.loss.state_dict():
+            state["loss"] = remembered
         if self._losses:  # between two validations
             state["losses"] = self._losses.state()
         return state
@@ -230,6 +233,7 @@ class Trainer:
         restore(self.optimizer, state["optimizer"])
         if self.teacher is not None:
             self.teacher.load_state_dict(state["teacher"])
+        self.loss.load_state_dict(state.get("loss", {}))
         self._losses = _Means.restored(state.get("losses", {}), self.device)
 
     def _inherit(self, folder: Path | None) -> None:
@@ -245,6 +249,10 @@ class Trainer:
             raise UserError(f"{folder}: weights of another network ({reason})") from None
 
     def _train_until(self, stop: int) -> None:
+        if not self.config.model.learns:  # a line to compare with: it is validated alike
+            self._losses.add({_GRADIENT: torch.zeros(())})
+            self.batch = stop
+            return
         self.network.train()
         while self.batch < stop:
             self._stop_if_interrupted()
@@ -268,6 +276,8 @@ class Trainer:
     def _mean_losses(self) -> dict[str, float]:
         """Return the mean losses of the batches since the last validation."""
         means = self._losses.read()
+        if not self.config.model.learns:
+            return {}
         # the last step's gradient spoils the weights without showing in any loss yet
         gradient = means.pop(_GRADIENT)
         if not math.isfinite(means["total"] + gradient):

@@ -9,6 +9,7 @@ import torch
 
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
+from ssmpe.network.baselines import network_of
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.hcqt import HCQT, shared_hcqt
 from ssmpe.training import checkpoint
@@ -71,11 +72,13 @@ def load_trained(folder: Path, device: str) -> Trained:
     plain = checkpoint.load_plain(folder, description)
     tensors = checkpoint.load_tensors(folder, BEST, device, plain)
     if tensors == {}:
-        raise UserError(f"{weights}: no weights: the trial had no validation that could be scored")
+        raise UserError(
+            f"{weights}: no weights: the trial has no network, or no validation could be scored"
+        )
     try:
         config = TrialConfig.from_dict(plain["config"])
         _check_size(config, tensors, weights.stat().st_size)
-        network = Autoencoder(config.geometry, config.model)
+        network = network_of(config.geometry, config.model)
         network.load_state_dict(tensors)
         best = int(plain["best_batch"]), float(plain["best_f1"])
         tuned = plain.get("best_threshold")
@@ -98,7 +101,7 @@ def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_byte
         ValueError: it is not.
     """
     with torch.device("meta"):  # takes no memory
-        described = Autoencoder(config.geometry, config.model).state_dict()
+        described = network_of(config.geometry, config.model).state_dict()
     for name, tensor in described.items():
         if name not in tensors or tensors[name].shape != tensor.shape:
             raise ValueError(f"{name} is not of shape {tuple(tensor.shape)}")

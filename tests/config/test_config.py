@@ -51,11 +51,15 @@ def test_every_setting_is_part_of_the_identity():
     changes = {
         "geometry.hop_length": 512,
         "model.complexity": 2,
+        "model.network": "energy",
         "objectives.weights.energy": 0.5,
         "objectives.stop_gradient": True,
         "objectives.teacher_decay": 0.99,
         "objectives.fade.timbre": 0.5,
         "objectives.consistency": "KL",
+        "objectives.labelled_targets": "truth",
+        "objectives.pseudo_labels.ones": 0.7,
+        "objectives.ramp.timbre": 0.5,
         "data.added.MusicNet/train": 4,
         "data.evaluation": [],
         "data.max_hours.URMP/train": 0.5,
@@ -75,6 +79,8 @@ def test_what_means_the_same_has_one_identity():
     assert base.replace({"data.added.MusicNet/train": 0}) == base
     assert base.replace({"objectives.weights.energy": 0}) == base
     assert base.replace({"objectives.fade.energy": 0.5}) == base, "not there, so not fading"
+    assert base.replace({"objectives.ramp.energy": 0.5}) == base, "not there, so not rising"
+    assert base.replace({"objectives.pseudo_labels.signal": 40.0}) == base, "no ones, so no labels"
     assert base.replace({"data.max_hours.FMA/train": 3.0}) == base, "not used, so not capped"
     assert base.replace({"data.max_tracks.FMA/train": 3}) == base
     assert base.replace({"data.labelled_share.FMA/train": 0.5}) == base
@@ -99,6 +105,7 @@ def test_frozen():
         ("geometry.harmonics", [2.0, 3.0], "1.0 among them"),
         ("geometry.excerpt_seconds", 0.0, "0.0"),
         ("model.complexity", 9, "9"),
+        ("model.network", "none", "'autoencoder', 'energy', 'harmonic_sum'"),
         ("objectives.weights.timber", 1.0, "'timber'"),
         ("objectives.weights.timbre", -1.0, "-1.0"),
         ("objectives.weights", {}, "one weight above 0"),
@@ -111,6 +118,12 @@ def test_frozen():
         ("objectives.fade.timbre", 1.5, "1.5"),
         ("objectives.fade.timber", 0.5, "'timber'"),
         ("objectives.fade", dict.fromkeys(OBJECTIVES, 1.0), "one objective that does not fade"),
+        ("objectives.labelled_targets", "Y", "'salience' or 'truth'"),
+        ("objectives.pseudo_labels", 0.7, "a group of settings"),
+        ("objectives.pseudo_labels.one", 0.7, "known here: ones, doubtful, signal, memory"),
+        ("objectives.pseudo_labels.ones", 2.5, "no less than ones"),
+        ("objectives.ramp.timber", 0.5, "'timber'"),
+        ("objectives.ramp", dict.fromkeys(OBJECTIVES, 1.0), "one objective that does not rise"),
         ("data.labelled_excerpts", 0, "0"),
         ("data.added.MusicNet/train", 1.5, "1.5"),
         ("data.max_hours.URMP/train", 0, "0"),
@@ -153,6 +166,11 @@ BEYOND: dict[str, list[Any]] = {
     "objectives.weights.timbre": [-1.0, 1e308],
     "objectives.teacher_decay": [-0.5, 0.0, 1.0, 1e308],
     "objectives.fade.timbre": [-0.5, 0.0, 1.5, 1e308],
+    "objectives.ramp.timbre": [-0.5, 0.0, 1.5, 1e308],
+    "objectives.pseudo_labels.ones": [-0.1, 1e308],
+    "objectives.pseudo_labels.doubtful": [-1.0, 0.0, 1e308],
+    "objectives.pseudo_labels.signal": [-1.0, 1e308],
+    "objectives.pseudo_labels.memory": [-0.1, 1.0, 1e308],
     "data.labelled_excerpts": [-1, 0, 10**12],
     "data.added.MusicNet/train": [-1, 10**12],
     "data.labelled_share.MusicNet/train": [-0.5, 1.5, 1e308],

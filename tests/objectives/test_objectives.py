@@ -285,6 +285,30 @@ def test_weights_fade_to_zero_and_then_cost_nothing(geometry, batch):
     assert at[0.5] == at[0.9] == 0.0
 
 
+def test_weights_rise_from_zero_and_cost_nothing_before(geometry, batch):
+    config = ObjectivesConfig(weights={"supervised": 1.0, "timbre": 2.0}, ramp={"timbre": 0.5})
+    loss = TotalLoss(config, geometry, REGISTRY)
+    asked = {}
+    for progress in (0.0, 0.125, 0.25, 0.5, 0.9):
+        total, values = loss(Step(Network(), batch, generator, progress=progress))
+        assert ("timbre" in values) == (progress > 0)
+        asked[progress] = float(total.detach() - values["supervised"])
+    whole = asked[0.9]
+    assert [x / whole for x in asked.values()] == pytest.approx([0, 0.25, 0.5, 1, 1], abs=1e-4)
+
+
+def test_a_weight_may_rise_and_then_fall(geometry, batch):
+    config = ObjectivesConfig(
+        weights={"supervised": 1.0, "timbre": 2.0}, ramp={"timbre": 0.25}, fade={"timbre": 1.0}
+    )
+    loss = TotalLoss(config, geometry, REGISTRY)
+    weights = [
+        loss.terms_of(Step(Network(), batch, generator, progress=at))[1].weight
+        for at in (0.125, 0.25, 0.5)
+    ]
+    assert weights == pytest.approx([2 * 0.5 * 0.875, 2 * 0.75, 2 * 0.5])
+
+
 def test_only_what_is_needed_is_made(geometry):
     assert loss_of("supervised", geometry).needs == frozenset()
     assert loss_of("percussion", geometry).needs == {"percussive"}

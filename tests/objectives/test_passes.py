@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ssmpe.config import OBJECTIVES, ModelConfig, ObjectivesConfig
+from ssmpe.config.objectives import PseudoLabelsConfig
 from ssmpe.network.model import Autoencoder
 from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss, passes
 from ssmpe.objectives.total import total_of
@@ -24,6 +25,13 @@ SETTINGS = {
     "teacher": ObjectivesConfig(weights=dict.fromkeys(PAPER, 0.7), teacher_decay=0.9),
     "everything": ObjectivesConfig(weights=dict.fromkeys(OBJECTIVES, 0.3)),
     "views alone": ObjectivesConfig(weights={"timbre": 1.0, "transposition": 1.0}),
+    "truth": ObjectivesConfig(weights=dict.fromkeys(PAPER, 0.7), labelled_targets="truth"),
+    "signal": ObjectivesConfig(
+        weights=dict.fromkeys(PAPER, 0.7),
+        teacher_decay=0.9,
+        pseudo_labels=PseudoLabelsConfig(ones=0.7, signal=40.0),
+    ),
+    "rising": ObjectivesConfig(weights={"supervised": 1.0, "timbre": 1.0}, ramp={"timbre": 0.5}),
     "fading": ObjectivesConfig(weights={"supervised": 1.0, "timbre": 1.0}, fade={"timbre": 0.5}),
 }
 

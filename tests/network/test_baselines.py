@@ -1,0 +1,47 @@
+"""The signal alone, as what networks are compared with."""
+
+import pytest
+import torch
+
+from ssmpe.config import ModelConfig
+from ssmpe.evaluation.inference import CHUNK_FRAMES, saliences
+from ssmpe.network.baselines import harmonic_sum, network_of
+from ssmpe.network.model import Autoencoder
+from ssmpe.signal.features import energy_estimate
+from ssmpe.signal.salience import peaks
+
+
+def features_of(geometry, n_frames: int) -> torch.Tensor:
+    rng = torch.Generator().manual_seed(0)
+    return torch.rand(2, geometry.n_harmonics, geometry.n_bins, n_frames, generator=rng)
+
+
+def test_a_network_is_the_default(geometry):
+    assert type(network_of(geometry, ModelConfig())) is Autoencoder
+
+
+@pytest.mark.parametrize("name", ["energy", "harmonic_sum"])
+def test_there_is_nothing_to_learn(geometry, name):
+    network = network_of(geometry, ModelConfig(network=name)).channels_last()
+    assert network.state_dict() == {}
+
+
+def test_peaks_are_those_of_the_energy_estimate_of_the_whole_track(geometry):
+    """Its loudest bin lies in another chunk than most of it."""
+    features = 0.9 * features_of(geometry, CHUNK_FRAMES + 50)
+    features[..., -1] = 1.0
+    energy = energy_estimate(features, geometry.harmonics)
+    found = saliences(network_of(geometry, ModelConfig(network="energy")), features)
+    torch.testing.assert_close(found, torch.sigmoid(40 * (energy - 0.8)))
+    assert torch.equal(found > 0.5, energy > 0.8)
+    assert (peaks(found, 0.1) == peaks(energy, 0.8 - 2.1972 / 40)).float().mean() > 0.9999
+
+
+def test_a_harmonic_sum_weighs_harmonics_by_their_inverse_number():
+    """A subharmonic has no part in it."""
+    features = torch.zeros(1, 4, 3, 1)
+    features[0, :, 0] = torch.tensor([[1.0], [0.0], [0.0], [0.0]])
+    features[0, :, 1] = torch.tensor([[0.0], [0.0], [0.0], [1.0]])
+    features[0, :, 2] = torch.tensor([[0.0], [1.0], [1.0], [1.0]])
+    found = harmonic_sum(features, (0.5, 1.0, 2.0, 3.0))
+    torch.testing.assert_close(found[0, :, 0], torch.tensor([0.0, (1 / 3) / (11 / 6), 1.0]))
