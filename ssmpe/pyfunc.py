@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from ssmpe.transcription.streaming import Recording
-from ssmpe.transcription.trained import Trained, load_trained
+from ssmpe.transcription.trained import Trained, load_trained, with_threshold
 from ssmpe.transcription.transcribe import multi_pitch
 
 MultiPitch = dict[str, list[Any]]
@@ -29,20 +29,26 @@ class Transcriber:
     ) -> list[MultiPitch]:
         """Return the pitches of audio files, given as paths: a list, or a table of one column.
 
+        Args:
+            params: "threshold": least salience of a pitch; None, or none: the one that is stored
+                with the weights, tuned on the trial's validation set (of version 0.3.0: 0.5).
+
         Raises:
             DataError: a file is unreadable, empty, truncated, or has values that are not finite.
+            UserError: the threshold is no number from 0 to 1.
         """
+        trained = with_threshold(self._trained, (params or {}).get("threshold"))
         rows = getattr(model_input, "values", model_input)
-        return [self._transcribed(Path(str(path))) for path in getattr(rows, "flat", rows)]
+        return [_transcribed(Path(str(path)), trained) for path in getattr(rows, "flat", rows)]
 
-    def _transcribed(self, path: Path) -> MultiPitch:
-        trained = self._trained
-        recording = Recording(path, trained.hcqt, trained.device, lambda *_: None)
-        found: MultiPitch = {"times": [], "f0s": []}
-        for _, times, f0s in multi_pitch(recording, trained):
-            found["times"] += times.tolist()
-            found["f0s"] += [frame.tolist() for frame in f0s]
-        return found
+
+def _transcribed(path: Path, trained: Trained) -> MultiPitch:
+    recording = Recording(path, trained.hcqt, trained.device, lambda *_: None)
+    found: MultiPitch = {"times": [], "f0s": []}
+    for _, times, f0s in multi_pitch(recording, trained):
+        found["times"] += times.tolist()
+        found["f0s"] += [frame.tolist() for frame in f0s]
+    return found
 
 
 def _load_pyfunc(path: str) -> Transcriber:

@@ -17,12 +17,23 @@ from ssmpe.data.datasets.registry import Locations, parse
 from ssmpe.data.sets import LoadedSet, load_use, use_of
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
-from ssmpe.evaluation.scores import MEASURES, SetScores, TrackScores, mean_scores, score_track
-from ssmpe.evaluation.scoring import EvaluationSet
+from ssmpe.evaluation.scores import ALL_MEASURES, Observed, SetScores, TrackScores
+from ssmpe.evaluation.scoring import EvaluationSet, by_mir_eval_itself, check, set_scores
 from ssmpe.experiments.options import data_root_of, folders_of
 from ssmpe.runner.planning.provision import embedded_root
+from ssmpe.signal.salience import THRESHOLD
 from ssmpe.transcription.trained import Trained
 
+COLUMNS = {
+    "F1 tuned": "f1_tuned",
+    "blank tuned": "blank_rate_tuned",
+    "AP": "average_precision",
+    "P": "precision",
+    "R": "recall",
+    "F1": "f1",
+    "blank": "blank_rate",
+}
+"""Heading of the table -> measure"""
 EMBEDDED = "embedded-"
 """What stands before the size in ``DataConfig.source``"""
 EMBEDDED_WORLD = "embedded world"
@@ -75,6 +86,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     """Score sets, print a table of means, and write the scores of all tracks.
 
     Raises:
+        ScoringError: they are not those that mir_eval gives.
         UserError: no such set, network or folder, or data that cannot be used.
     """
     folders = folders_of(given.folder)
@@ -89,7 +101,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
         # a mistake shows before anything is scored
         loaded = [_loaded(name, data, trained, bar) for name in names]
         scores = [_scored(one, trained, bar) for one in loaded]
-    _print(console, scores, data)
+    _print(console, scores, data, weights.threshold_of(given, trained))
     if given.csv is not None:
         _write(given.csv, scores, data)
     return 0
@@ -135,24 +147,28 @@ def _loaded(name: str, data: Data, trained: Trained, bar: TaskBar) -> LoadedSet:
 
 def _scored(loaded: LoadedSet, trained: Trained, bar: TaskBar) -> SetScores:
     evaluated = EvaluationSet(loaded, trained.hcqt, trained.device, cache_bytes=0)
-    scores = {}
+    g, threshold = trained.config.geometry, trained.least_salience
+    observed, theirs = {}, {}
     for i, estimate in evaluated.saliences(trained.network):
-        scores[i] = score_track(estimate, evaluated.reference(i), trained.config.geometry)
-        bar.show(f"scoring {loaded.name}", len(scores), len(evaluated))
-    tracks = {evaluated.track_name(i): scores[i] for i in sorted(scores)}
-    return SetScores(loaded.name, mean_scores(list(tracks.values())), tracks)
+        packed = Observed.packed(estimate, evaluated.halves(i))
+        observed[i] = evaluated.observed(i, packed.cpu().numpy())
+        theirs[i] = by_mir_eval_itself(evaluated.reference(i), estimate, g, threshold)
+        bar.show(f"scoring {loaded.name}", len(observed), len(evaluated))
+    scores = set_scores(evaluated, [observed[i] for i in sorted(observed)], threshold)
+    for i, found in theirs.items():
+        check(scores, evaluated.track_name(i), found)
+    return scores
 
 
-def _print(console: Console, scores: Sequence[SetScores], data: Data) -> None:
-    table = Table(box=None, pad_edge=False)
+def _print(console: Console, scores: Sequence[SetScores], data: Data, threshold: str) -> None:
+    """Print means over the tracks of sets; ``threshold``: of the measures that are tuned."""
+    caption = f"tuned: at a salience of {threshold}; others, but average precision: at {THRESHOLD}"
+    table = Table(box=None, pad_edge=False, caption=printable(caption), caption_justify="left")
     table.add_column("set", no_wrap=True)
-    for heading in ("tracks", "P", "R", "F1", "accuracy", "blank rate", "pitches/frame"):
+    for heading in ("tracks", *COLUMNS):
         table.add_column(heading, justify="right", no_wrap=True)
     for one in scores:
-        m = one.means
-        accuracies = [a for t in one.tracks.values() if not math.isnan(a := accuracy(t))]
-        mean = sum(accuracies) / len(accuracies) if accuracies else math.nan
-        values = (m.precision, m.recall, m.f1, mean, m.blank_rate, m.pitches_per_frame)
+        values = [getattr(one.means, measure) for measure in COLUMNS.values()]
         texts = ("–" if math.isnan(value) else f"{value:.3f}" for value in values)
         table.add_row(printable(one.name), str(len(one.tracks)), *texts)
     console.print(table)
@@ -176,10 +192,10 @@ def _write(path: Path, scores: Iterable[SetScores], data: Data) -> None:
     try:
         with written(path) as file:
             table = csv.writer(file, lineterminator="\n")
-            table.writerow(["set", "track", "data", *MEASURES, "accuracy"])
+            table.writerow(["set", "track", "data", *ALL_MEASURES, "accuracy"])
             for one in scores:
                 for track, measures in one.tracks.items():
-                    values = (*(getattr(measures, m) for m in MEASURES), accuracy(measures))
+                    values = (*(getattr(measures, m) for m in ALL_MEASURES), accuracy(measures))
                     texts = ("" if math.isnan(v) else f"{v:.6f}" for v in values)
                     names = map(printable, (one.name, track, data.of(one.name)))
                     table.writerow([*names, *texts])

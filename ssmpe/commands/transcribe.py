@@ -46,7 +46,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     trained = weights.load(given)
     make_folder("--out", given.out)
     clear_unfinished(given.out)
-    failures = []
+    failures, used = [], f"threshold: {weights.threshold_of(given, trained)}"
     try:
         with TaskBar(console) as bar:
             for path in given.files:
@@ -56,6 +56,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
                     failures.append(str(error))
                 else:
                     console.print(_told(path, done, given.out), soft_wrap=True)
+        if len(failures) < len(given.files):
+            console.print(printable(used), soft_wrap=True)
     finally:
         for failure in failures:
             print(f"error: {printable(failure)}", file=sys.stderr)

@@ -10,11 +10,11 @@ from ssmpe.errors import UserError
 from ssmpe.experiments.options import RESULTS
 from ssmpe.tracking.reading import fetch_best
 from ssmpe.tracking.tracker import local_uri
-from ssmpe.transcription.trained import Trained, load_trained
+from ssmpe.transcription.trained import Trained, load_trained, with_threshold
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--run``, ``--checkpoint``, ``--tracking-uri`` and ``--device``."""
+    """Add ``--run``, ``--checkpoint``, ``--tracking-uri``, ``--device`` and ``--threshold``."""
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", dest="run_id", metavar="RUN_ID", help="MLflow run of a trial")
     which.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="checkpoint of a trial")
@@ -22,15 +22,33 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--tracking-uri", metavar="URI", help="MLflow store of --run (default: below ./results)"
     )
     parser.add_argument("--device", metavar="DEVICE", help="as cpu or cuda (default: a GPU if any)")
+    parser.add_argument(
+        "--threshold",
+        metavar="VALUE",
+        help="least salience of a pitch, from 0 to 1 (default: that which was best on the trial's "
+        "validation set, stored with the weights)",
+    )
 
 
 def load(given: argparse.Namespace) -> Trained:
     """Load the network that was asked for.
 
     Raises:
-        UserError: there is none, it is damaged, or there is no such device.
+        UserError: there is none, it is damaged, or there is no such device or threshold.
     """
-    device = _device(given.device)
+    return with_threshold(_loaded(given, _device(given.device)), given.threshold)
+
+
+def threshold_of(given: argparse.Namespace, trained: Trained) -> str:
+    """Return in words which threshold is in use, and where it comes from."""
+    if given.threshold is not None:
+        return f"{trained.least_salience:.3g} (--threshold)"
+    if trained.threshold is None:
+        return f"{trained.least_salience:.3g}, as none is stored with these weights"
+    return f"{trained.least_salience:.3g}, tuned on {trained.config.data.validation}"
+
+
+def _loaded(given: argparse.Namespace, device: str) -> Trained:
     if given.checkpoint is not None:
         if given.tracking_uri is not None:
             raise UserError("--tracking-uri goes with --run, not with --checkpoint")

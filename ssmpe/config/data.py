@@ -24,7 +24,7 @@ class DataConfig:
     Counts stay those of ``added``: a set of share 1 is a further labelled set."""
     percussion: str = "E-GMD/train"
     validation: str = "URMP/validation"
-    """Set whose F1 selects the best checkpoint."""
+    """Set on which thresholds are tuned, and whose F1 at its own selects the best checkpoint."""
     evaluation: tuple[str, ...] = (
         "Bach10/all",
         "Su/all",

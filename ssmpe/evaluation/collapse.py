@@ -6,8 +6,9 @@ there was something to lose by then: the labelled validation set or the set itse
 (its blank rate was at or below ``alive``). Runs in which the labelled set never comes
 alive, and sets that are slow to come alive, have not collapsed: they have not started.
 
-That is what the paper sees, at a salience of one half, and what stops a trial. What is lost by it
-is a second question, which ``kind`` answers from scores that do not depend on that number.
+That is what stops a trial; by ``Criterion.measure`` at a salience of one half, as the paper sees
+it. What is lost by it is a second question, which ``kind`` answers from scores that do not depend
+on that number.
 """
 
 import math
@@ -21,6 +22,8 @@ class Criterion:
     """Thresholds on blank rates.
 
     Attributes:
+        measure: which of the blank rates they are: "blank_rate", at one half, or
+            "blank_rate_tuned".
         blank: a set whose blank rate is at least this is blank.
         alive: a set whose blank rate is at most this is alive.
         patience: validations in a row for which a *running* trial must have been collapsed on a
@@ -31,6 +34,7 @@ class Criterion:
             back, and its trial is not collapsing.
     """
 
+    measure: str = "blank_rate"
     blank: float = 0.7
     alive: float = 0.6
     patience: int = 2

@@ -17,7 +17,7 @@ from ssmpe.data.files.annotation import Annotation, MultiPitch
 from ssmpe.evaluation.curves import Curve, Peaks, peak_heights, top_n
 from ssmpe.evaluation.multipitch import Counts, GridReference
 from ssmpe.signal.features import SOUNDING_RMS, frame_rms
-from ssmpe.signal.salience import THRESHOLD, decode
+from ssmpe.signal.salience import THRESHOLD
 
 
 class ScoringError(Exception):
@@ -71,7 +71,7 @@ class SetScores:
     """Means over the tracks of a set, which count alike; and those of every track.
 
     Attributes:
-        threshold: the one of the measures that are tuned; NaN if there is none.
+        threshold: the one of the measures that are tuned.
         best_threshold: the one of ``f1_best``; NaN if nothing is annotated, or no peak found.
     """
 
@@ -234,14 +234,6 @@ def similarities(tracks: Sequence[Observed]) -> list[float]:
     pairs = counts * (counts.sum() - counts)
     found = [float(p / n) if n else math.nan for p, n in zip(products, pairs, strict=True)]
     return found[: len(tracks)]
-
-
-def score_track(estimate: Tensor, reference: Reference, g: GeometryConfig) -> TrackScores:
-    """Score a salience (F, T) at one half against its reference, by mir_eval itself."""
-    halves = torch.from_numpy(reference.halves).to(estimate.device)
-    packed = Observed.packed(estimate, halves).cpu().numpy()
-    observed = Observed.unpacked(packed, reference, None)
-    return observed.scores(reference, *precision_recall(reference, decode(estimate, g)))
 
 
 def precision_recall(

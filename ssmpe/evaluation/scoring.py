@@ -1,12 +1,13 @@
 """Scores of a network on whole sets, again and again: what does not change is prepared once."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ssmpe.config import GeometryConfig
@@ -78,13 +79,13 @@ class EvaluationSet:
     def reference(self, i: int) -> Reference:
         return self._references[i]
 
-    def grid(self, i: int) -> GridReference | None:
-        """Return the reference of track i as peaks are compared with it; None if unannotated."""
-        return self._grids[i]
-
     def halves(self, i: int) -> Tensor:
         """Return the halves (2, T) of track i's reference, on the device."""
         return self._halves[i]
+
+    def observed(self, i: int, packed: NDArray[np.float32]) -> Observed:
+        """Return what scores of track i are made of, from what ``Observed.packed`` made of it."""
+        return Observed.unpacked(packed, self._references[i], self._grids[i])
 
     def features(self, i: int) -> Tensor:
         """Return the features (1, H, F, T) of track i on the device."""
@@ -179,37 +180,41 @@ def evaluate(
     """Score a network in evaluation mode on a set.
 
     Args:
-        threshold: of the measures that are tuned, the best on the labelled validation set (NaN if
-            that has none); None: this is that set.
-        by_mir_eval: compare precision and recall at one half with those that mir_eval itself
-            gives, which takes many times as long.
+        threshold: of the measures that are tuned, the best on the labelled validation set; None:
+            this is that set. If its output has no peak, nothing can be tuned, and one half stays.
+        by_mir_eval: compare precision and recall at one half, and F1 at the threshold, with those
+            that mir_eval itself gives, which takes many times as long.
 
     Raises:
         ScoringError: they are not equal.
     """
-    order, packed, theirs = [], [], {}
+    order, packed = [], []
     for i, salience in evaluated.saliences(network):
         order.append(i)
         packed.append(Observed.packed(salience, evaluated.halves(i)))
-        if by_mir_eval:
-            estimate = decode(salience, evaluated.geometry)
-            theirs[i] = precision_recall(evaluated.reference(i), estimate)
     on_host = torch.cat(packed).cpu().numpy()  # the one time that the host waits for the device
     ends = np.cumsum([len(p) for p in packed])
     pieces = dict(zip(order, np.split(on_host, ends[:-1]), strict=True))
-    observed = [
-        Observed.unpacked(pieces[i], evaluated.reference(i), evaluated.grid(i))
-        for i in range(len(evaluated))
-    ]
+    observed = [evaluated.observed(i, pieces[i]) for i in range(len(evaluated))]
+    scores = set_scores(evaluated, observed, threshold)
+    if by_mir_eval:  # the threshold may have been found just now
+        for i, salience in evaluated.saliences(network):
+            g, reference = evaluated.geometry, evaluated.reference(i)
+            theirs = by_mir_eval_itself(reference, salience, g, scores.threshold)
+            check(scores, evaluated.track_name(i), theirs)
+    return scores
+
+
+def set_scores(
+    evaluated: EvaluationSet, observed: Sequence[Observed], threshold: float | None
+) -> SetScores:
+    """Score a set by what was observed of its tracks; ``threshold`` as of ``evaluate``."""
     best = best_threshold([one.curve for one in observed if one.curve is not None])
-    tuned = best if threshold is None else threshold
+    tuned = (THRESHOLD if math.isnan(best) else best) if threshold is None else threshold
     tracks = {}
     for i, (one, similarity) in enumerate(zip(observed, similarities(observed), strict=True)):
-        name = evaluated.track_name(i)
         scores = _scores(one, evaluated.reference(i), tuned, best)
-        tracks[name] = replace(scores, similarity=similarity)
-        if by_mir_eval:
-            _check(f"{evaluated.name}: {name}", tracks[name], theirs[i])
+        tracks[evaluated.track_name(i)] = replace(scores, similarity=similarity)
     return SetScores(evaluated.name, mean_scores(list(tracks.values())), tracks, tuned, best)
 
 
@@ -231,9 +236,27 @@ def _scores(one: Observed, reference: Reference, tuned: float, best: float) -> T
     )
 
 
-def _check(track: str, own: TrackScores, theirs: tuple[float, float]) -> None:
-    if not np.array_equal((own.precision, own.recall), theirs, equal_nan=True):
+def by_mir_eval_itself(
+    reference: Reference, salience: Tensor, g: GeometryConfig, threshold: float
+) -> tuple[float, float, float]:
+    """Return precision and recall of a salience (F, T) at one half, and F1 at a threshold."""
+    at_half, tuned = (
+        precision_recall(reference, decode(salience, g, at)) for at in (THRESHOLD, threshold)
+    )
+    return *at_half, f1(*tuned)
+
+
+def check(scores: SetScores, track: str, theirs: tuple[float, float, float]) -> None:
+    """Check that the scores of a track are what ``by_mir_eval_itself`` gives.
+
+    Raises:
+        ScoringError: they are not.
+    """
+    own = scores.tracks[track]
+    ours = own.precision, own.recall, own.f1_tuned
+    if not np.array_equal(ours, theirs, equal_nan=True):
         raise ScoringError(
-            f"{track}: precision and recall are {theirs} by mir_eval, but {own.precision} and "
-            f"{own.recall} as computed at every validation: these scores are not to be relied upon"
+            f"{scores.name}: {track}: precision, recall and F1 at {scores.threshold:.3g} are "
+            f"{theirs} by mir_eval, but {ours} as computed at every validation: these scores are "
+            "not to be relied upon"
         )

@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
@@ -25,10 +25,18 @@ N_SAMPLES = 16
 
 @dataclass(frozen=True)
 class Objective:
-    """A measure to be maximised or minimised, by its metric key in the tracking schema."""
+    """A measure to be maximised or minimised, by its metric key in the tracking schema.
+
+    Raises:
+        ValueError: no key, or no direction.
+    """
 
     metric: str
     direction: Direction
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.metric, str) or self.direction not in get_args(Direction):
+            raise ValueError(f"no objective: {self.direction!r:.40} {self.metric!r:.80}")
 
     @property
     def set_name(self) -> str:
@@ -71,10 +79,11 @@ class Point:
     ) -> "Point | None":
         """Return the point that a report makes; None if an objective is not among its metrics."""
         found = score(objectives, metrics)
-        blank = metrics.get(schema.set_metric(config.data.validation, "blank_rate"))
+        rule = collapse.DEFAULT
+        blank = metrics.get(schema.set_metric(config.data.validation, rule.measure))
         if found is None or blank is None:
             return None
-        return cls(batch, found, blank <= collapse.DEFAULT.alive)
+        return cls(batch, found, blank <= rule.alive)
 
 
 @dataclass(frozen=True)
@@ -98,11 +107,19 @@ class SearchPlan:
     Attributes:
         base: configuration that suggestions change, with the sweep's seed.
         objective: one of ``ssmpe.experiments.options.OBJECTIVE_MODES``.
+        objectives: by which it judges its trials, all alike, whatever its script says by now; () of
+            one that version 0.3.0 began.
     """
 
     base: TrialConfig
     n_trials: int
     objective: str
+    objectives: tuple[Objective, ...] = ()
+
+    @property
+    def judged_by(self) -> str:
+        """Return the objectives in words."""
+        return ", ".join(f"{o.direction} {o.metric}" for o in self.objectives)
 
 
 @dataclass(frozen=True)
@@ -162,7 +179,8 @@ class Search:
             UserError: as ``base``.
         """
         base = self.base(preset, seeds, overrides)
-        return SearchPlan(base, n_trials or self.n_trials, objective)
+        objectives = tuple(self.objectives(base))
+        return SearchPlan(base, n_trials or self.n_trials, objective, objectives)
 
     def overview(
         self, trials: Sequence[Trial], preset: TrialConfig, plan: SearchPlan | None
@@ -176,8 +194,7 @@ class Search:
             (name, _values(json.loads(text)["attributes"]), said(self.start.get(name)))
             for name, text in space.items()
         )
-        objectives = ", ".join(f"{o.direction} {o.metric}" for o in self.objectives(plan.base))
-        lines = (f"objectives ({plan.objective}): {objectives}",)
+        lines = (f"objectives ({plan.objective}): {plan.judged_by}",)
         return Overview(("parameter", "values", "first"), rows, lines)
 
     def base(

@@ -12,7 +12,7 @@ from typing import Any, get_origin, get_type_hints
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.experiments.options import MOST, OBJECTIVE_MODES
-from ssmpe.experiments.search import SearchPlan
+from ssmpe.experiments.search import Objective, SearchPlan
 from ssmpe.experiments.sweep import Trial
 from ssmpe.storage import is_uri
 from ssmpe.tracking.sqlite import SQLITE
@@ -158,7 +158,9 @@ class Plan:
             within = values.pop("within", None)
             search = values.pop("search", None)
             if search:
-                search = SearchPlan(**{**search, "base": TrialConfig.from_dict(search["base"])})
+                search["base"] = TrialConfig.from_dict(search["base"])
+                judged = (Objective(**given) for given in search.get("objectives", ()))
+                search = SearchPlan(**{**search, "objectives": tuple(judged)})
             plan = cls(**values, trials=trials, search=search)
             _check(plan)
             plan = plan._found(results, within)

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.trial import reports
+from ssmpe.signal.salience import THRESHOLD
 from ssmpe.tracking import schema
 
 REFRESHES_PER_SECOND = 4
@@ -22,6 +23,7 @@ MARGIN = 4
 MOST_LINES = 200
 """Lines of the live table at the most, on however tall a terminal."""
 _AT_WORK = ("running", "collapsing")
+_CAPTION = f"val. F1: at the best threshold there; sets: share of blank frames at {THRESHOLD}"
 
 
 @dataclass
@@ -32,6 +34,7 @@ class _Line:
     batch: int = 0
     loss: float = float("nan")
     f1: float = float("nan")
+    """on the validation set, at the threshold that is best there"""
     blank: dict[str, float] = field(default_factory=dict)
 
 
@@ -98,7 +101,7 @@ class Progress:
             metrics = result.get(reports.METRICS, {})
             line.loss = metrics.get(schema.TOTAL_LOSS, line.loss)
             data = trial.config.data
-            line.f1 = metrics.get(schema.set_metric(data.validation, "f1"), line.f1)
+            line.f1 = metrics.get(schema.set_metric(data.validation, "f1_tuned"), line.f1)
             for name in data.evaluated_sets:
                 rate = metrics.get(schema.set_metric(name, "blank_rate"))
                 if rate is not None:
@@ -133,7 +136,7 @@ class Progress:
         if line.blank:
             named = zip(shortened(line.blank), line.blank.values(), strict=True)
             blank = "  ".join(f"{name} {rate:.2f}" for name, rate in named)
-            text += f"  loss {_number(line.loss):>6}  F1 {line.f1:.2f}  blank: {blank}"
+            text += f"  loss {_number(line.loss):>6}  F1 {_number(line.f1)}  blank: {blank}"
         self._console.print(text + (f"  {note}" if note else ""), highlight=False, soft_wrap=True)
 
     def table(self) -> Table:
@@ -158,7 +161,7 @@ class Progress:
 
     def _table(self, lines: Iterable[_Line], of_all: str) -> Table:
         sets = list(self._sets)
-        caption = f"{of_all}sets: share of blank frames"
+        caption = f"{of_all}{_CAPTION}"
         table = Table(box=None, pad_edge=False, caption=caption)
         table.add_column("trial", no_wrap=True)
         for heading in ("batch", "loss", "val. F1", *shortened(sets)):

@@ -23,6 +23,7 @@ from ssmpe.runner.ending import Account, Budget, Ending
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import parents
 from ssmpe.runner.planning.make import (
+    accepted_code,
     base_of,
     describe_data,
     make_plan,
@@ -32,6 +33,7 @@ from ssmpe.runner.planning.make import (
     sweep_params,
     trials_of,
     with_data_root,
+    with_objectives,
     world_size,
 )
 from ssmpe.runner.planning.presentation import Presentation
@@ -93,6 +95,7 @@ def run_sweep(
     check_server(tracking_uri, create=plan is None)
     cache = cache_dir()
     if plan:
+        plan = with_objectives(plan)
         if plan.world:
             plan = with_data_root(plan, embedded_root(cache, plan.world, console))
         trials, root, folders = trials_of(sweep, plan), plan.data_root, plan.folders
@@ -127,7 +130,8 @@ def run_sweep(
             plan.save(results)
         else:
             nodes.require_fit(plan, options.address)
-        shown = Presentation(plan, tuple(trials), data.facts)
+        accepted = accepted_code(sweep, plan) if options.accept_code else {}
+        shown = Presentation(plan, tuple(trials), data.facts, accepted)
         budget = Budget(options.hours, options.gpu_hours)
         joined = options.address is not None
         return drive(sweep, plan, shown, results, data, report, console, budget, joined=joined)

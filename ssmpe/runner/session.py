@@ -187,8 +187,12 @@ class Session:
 def end_tags(result: Mapping[str, Any], outcome: Outcome) -> dict[str, str]:
     """Return the tags of a trial that has ended with this last report."""
     tags = {schema.END_REASON: str(outcome.reason)}
-    if reports.COLLAPSED_AT in result:
-        tags[schema.COLLAPSED_AT] = json.dumps(result[reports.COLLAPSED_AT])
+    for key, tag in (
+        (reports.COLLAPSED_AT, schema.COLLAPSED_AT),
+        (reports.COLLAPSE_KIND, schema.COLLAPSE_KIND),
+    ):
+        if key in result:
+            tags[tag] = json.dumps(result[key])
     if outcome.why:
         tags[schema.FAILURE] = outcome.why
     return tags

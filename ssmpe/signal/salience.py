@@ -69,9 +69,11 @@ def peaks(salience: Tensor, threshold: float = THRESHOLD) -> Tensor:
     return is_peak & (middle >= threshold)
 
 
-def decode(salience: Tensor, g: GeometryConfig) -> list[NDArray[np.float64]]:
+def decode(
+    salience: Tensor, g: GeometryConfig, threshold: float = THRESHOLD
+) -> list[NDArray[np.float64]]:
     """Return the pitches in Hz that a salience (F, T) has in every frame."""
-    frames, bins = peaks(salience.detach().cpu()).T.nonzero(as_tuple=True)
+    frames, bins = peaks(salience.detach().cpu(), threshold).T.nonzero(as_tuple=True)
     counts = torch.bincount(frames, minlength=salience.shape[-1])
     frequencies = g.bin_frequencies[bins.numpy()]
     return np.split(frequencies, counts.cumsum(0)[:-1].numpy())

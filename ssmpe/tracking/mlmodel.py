@@ -18,13 +18,14 @@ def describe(folder: Path) -> list[Path]:
     """
     from mlflow.models import Model, ModelSignature
     from mlflow.pyfunc import FLAVOR_NAME
-    from mlflow.types.schema import Array, ColSpec, DataType, Schema
+    from mlflow.types.schema import Array, ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
     pitches: list[Any] = [
         ColSpec(Array(DataType.double), "times"),
         ColSpec(Array(Array(DataType.double)), "f0s"),
     ]
-    signature = ModelSignature(Schema([ColSpec(DataType.string)]), Schema(pitches))
+    threshold = ParamSchema([ParamSpec("threshold", DataType.double, None)])
+    signature = ModelSignature(Schema([ColSpec(DataType.string)]), Schema(pitches), threshold)
     model = Model(signature=signature, model_uuid=None)
     model.add_flavor(FLAVOR_NAME, loader_module=LOADER, env={"virtualenv": "requirements.txt"})
     paths = [folder / name for name in FILES]

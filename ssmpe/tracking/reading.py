@@ -117,6 +117,21 @@ def fetch_best(uri: str, run: str, folder: Path) -> Path:
         return _fetched(client, uri, run, folder)
 
 
+def sweep_tags(uri: str, experiment: str, sweep: str) -> Mapping[str, str]:
+    """Return the tags of a sweep's own run; none if the store does not have it.
+
+    Raises:
+        UserError: there is no such store, or it cannot be read.
+    """
+    client = open_store(uri)
+    wanted = {schema.KIND: schema.KIND_SWEEP, schema.SWEEP: sweep}
+    condition = " and ".join(f"tags.`{tag}` = {quoted(text)}" for tag, text in wanted.items())
+    with reading(uri):
+        found = client.get_experiment_by_name(experiment)
+        runs = client.search_runs([found.experiment_id], condition, max_results=1) if found else []
+        return runs[0].data.tags if runs else {}
+
+
 def completed_runs(uri: str, trial: str, data: str) -> list[CompletedRun]:
     """Return the runs in which a trial was trained to its end, the latest first; copies are none.
 

@@ -8,7 +8,6 @@ of the tensors' files, so that a file of which a single bit has changed is refus
 
 import hashlib
 import json
-import math
 import os
 import pickletools
 import re
@@ -24,7 +23,12 @@ from torch import Tensor, nn
 
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
+from ssmpe.evaluation.scores import ALL_MEASURES, SetScores
 
+SELECTED_BY = "f1_tuned"
+"""Measure of the validation set by which the best weights are chosen: what a user of them gets"""
+EARLIER = "f1"
+"""That of version 0.3.0, whose checkpoints do not say it"""
 FORMAT, WITHOUT_SUMS = 2, 1
 """Versions of the files: the one that is written, and that of 0.3.0, which is still read."""
 PLAIN, STATE, BEST = "trial", "state", "best"
@@ -47,25 +51,31 @@ class Best:
     """The best validation so far.
 
     Attributes:
-        f1: of the validation set, or whatever measure of it selects; -1 before the first that could
-            be scored.
+        measure: of the validation set, by which it is the best. A trial keeps the one it was begun
+            with: version 0.3.0 went by F1 at a salience of one half.
+        score: that measure; -1 before the first validation that could be scored.
         batch: batches trained until then.
         weights: of the network, by name.
         threshold: salience at which they score best on the validation set; None before the first,
             and of checkpoints that were written without it.
     """
 
-    f1: float = -1.0
+    measure: str = SELECTED_BY
+    score: float = -1.0
     batch: int = 0
     weights: dict[str, Tensor] = field(default_factory=dict)
     threshold: float | None = None
 
-    def take_if_better(self, f1: float, batch: int, network: nn.Module, threshold: float) -> bool:
-        """Become this validation if it is better, and tell whether it is; NaN never is."""
-        if not f1 > self.f1:
+    def take_if_better(self, labelled: SetScores, batch: int, network: nn.Module) -> bool:
+        """Become this validation if it is better, and tell whether it is; NaN never is.
+
+        Args:
+            labelled: scores of the validation set.
+        """
+        score = getattr(labelled.means, self.measure)
+        if not score > self.score:
             return False
-        self.f1, self.batch = f1, batch
-        self.threshold = threshold if math.isfinite(threshold) else None
+        self.score, self.batch, self.threshold = score, batch, labelled.threshold
         self.weights = {name: w.detach().clone() for name, w in network.state_dict().items()}
         return True
 
@@ -79,8 +89,13 @@ def write(
         state: nested dicts and lists around tensors.
         plain: further JSON-representable data.
     """
-    described = {"config": config.to_dict(), "best_f1": best.f1, "best_batch": best.batch}
-    described["best_threshold"] = best.threshold
+    described = {
+        "config": config.to_dict(),
+        "best_by": best.measure,
+        "best_f1": best.score,
+        "best_batch": best.batch,
+        "best_threshold": best.threshold,
+    }
     save(
         folder,
         {STATE: state, BEST: best.weights},
@@ -99,9 +114,7 @@ def read(folder: Path, config: TrialConfig, device: str) -> tuple[dict[str, Any]
     plain = load_plain(folder)
     try:
         same = TrialConfig.from_dict(plain["config"]) == config
-        best = Best(float(plain["best_f1"]), int(plain["best_batch"]))
-        if (threshold := plain.get("best_threshold")) is not None:
-            best.threshold = float(threshold)
+        best = best_of(plain)
     except (*UNFIT, UserError) as error:
         raise _unusable(folder / f"{PLAIN}.json", error) from None
     if not same:
@@ -130,6 +143,22 @@ def best_weights(folder: Path, trial: str, device: str) -> dict[str, Tensor]:
             f"{folder}: no weights: that trial has no network, or no validation could be scored"
         )
     return weights
+
+
+def best_of(plain: Mapping[str, Any]) -> Best:
+    """Return what a checkpoint's plain data say of its best validation: all but the weights.
+
+    Raises:
+        LookupError, TypeError, ValueError: they are none of a checkpoint.
+    """
+    best = Best(plain.get("best_by", EARLIER), float(plain["best_f1"]), int(plain["best_batch"]))
+    if best.measure not in ALL_MEASURES:
+        raise ValueError(f"best by {best.measure!r:.80}, which is no measure")
+    if (threshold := plain.get("best_threshold")) is not None:
+        best.threshold = float(threshold)
+        if not 0 <= best.threshold <= 1:
+            raise ValueError(f"a threshold of {best.threshold}, which is no salience")
+    return best
 
 
 def save(folder: Path, tensors: Mapping[str, Any], plain: Mapping[str, Mapping[str, Any]]) -> None:

@@ -34,9 +34,6 @@ from ssmpe.training.diagnostics import Diagnosis, Diagnostics
 from ssmpe.training.optimizer import lr_scale, optimizer_of, restore, scale_rates
 
 _GRADIENT = "gradient norm"
-SELECTED_BY = "f1"
-"""Measure of the validation set by which the best weights are chosen; "f1_tuned" and
-"average_precision" do not depend on what a salience of one half happens to mean"""
 
 
 class DivergedError(Exception):
@@ -56,7 +53,7 @@ class Validation:
         losses: every active objective, unweighted, and "total": means over the batches since the
             last validation that have it.
         scores: by set name.
-        is_best: the validation set's ``SELECTED_BY`` is the highest so far.
+        is_best: the validation set's score is the highest so far, by the measure of ``Best``.
         train_seconds, evaluation_seconds: since the last validation.
         diagnosis: None if nothing was measured.
     """
@@ -171,8 +168,10 @@ class Trainer:
         Raises:
             ScoringError: it does not.
         """
+        threshold = None
         for evaluated in self.evaluated:
-            evaluate(self.network, evaluated, by_mir_eval=True)
+            found = evaluate(self.network, evaluated, threshold, by_mir_eval=True)
+            threshold = found.threshold
 
     def evaluate(self, *, by_mir_eval: bool = False) -> dict[str, SetScores]:
         """Score the network as it is on all evaluated sets; arguments as of ``evaluate``."""
@@ -325,10 +324,7 @@ class Trainer:
         # what a trial ends with is what tables are made of
         scores = self.evaluate(by_mir_eval=self.batch >= self.config.training.n_batches)
         labelled = scores[self.config.data.validation]
-        score = getattr(labelled.means, SELECTED_BY)
-        is_best = self.batch > 0 and self.best.take_if_better(
-            score, self.batch, self.network, labelled.threshold
-        )
+        is_best = self.batch > 0 and self.best.take_if_better(labelled, self.batch, self.network)
         train_seconds = self._train_seconds
         self._losses, self._train_seconds = _Means(), 0.0
         seconds = time.perf_counter() - started

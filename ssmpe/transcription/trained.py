@@ -1,8 +1,9 @@
 """The network that a trial has left, ready to be applied."""
 
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -12,6 +13,7 @@ from ssmpe.errors import UserError
 from ssmpe.network.baselines import network_of
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.hcqt import HCQT, shared_hcqt
+from ssmpe.signal.salience import THRESHOLD
 from ssmpe.training import checkpoint
 from ssmpe.training.checkpoint import BEST
 
@@ -36,8 +38,10 @@ class Trained:
         config: of the trial.
         hcqt: the transform that its features are made of, on the same device.
         best_batch: batches that the weights were trained for.
-        best_f1: on the trial's validation set after that.
-        threshold: salience at which that set is scored best; None if the checkpoint has none.
+        best_score: on the trial's validation set after that: F1 at ``threshold``, or, of version
+            0.3.0, at a salience of one half.
+        threshold: least salience of a pitch: with which that set is scored best, or what the user
+            asks for; None if the checkpoint has none.
     """
 
     config: TrialConfig
@@ -45,8 +49,13 @@ class Trained:
     hcqt: HCQT
     device: str
     best_batch: int
-    best_f1: float
+    best_score: float
     threshold: float | None = None
+
+    @property
+    def least_salience(self) -> float:
+        """Return the threshold of its pitches: one half, unless there is a better one."""
+        return THRESHOLD if self.threshold is None else self.threshold
 
 
 def load_trained(folder: Path, device: str) -> Trained:
@@ -80,16 +89,31 @@ def load_trained(folder: Path, device: str) -> Trained:
         _check_size(config, tensors, weights.stat().st_size)
         network = network_of(config.geometry, config.model)
         network.load_state_dict(tensors)
-        best = int(plain["best_batch"]), float(plain["best_f1"])
-        tuned = plain.get("best_threshold")
-        threshold = None if tuned is None else float(tuned)
+        best = checkpoint.best_of(plain)
         hcqt = shared_hcqt(config.geometry, device)
     except _DAMAGES as error:
         # PyTorch lists every weight that does not fit, a line each
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{folder}: weights and description do not fit ({reason})") from None
     network.channels_last(device).eval()
-    return Trained(config, network, hcqt, device, *best, threshold)
+    return Trained(config, network, hcqt, device, best.batch, best.score, best.threshold)
+
+
+def with_threshold(trained: Trained, given: float | str | None) -> Trained:
+    """Return a network with the threshold that is asked for; None: with its own.
+
+    Raises:
+        UserError: it is no number from 0 to 1.
+    """
+    if given is None:
+        return trained
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise UserError(f"threshold {given!s:.80}: expected a salience, a number from 0 to 1")
+    return replace(trained, threshold=value)
 
 
 def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_bytes: int) -> None:

@@ -82,7 +82,7 @@ def multi_pitch(
     """Yield a recording in pieces, with the times (t,) of their frames in s and the F0s in Hz."""
     g = trained.config.geometry
     for piece in recording.pieces(trained.network):
-        f0s = decode(piece.salience, g)
+        f0s = decode(piece.salience, g, trained.least_salience)
         yield piece, (piece.start + np.arange(len(f0s))) * g.hop_length / g.sample_rate, f0s
 
 

@@ -81,11 +81,12 @@ def stopped_by_the_runner(blank: list[float]) -> int | None:
     data = DataConfig(validation="V/v", evaluation=("X/test",), added={"X/train": 8})
     going = SimpleNamespace(trial_id="a")
     scheduler.on_trial_add(None, going)
-    curve = reports.Curve([], {"V/v": [], "X/test": []})
+    curve = reports.Curve.from_dict({"batches": [], "blank_rates": {"V/v": [], "X/test": []}})
+    rates = curve.values[collapse.DEFAULT.measure]
     for number, rate in enumerate(blank):
         curve.batches.append((number + 1) * EVERY)
-        curve.blank_rates["X/test"].append(rate)
-        curve.blank_rates["V/v"].append(LABELLED[number])
+        rates["X/test"].append(rate)
+        rates["V/v"].append(LABELLED[number])
         result = {
             reports.BATCH: curve.batches[-1],
             reports.OBJECTIVE: 0.5,

@@ -181,7 +181,7 @@ def measure_score(n: int) -> dict[str, float]:
     case = Case.of("tiny", _sources(presets.tiny(), ["GuitarSet/05"]))
     (one,), g = case.evaluated, case.config.geometry
     estimate = salience(case.network, one.features(0))
-    reference, grid = one.reference(0), one.grid(0)
+    reference, grid = one.reference(0), one.reference(0).on_grid(one.geometry)
     assert grid is not None
 
     def own() -> tuple[float, float]:

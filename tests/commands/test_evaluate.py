@@ -15,7 +15,7 @@ from ssmpe.commands.evaluate import accuracy
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.data.sets import load_use, use_of
 from ssmpe.data.store.cache import cache_dir
-from ssmpe.evaluation.scores import MEASURES, TrackScores
+from ssmpe.evaluation.scores import ALL_MEASURES, TrackScores
 from ssmpe.evaluation.scoring import evaluate, prepare
 from ssmpe.transcription.trained import load_trained
 from tests.support import transcribing
@@ -33,7 +33,7 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 def table_of(output: str) -> dict[str, list[str]]:
     """Set -> the numbers of its row."""
     lines = [line.split() for line in output.splitlines()]
-    return {line[0]: line[1:8] for line in lines if "/" in line[0] and line[1].isdigit()}
+    return {line[0]: line[1:9] for line in lines if "/" in line[0] and line[1].isdigit()}
 
 
 def test_scores_are_those_of_training(tmp_path, world, checkpoint, command):
@@ -46,8 +46,9 @@ def test_scores_are_those_of_training(tmp_path, world, checkpoint, command):
     config = trained.config
     uses = [use_of(n, config.data, config.geometry.sample_rate, annotated=True) for n in names]
     loaded = tuple(load_use(use, Locations(world), cache_dir()) for use in uses)
-    expected = {s.name: evaluate(trained.network, s) for s in prepare(loaded, trained.hcqt, "cpu")}
-    assert expected["NSynth/valid"].means.f1 == trained.best_f1
+    tuned, prepared = trained.threshold, prepare(loaded, trained.hcqt, "cpu")
+    expected = {s.name: evaluate(trained.network, s, tuned) for s in prepared}
+    assert expected["NSynth/valid"].means.f1_tuned == trained.best_score
     assert expected["NSynth/valid"].means.pitches_per_frame > 0
 
     rows = rows_of(path)
@@ -55,14 +56,20 @@ def test_scores_are_those_of_training(tmp_path, world, checkpoint, command):
     for row in rows:
         scores = expected[row["set"]].tracks[row["track"]]
         assert row["data"] == "embedded world (tiny)"
-        for measure in MEASURES:
-            assert float(row[measure]) == pytest.approx(getattr(scores, measure), abs=1e-6)
+        for measure in ALL_MEASURES:
+            found = float(row[measure] or "nan")
+            assert found == pytest.approx(getattr(scores, measure), abs=1e-6, nan_ok=True)
     table = table_of(output)
     for name in names:
         own = [row for row in rows if row["set"] == name]
-        columns = ("precision", "recall", "f1", "accuracy", "blank_rate", "pitches_per_frame")
+        columns = (
+            *("f1_tuned", "blank_rate_tuned", "average_precision"),
+            *("precision", "recall", "f1", "blank_rate"),
+        )
         means = [f"{np.mean([float(row[c]) for row in own]):.3f}" for c in columns]
         assert table[name] == [str(len(own)), *means]
+    told = f"tuned: at a salience of {tuned:.3g}, tuned on NSynth/valid; others, but average "
+    assert told in output
     assert output.splitlines()[-1].startswith(f"{', '.join(names)}: embedded world (tiny); ")
 
 
@@ -73,7 +80,10 @@ def test_the_trial_s_own_sets_are_the_default(checkpoint, command):
 
 
 def test_its_own_transcription_is_perfect(tmp_path, checkpoint, command):
-    """What ``transcribe`` writes is an annotation by which the same network scores 1."""
+    """What ``transcribe`` writes is an annotation by which the same network scores 1.
+
+    At the threshold that it was written with, which is the tuned one unless another is given.
+    """
     folder = tmp_path / "mine"
     folder.mkdir()
     path = write_tones(folder / "a.wav", 200_000)
@@ -87,13 +97,25 @@ def test_its_own_transcription_is_perfect(tmp_path, checkpoint, command):
     code, output, error = command("evaluate", "mine/annotated", "bare/all", *arguments, *own)
     assert (code, error) == (0, "")
     annotated, unlabelled = rows_of(out)
-    assert [float(annotated[m]) for m in ("precision", "recall", "f1", "accuracy")] == [1.0] * 4
+    assert float(annotated["f1_tuned"]) == 1.0
+    assert float(annotated["f1"]) < 1.0
     assert annotated["data"] == str(folder)
     # without labels there is no score, but a rate of blank frames
-    assert [unlabelled[m] for m in ("precision", "recall", "f1", "accuracy")] == [""] * 4
-    assert 0 <= float(unlabelled["blank_rate"]) <= 1
-    assert table_of(output)["bare/all"][1:5] == ["–"] * 4
+    scores = ("f1_tuned", "average_precision", "precision", "recall", "f1", "accuracy")
+    assert [unlabelled[m] for m in scores] == [""] * 6
+    assert 0 <= float(unlabelled["blank_rate_tuned"]) <= float(unlabelled["blank_rate"]) <= 1
+    row = table_of(output)["bare/all"]
+    assert [row[1], *row[3:7]] == ["–"] * 5
     assert output.endswith(f"mine/annotated: {folder}\nbare/all: {bare}\n")
+    half = (*arguments, "--threshold", "0.5")
+    assert command("transcribe", path, *half, "--out", tmp_path / "half")[0] == 0
+    shutil.copy(tmp_path / "half" / "a.csv", folder)
+    code, output, _ = command("evaluate", "mine/annotated", *half, *own)
+    assert code == 0
+    (annotated,) = rows_of(out)
+    names = ("precision", "recall", "f1", "accuracy", "f1_tuned")
+    assert [float(annotated[m]) for m in names] == [1.0] * 5
+    assert "tuned: at a salience of 0.5 (--threshold);" in output
 
 
 def test_other_data(world, checkpoint, command):
@@ -119,6 +141,9 @@ def test_mistakes_are_one_line(tmp_path, checkpoint, command):
         (("NSynth/valid", "--checkpoint", foreign), "give --data-root DIR"),
         (("--checkpoint", checkpoint, "--data-root", tmp_path / "x"), "no such folder"),
         (("--checkpoint", checkpoint, "--data-root", "x" * 300), "no such folder"),
+        (("--checkpoint", checkpoint, "--threshold", "low"), "threshold low: expected a salience"),
+        (("--checkpoint", checkpoint, "--threshold", "nan"), "threshold nan: expected a salience"),
+        (("--checkpoint", checkpoint, "--threshold", "1.1"), "a number from 0 to 1"),
         (("Su/all", "--checkpoint", checkpoint, "--data-root", tmp_path / "empty"), "Su"),
         (("--checkpoint", checkpoint, "--csv", tmp_path), "is a folder"),
         (("--checkpoint", checkpoint, "--csv", foreign / "best.pt" / "x"), "cannot be written"),

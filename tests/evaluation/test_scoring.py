@@ -20,9 +20,9 @@ from ssmpe.evaluation.inference import salience, saliences, track_features
 from ssmpe.evaluation.scores import (
     FREE_MEASURES,
     MEASURES,
+    Observed,
     f1,
     precision_recall,
-    score_track,
 )
 from ssmpe.evaluation.scoring import EvaluationSet, evaluate, prepare, prepare_once
 from ssmpe.network.model import Autoencoder
@@ -32,7 +32,7 @@ from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.runner.trial.trainable import run_trial
 from ssmpe.runner.tuner import worker_of
 from ssmpe.signal.hcqt import HCQT
-from ssmpe.signal.salience import peaks
+from ssmpe.signal.salience import decode, peaks
 from tests.support import invented
 
 NAMES = (
@@ -96,7 +96,9 @@ def test_equal_to_mir_eval_track_by_track(name, evaluated, network, geometry):
     assert scores == evaluate(network, one, by_mir_eval=True)
     for i, estimate in one.saliences(network):
         found, truth = scores.tracks[one.track_name(i)], one.reference(i).truth
-        theirs = score_track(estimate, one.reference(i), geometry)
+        observed = one.observed(i, Observed.packed(estimate, one.halves(i)).numpy())
+        by_mir_eval = precision_recall(one.reference(i), decode(estimate, geometry))
+        theirs = observed.scores(one.reference(i), *by_mir_eval)
         for measure in MEASURES:
             assert getattr(found, measure) == getattr(theirs, measure), measure
         assert truth is not None
@@ -222,6 +224,14 @@ def test_tuned_scores_are_those_at_the_threshold_given(evaluated, network, geome
     assert evaluate(network, one).means.f1_tuned == means.f1_best
     at_half = evaluate(network, one, 0.5).means
     assert (at_half.f1_tuned, at_half.blank_rate_tuned) == (at_half.f1, at_half.blank_rate)
+
+
+def test_an_output_without_a_peak_is_scored_at_one_half(evaluated, network, monkeypatch):
+    """All on, to the last bin: nothing can be tuned, and nothing is undefined."""
+    monkeypatch.setattr(scoring, "saliences", lambda _, x: torch.ones_like(x[:, 0]))
+    scores = evaluate(network, evaluated["GuitarSet/05"])
+    assert scores.threshold == 0.5
+    assert (scores.means.f1_tuned, scores.means.blank_rate_tuned) == (0.0, 1.0)
 
 
 @pytest.mark.parametrize("name", ["Bach10/all", "MusicNet/test"])

@@ -14,7 +14,8 @@ from ssmpe.data.sets import load_sets
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.runner.cluster.release import code_of
 from ssmpe.runner.plan import Plan
-from ssmpe.runner.planning.make import require_code
+from ssmpe.runner.planning.make import accepted_code, require_code
+from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.training.trainer import Trainer
 from sweeps import hyperparameters, sample_count
 from sweeps.sample_count import SWEEP
@@ -73,6 +74,11 @@ def test_a_resume_with_other_code_is_refused_unless_that_is_accepted(begun, caps
     assert said.err.count("\n") == 1
     assert sorted(Path().rglob("*")) == there
     assert f"other goes on with other code of {changed} " in require_code(SWEEP, other, True)
+    here = code_of(Path(sample_count.__file__))[changed]
+    tag = {f"ssmpe.accepted_code.{here}": f"{changed}, begun with {'0' * 20}"}
+    assert accepted_code(SWEEP, other) == tag
+    assert Presentation(other, (), {}, tag).sweep_tags.items() > tag.items()
+    assert accepted_code(SWEEP, begun) == {}
 
 
 @pytest.mark.parametrize("storage", ["nowhere://x/y", f"/{'9' * 300}", "a\0b", "s3://", "no such"])

@@ -12,6 +12,8 @@ from ssmpe.runner.progress import MARGIN, Progress
 from ssmpe.runner.trial import reports
 
 HEIGHT, N_TRIALS = 24, 300
+SCORED = {"f1": 0.5, "f1_tuned": 0.75, "blank_rate": 0.25, "blank_rate_tuned": 0.1}
+SCORED = {f"URMP/validation/{measure}": value for measure, value in SCORED.items()}
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +43,7 @@ def test_a_terminal_shows_those_at_work_and_what_has_just_ended(trials, terminal
             progress.ended(trial, {reports.BATCH: 700}, "completed")
         progress.reported(
             trials[28],
-            {reports.BATCH: 70, reports.METRICS: {"URMP/validation/blank_rate": 0.25}},
+            {reports.BATCH: 70, reports.METRICS: SCORED},
         )
         shown, text = drawn(progress)
         assert len(shown) == HEIGHT - MARGIN
@@ -49,7 +51,10 @@ def test_a_terminal_shows_those_at_work_and_what_has_just_ended(trials, terminal
         assert shown == [f"Ref. seed {n}" for n in range(10, 26)] + at_work
         assert "URMP" in text
         assert "URMP/validation" not in text
+        (line,) = (line for line in text.splitlines() if line.startswith("Ref. seed 28 "))
+        assert line.split()[3:] == ["70/700", "–", "0.75", "0.25", "running"]
         told = " ".join(text.split())
+        assert "val. F1: at the best threshold there; sets: share of blank frames at 0.5" in told
         assert "300 trials: 26 completed, 270 waiting, 4 running" in told
     last = terminal.file.getvalue()
     assert all(f"Ref. seed {n} " in last for n in range(N_TRIALS)), "at the end all are listed"

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import signal
 import sqlite3
 import warnings
@@ -17,11 +18,13 @@ from ray.tune.search import Searcher
 
 from ssmpe.config.presets import tiny
 from ssmpe.errors import UserError
-from ssmpe.experiments.search import Direction
+from ssmpe.experiments.search import Direction, maximise
 from ssmpe.experiments.sweep import Delta, Sweep, Trial, row
 from ssmpe.runner.cluster.excluded import Excluded
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.ending import Account, Budget, Ending
+from ssmpe.runner.plan import Plan
+from ssmpe.runner.planning.make import with_objectives
 from ssmpe.runner.queue import study
 from ssmpe.runner.queue.queue import Queue
 from ssmpe.runner.queue.retries import Outcome, Retries
@@ -30,8 +33,11 @@ from ssmpe.runner.queue.table import Table
 from ssmpe.runner.session import Session
 from ssmpe.runner.trial import reports
 from ssmpe.runner.tuner import SessionSearcher
+from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.tracker import Tracker
 from tests.support.invented import SEARCH, planned, planned_search
+from tests.support.tracked import WAIT
 
 USUAL, LARGER = Share(1, 0.25), Share(1, 0.5)
 DONE = Outcome(EndReason.COMPLETED, batch=700)
@@ -320,6 +326,39 @@ class TestSearch:
         (stored,) = stored_trials(tmp_path)
         values = {280: pytest.approx(0.25)} if objective == "score" else {}
         assert stored.intermediate_values == values
+
+    def test_it_is_judged_to_its_end_by_what_it_was_begun_with(self, tmp_path):
+        """Its script may say something else by now, with which nothing before would compare."""
+        searched = planned_search(tmp_path)
+        assert searched.search
+        judged = (maximise("URMP/validation/f1_tuned"),)
+        plan = replace(searched, search=replace(searched.search, objectives=judged))
+        plan.save(tmp_path)
+        plan = Plan.load(tmp_path, plan.name, plan.script)
+        queue = Suggestions(SEARCH, plan, tmp_path, Retries(USUAL))
+        assert json.loads(queue.tags[schema.OBJECTIVES]) == [[judged[0].metric, "maximize"]]
+        first = queue.next()
+        assert first
+        queue.end(first.trial, replace(DONE, metrics={"URMP/validation/f1_tuned": 0.75}))
+        assert stored_trials(tmp_path)[0].values == [0.75]
+
+    def test_objectives_that_its_plan_lacks_are_those_in_its_store(self, tmp_path):
+        """As version 0.3.0 left them."""
+        plan = planned_search(tmp_path)
+        tracker = Tracker(plan.tracking_uri, tmp_path / "spool")
+        objectives = [["URMP/validation/f1", "maximize"], ["MusicNet/train/blank_rate", "minimize"]]
+        for tags in ({}, {schema.OBJECTIVES: json.dumps(objectives)}):
+            tracker.start_sweep(plan.script, plan.name, tags, {})
+            assert tracker.flush(WAIT)
+            if not tags:
+                with pytest.raises(UserError, match="start a new one") as error:
+                    with_objectives(plan)
+                assert "\n" not in str(error.value)
+        tracker.close(WAIT)
+        found = with_objectives(plan).search
+        assert found
+        assert [[o.metric, o.direction] for o in found.objectives] == objectives
+        assert with_objectives(planned(1, tmp_path)) == planned(1, tmp_path), "no search"
 
     def test_a_suggestion_that_is_known_says_of_which_trial(self, tmp_path):
         few = replace(SEARCH, space=two_rates, start={"rate": 0.01})

@@ -57,6 +57,7 @@ def test_every_trial_has_its_run(undisturbed):
         assert run.data.tags[schema.PARENT_RUN] == parent.info.run_id
         assert run.data.tags[schema.END_REASON] == "completed"
         assert json.loads(run.data.tags[schema.COLLAPSED_AT]) == {"URMP/validation": None}
+        assert json.loads(run.data.tags[schema.COLLAPSE_KIND]).keys() == {"URMP/validation"}
         assert run.data.params["training.n_batches"] == "24"
 
 

@@ -2,15 +2,24 @@
 
 import errno
 import itertools
+import json
+import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from ssmpe.config.presets import tiny
+from ssmpe.evaluation.collapse import Criterion
+from ssmpe.evaluation.scores import SetScores, TrackScores
+from ssmpe.runner import session
+from ssmpe.runner.queue.retries import Outcome
 from ssmpe.runner.schedulers import CollapseASHA
 from ssmpe.runner.trial import reports
 from ssmpe.storage import is_full, tells_of_full_disk
+from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
+from ssmpe.training.trainer import Validation
 
 GRACE, N_BATCHES, EVERY = 210, 700, 70
 
@@ -75,7 +84,7 @@ def test_a_report_made_again_after_a_resume_is_decided_as_before(scheduler):
 def curve(blank: list[float], labelled: list[float]) -> reports.Curve:
     batches = [EVERY * (i + 1) for i in range(len(blank))]
     rates = {"URMP/validation": labelled, "MusicNet/test": blank, "Bach10/all": blank}
-    return reports.Curve(batches, rates)
+    return reports.Curve.from_dict({"batches": batches, "blank_rates": rates})
 
 
 def test_a_trial_may_be_stopped_for_the_kind_that_it_adds_alone():
@@ -87,6 +96,79 @@ def test_a_trial_may_be_stopped_for_the_kind_that_it_adds_alone():
     assert blank.collapsing(tiny().replace({"data.added.NSynth/train": 4}).data) == []
     assert blank.collapsing(data) == []
     assert blank.collapsed_at(data.validation)["Bach10/all"] == 140
+
+
+def validation(batch: int, **sets: TrackScores) -> Validation:
+    scores = {name: SetScores(name, means, {}) for name, means in sets.items()}
+    return Validation(batch, {}, scores, False, 0.0, 0.0)
+
+
+def scored(blank_rate: float, tuned: float, **measures: float) -> TrackScores:
+    at_half = TrackScores(0.5, 0.5, 0.5, blank_rate, 0.3, 2.0)
+    return replace(at_half, blank_rate_tuned=tuned, average_precision=0.5, **measures)
+
+
+SUNK = tiny().replace(
+    {"data.validation": "labelled", "data.evaluation": ["X/all"], "data.added": {"X/train": 4}}
+)
+"""Its other set goes blank at one half, and not at the threshold that is tuned."""
+
+
+def sunk() -> reports.Curve:
+    course = reports.Curve.empty(SUNK)
+    for n, blank in enumerate([0.9, 0.5, 0.8, 0.9, 0.95]):
+        sets = {"labelled": scored(0.1, 0.1), "X/all": scored(blank, 0.1)}
+        course.append(validation(EVERY * (n + 1), **sets))
+    return course
+
+
+def test_which_blank_rate_stops_a_trial_is_a_setting_of_the_criterion():
+    course, data = sunk(), SUNK.data
+    assert course.collapsing(data) == ["X/all"]
+    assert course.collapsed_at("labelled") == {"labelled": None, "X/all": 3 * EVERY}
+    tuned = Criterion(measure="blank_rate_tuned")
+    assert course.collapsing(data, tuned) == []
+    assert course.collapsed_at("labelled", tuned) == {"labelled": None, "X/all": None}
+
+
+def test_the_kind_of_a_collapse_is_told_for_every_set():
+    course = sunk()
+    assert course.kinds("labelled") == {"labelled": None, "X/all": "level sunk"}
+    course.values["average_precision"]["X/all"][-2:] = [0.1, 0.1]
+    assert course.kinds("labelled")["X/all"] == "content lost"
+    course.values["similarity"]["X/all"][-2:] = [0.99, 0.99]
+    assert course.kinds("labelled")["X/all"] == "constant pattern"
+    course.values["pitches_per_frame"]["X/all"][-2:] = [50.0, 50.0]
+    assert course.kinds("labelled")["X/all"] == "all on"
+    end = session.end_tags(
+        {reports.COLLAPSE_KIND: course.kinds("labelled")}, Outcome(EndReason.COMPLETED)
+    )
+    assert json.loads(end[schema.COLLAPSE_KIND]) == {"labelled": None, "X/all": "all on"}
+
+
+def test_a_course_comes_back_from_its_checkpoint():
+    course = sunk()
+    again = reports.Curve.from_dict(json.loads(json.dumps(course.to_dict())))
+    assert repr(again) == repr(course), "NaN as well"
+
+
+def test_a_course_that_0_3_0_recorded_goes_on():
+    """Blank rates at one half were all that it kept: what else there was, nobody knows."""
+    course = reports.Curve.from_dict(
+        {"batches": [70, 140], "blank_rates": {"labelled": [0.9, 0.1], "X/all": [0.9, 0.2]}}
+    )
+    for n, blank in enumerate([0.8, 0.9, 0.95]):
+        sets = {"labelled": scored(0.1, 0.1), "X/all": scored(blank, 0.1)}
+        course.append(validation(EVERY * (n + 3), **sets))
+    assert {len(values) for sets in course.values.values() for values in sets.values()} == {5}
+    assert course.collapsed_at("labelled")["X/all"] == 3 * EVERY
+    assert course.kinds("labelled") == {"labelled": None, "X/all": "level sunk"}
+
+
+@pytest.mark.parametrize(("f1_tuned", "expected"), [(0.4, 0.4), (math.nan, 0.0)])
+def test_what_trials_are_compared_by_is_f1_at_its_threshold_and_finite(f1_tuned, expected):
+    found = validation(70, labelled=scored(0.1, 0.1, f1_tuned=f1_tuned))
+    assert reports.objective_of(found, SUNK.data) == expected
 
 
 @pytest.mark.parametrize(

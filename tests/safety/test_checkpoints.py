@@ -19,6 +19,7 @@ import torch
 
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
+from ssmpe.evaluation.scores import SetScores, TrackScores
 from ssmpe.network.model import Autoencoder
 from ssmpe.training import checkpoint
 from ssmpe.training.checkpoint import BEST, Best, load_plain, load_tensors
@@ -223,8 +224,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory, brief: TrialConfig) -> Path:
     network(torch.rand(1, 6, brief.geometry.n_bins, 8)).sum().backward()
     optimizer.step()
     state = {"network": network.state_dict(), "optimizer": optimizer.state_dict()}
-    best = Best()
-    assert best.take_if_better(0.5, 6, network, 0.3)
+    best, scores = Best(), TrackScores(0.5, 0.5, 0.5, 0.1, 0.6, 2.0, f1_tuned=0.6)
+    assert best.take_if_better(SetScores("URMP/validation", scores, {}, 0.3), 6, network)
     checkpoint.write(folder, brief, state, best, {"batch": 6})
     return folder
 
@@ -313,12 +314,16 @@ def test_weights_that_are_not_finite_are_refused(
             load(tmp_path / "checkpoint")
 
 
+SCORED = {"best_f1": 0.5, "best_batch": 6}
 DESCRIPTIONS: dict[str, Any] = {
     "nothing": {},
     "no configuration": {"best_f1": 0.5, "best_batch": 6},
     "a configuration that is none": {"config": 3, "best_f1": 0.5, "best_batch": 6},
     "settings that are none": {"config": {"geometry": []}, "best_f1": 0.5, "best_batch": 6},
     "scores that are none": {"best_f1": "high", "best_batch": None},
+    "scores by no measure": {**SCORED, "best_by": "quality"},
+    "scores at no threshold": {**SCORED, "best_threshold": "low"},
+    "scores at a threshold beyond any": {**SCORED, "best_threshold": 1.5},
     "sums that are none": {"best_f1": 0.5, "best_batch": 6, "files": [1]},
 }
 

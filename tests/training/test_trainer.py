@@ -24,7 +24,6 @@ from ssmpe.signal.features import frame_rms
 from ssmpe.signal.hcqt import HCQT
 from ssmpe.tracking import schema
 from ssmpe.training import checkpoint
-from ssmpe.training import trainer as trainer_module
 from ssmpe.training.batches import BatchMaker, excerpt_target
 from ssmpe.training.checkpoint import BEST
 from ssmpe.training.optimizer import lr_scale
@@ -128,8 +127,8 @@ def test_another_seed_is_another_trial(brief, sets, undisturbed):
 
 def test_the_best_weights_are_kept(brief, sets, undisturbed, tmp_path):
     trainer, validations = undisturbed
-    f1s = [v.scores[brief.data.validation].means.f1 for v in validations]
-    assert trainer.best.f1 == max(f1s)
+    f1s = [v.scores[brief.data.validation].means.f1_tuned for v in validations]
+    assert trainer.best.score == max(f1s)
     assert trainer.best.batch == validations[f1s.index(max(f1s))].batch
     assert [v.is_best for v in validations].count(True) >= 1
     trainer.save(tmp_path / "checkpoint")
@@ -137,13 +136,13 @@ def test_the_best_weights_are_kept(brief, sets, undisturbed, tmp_path):
     assert best.keys() == trainer.network.state_dict().keys()
 
 
-def test_another_measure_can_select_the_weights(brief, sets, undisturbed, monkeypatch):
+def test_another_measure_can_select_the_weights(brief, sets, undisturbed):
     """Selecting changes what is kept, and nothing of the training."""
-    monkeypatch.setattr(trainer_module, "SELECTED_BY", "average_precision")
     trainer = Trainer(brief, sets)
+    trainer.best.measure = "average_precision"
     validations = list(trainer.run())
     found = [v.scores[brief.data.validation].means.average_precision for v in validations]
-    assert trainer.best.f1 == max(found)
+    assert trainer.best.score == max(found)
     assert trainer.best.batch == validations[found.index(max(found))].batch
     assert [v.losses for v in validations] == [v.losses for v in undisturbed[1]]
 
@@ -177,13 +176,36 @@ def test_checkpoints_without_a_threshold_are_still_read(brief, sets, undisturbed
     for name in (BEST, checkpoint.PLAIN):
         path = folder / f"{name}.json"
         plain = json.loads(path.read_text())
-        del plain["best_threshold"]
+        del plain["best_threshold"], plain["best_by"]
         path.write_text(json.dumps(plain))
     assert load_trained(folder, "cpu").threshold is None
     other = Trainer(brief, sets)
     other.load(folder)
     assert other.best.threshold is None
-    assert other.best.f1 == undisturbed[0].best.f1
+    assert other.best.score == undisturbed[0].best.score
+
+
+def test_a_trial_that_went_by_f1_at_one_half_does_so_to_its_end(brief, sets, tmp_path):
+    """As version 0.3.0 did: two scores that do not compare choose no weights."""
+    folder = tmp_path / "checkpoint"
+    first = Trainer(brief, sets)
+    run = first.run()
+    began = next(run).scores[brief.data.validation].means
+    first.save(folder)
+    as_0_3_0_wrote(folder)
+    path = folder / f"{checkpoint.PLAIN}.json"
+    plain = json.loads(path.read_text())
+    del plain["best_threshold"], plain["best_by"]
+    path.write_text(json.dumps(plain | {"best_f1": began.f1}))
+    second = Trainer(brief, sets)
+    second.load(folder)
+    rest = [v.scores[brief.data.validation].means for v in second.run()]
+    assert second.best.score == max(means.f1 for means in (began, *rest))
+    assert second.best.score < max(means.f1_tuned for means in (began, *rest))
+    second.save(tmp_path / "next")
+    third = Trainer(brief, sets)
+    third.load(tmp_path / "next")
+    assert third.best.measure == "f1"
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(brief, sets, undisturbed, tmp_path):

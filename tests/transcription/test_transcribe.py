@@ -2,6 +2,7 @@
 
 import argparse
 import io
+import json
 import pickle
 import shutil
 import socket
@@ -39,7 +40,9 @@ def of_whole(path: Path, folder: Path) -> list[np.ndarray]:
     trained = load_trained(folder, "cpu")
     g = trained.config.geometry
     audio = torch.from_numpy(read_audio(path, g.sample_rate))[None, None]
-    return decode(salience(trained.network, track_features(audio, trained.hcqt)), g)
+    assert trained.threshold
+    found = salience(trained.network, track_features(audio, trained.hcqt))
+    return decode(found, g, trained.threshold)
 
 
 def test_what_is_written(tmp_path, checkpoint, command):
@@ -70,6 +73,31 @@ def test_what_is_written(tmp_path, checkpoint, command):
     assert f"60.0 s, pitches in {pitched:.0%} of frames, {len(notes)} notes" in output
 
 
+def test_which_threshold_is_used_is_said(tmp_path, checkpoint, command):
+    path, earlier = write_tones(tmp_path / "a.wav", 30_000), tmp_path / "as of 0.3.0"
+    shutil.copytree(checkpoint, earlier)
+    as_0_3_0_wrote(earlier)
+    for name in ("trial", BEST):
+        plain = json.loads((earlier / f"{name}.json").read_text())
+        del plain["best_threshold"]
+        (earlier / f"{name}.json").write_text(json.dumps(plain))
+    tuned = load_trained(checkpoint, "cpu").threshold
+    n_pitches = {}
+    for name, folder, given, said in (
+        ("tuned", checkpoint, (), f"threshold: {tuned:.3g}, tuned on NSynth/valid"),
+        ("half", earlier, (), "threshold: 0.5, as none is stored with these weights"),
+        ("low", checkpoint, ("--threshold", "1e-9"), "threshold: 1e-09 (--threshold)"),
+        ("high", earlier, ("--threshold", "1"), "threshold: 1 (--threshold)"),
+    ):
+        out = tmp_path / name
+        code, output, _ = command("transcribe", path, "--checkpoint", folder, "--out", out, *given)
+        assert (code, output.splitlines()[-1]) == (0, said)
+        _, f0s = mir_eval.io.load_ragged_time_series(str(out / "a.csv"))
+        n_pitches[name] = sum(map(len, f0s))
+    assert n_pitches["low"] > n_pitches["tuned"] > n_pitches["high"]
+    assert n_pitches["tuned"] != n_pitches["half"]
+
+
 def test_a_bad_file_among_others(tmp_path, checkpoint, command):
     good = [write_tones(tmp_path / f"{name}.wav", 4000) for name in ("a", "c")]
     (tmp_path / "b.wav").write_bytes(b"no audio")
@@ -82,7 +110,8 @@ def test_a_bad_file_among_others(tmp_path, checkpoint, command):
     files = [good[0], *bad, good[1]]
     code, output, error = command("transcribe", *files, "--checkpoint", checkpoint, "--out", out)
     assert code == 2
-    assert [line.split(":")[0] for line in output.splitlines()] == [str(p) for p in good]
+    *told, _ = output.splitlines()
+    assert [line.split(":")[0] for line in told] == [str(p) for p in good]
     lines = error.splitlines()
     assert [line.removeprefix("error: ").split(":")[0] for line in lines] == [str(p) for p in bad]
     made = {f"{name}.{suffix}" for name in "ac" for suffix in ("csv", "mid", "png")}
@@ -102,6 +131,7 @@ def test_a_terminal_shows_progress_of_any_name(tmp_path, checkpoint):
         checkpoint=checkpoint,
         tracking_uri=None,
         device=None,
+        threshold=None,
     )
     assert transcribe.run(given, console) == 0
     assert "transcribing [bold] a.wav (s)" in screen.getvalue()

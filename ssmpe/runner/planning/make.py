@@ -1,6 +1,7 @@
 """From options to a plan, and what is recorded of it."""
 
 import inspect
+import json
 import os
 import platform
 import secrets
@@ -17,12 +18,14 @@ from ssmpe.data.datasets import registry
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.experiments.options import Options
-from ssmpe.experiments.search import Search, SearchPlan
+from ssmpe.experiments.search import Objective, Search, SearchPlan
 from ssmpe.experiments.sweep import Sweep, Trial
 from ssmpe.runner.cluster import nodes, resources
 from ssmpe.runner.cluster.release import code_of
 from ssmpe.runner.plan import Plan
 from ssmpe.storage import is_uri
+from ssmpe.tracking import schema
+from ssmpe.tracking.reading import sweep_tags
 
 
 def world_size(options: Options) -> str:
@@ -167,8 +170,7 @@ def require_code(sweep: Sweep | Search, plan: Plan, accepted: bool) -> str:
             f"{plan.name} was begun by a version that kept no digest of its code: whether that "
             "has changed since cannot be known"
         )
-    here = code_of(_file_of(sweep))
-    changed = " and ".join(name for name in plan.code if plan.code[name] != here.get(name))
+    changed = " and ".join(changed_code(sweep, plan))
     if not changed:
         return ""
     if not accepted:
@@ -178,6 +180,43 @@ def require_code(sweep: Sweep | Search, plan: Plan, accepted: bool) -> str:
             "--accept-code"
         )
     return f"{plan.name} goes on with other code of {changed} than it was begun with"
+
+
+def changed_code(sweep: Sweep | Search, plan: Plan) -> dict[str, tuple[str, str | None]]:
+    """Return what code has changed since a sweep was begun: name -> digest then, and here."""
+    here = code_of(_file_of(sweep))
+    then = plan.code.items()
+    return {name: (code, here.get(name)) for name, code in then if code != here.get(name)}
+
+
+def accepted_code(sweep: Sweep | Search, plan: Plan) -> dict[str, str]:
+    """Return the tags that tell of code which was accepted on a resume; {} if none has changed."""
+    return {
+        f"{schema.ACCEPTED_CODE}{here}": f"{name}, begun with {then}"
+        for name, (then, here) in changed_code(sweep, plan).items()
+    }
+
+
+def with_objectives(plan: Plan) -> Plan:
+    """Return the plan of a search with the objectives that it was begun with.
+
+    Version 0.3.0 left them in the tracking store alone. A search goes by the same ones to its end:
+    what its script says by now would compare trials by measures that do not compare.
+
+    Raises:
+        UserError: they are not there, or cannot be used.
+    """
+    if plan.search is None or plan.search.objectives:
+        return plan
+    tags = sweep_tags(plan.tracking_uri, plan.script, plan.name)
+    try:
+        objectives = tuple(Objective(*pair) for pair in json.loads(tags[schema.OBJECTIVES]))
+    except (LookupError, TypeError, ValueError, RecursionError) as error:
+        raise UserError(
+            f"--resume {plan.name}: what this search judges its trials by is not in its store "
+            f"({error}); start a new one"
+        ) from None
+    return replace(plan, search=replace(plan.search, objectives=objectives))
 
 
 def _file_of(sweep: Sweep | Search) -> Path:

@@ -158,8 +158,9 @@ def _take(plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentat
         for file, folder in record.files():
             tracker.log_file(trial.identity, file, folder)
     end = {schema.END_REASON: str(EndReason.COMPLETED)}
-    if schema.COLLAPSED_AT in record.tags:
-        end[schema.COLLAPSED_AT] = record.tags[schema.COLLAPSED_AT]
+    for tag in (schema.COLLAPSED_AT, schema.COLLAPSE_KIND):
+        if tag in record.tags:
+            end[tag] = record.tags[tag]
     tracker.end_trial(trial.identity, "FINISHED", end)
 
 

@@ -1,7 +1,7 @@
 """How a sweep and its trials appear in MLflow: names, parameters, descriptions, sets, the view."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,14 +18,17 @@ from ssmpe.tracking.view import View, varied
 
 MAX_DRAWN = 4
 """Number of sets whose curves are drawn in front of all others."""
-_MEASURES = ("f1", "blank_rate")
+_MEASURES = ("f1_tuned", "average_precision", "blank_rate", "f1")
 
 _READING = """\
-Every trial is a run of its own below this one, named after its row{seeds}. `SET/f1` is the mean F1
-over the tracks of a set, `SET/blank_rate` the share of its sounding frames without any estimated
-pitch: 1 is a blank output. `ssmpe.end_reason` says whether a trial was `completed`, or stopped as
-`collapsed`. Artifacts: `figures` of this run answer the question, `salience` of a trial shows the
-output at every validation, right of the truth."""
+Every trial is a run of its own below this one, named after its row{seeds}. `SET/f1_tuned` is the
+mean F1 over the tracks of a set, with the threshold (`threshold`) that is best on the labelled
+validation set; `SET/f1` that at a salience of 0.5, as published; `SET/average_precision` hangs on
+no threshold. `SET/blank_rate` is the share of sounding frames without any estimated pitch at 0.5: 1
+is a blank output. `ssmpe.end_reason` says whether a trial was `completed`, or stopped as
+`collapsed`, and `ssmpe.collapse_kind` how its output has degenerated on each set. Artifacts:
+`figures` of this run answer the question, `salience` of a trial shows the output at every
+validation, right of the truth."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,20 @@ class Presentation:
     Attributes:
         trials: all of them; of a search, some that it may suggest.
         facts: of the sets, by the key of their use.
+        accepted: tags that tell of code which has changed since it was begun.
     """
 
     plan: Plan
     trials: tuple[Trial, ...]
     facts: Mapping[str, SetFacts]
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def sweep_tags(self) -> dict[str, str]:
         """Tags of the sweep's own run."""
         note = _sweep_note(self.plan)
-        return {**self._shared_tags, schema.QUESTION: self.plan.question, schema.NOTE: note}
+        own = {schema.QUESTION: self.plan.question, schema.NOTE: note}
+        return {**self._shared_tags, **own, **self.accepted}
 
     def start(
         self,

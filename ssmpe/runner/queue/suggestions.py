@@ -50,7 +50,7 @@ class Suggestions:
         self.exhausted = False
         self.at_work: set[str] = set()
         self.refused: list[tuple[Trial, str]] = []
-        self._objectives = tuple(search.objectives(plan.search.base))
+        self._objectives = plan.search.objectives or tuple(search.objectives(plan.search.base))
         self._single = plan.search.objective == "score"
         goals: list[Direction] = (
             ["maximize"] if self._single else [o.direction for o in self._objectives]

@@ -2,12 +2,14 @@
 
 import csv
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ssmpe.config import DataConfig, TrialConfig
 from ssmpe.evaluation import collapse
+from ssmpe.evaluation.collapse import Course, Criterion
 from ssmpe.evaluation.scores import ALL_MEASURES
 from ssmpe.experiments.sweep import Trial
 from ssmpe.tracking import schema
@@ -23,8 +25,9 @@ DAMAGED = "damaged"
 UNFIT = "unfit"
 """Mark of a trial that a node could not run: Ray's id of the node."""
 COLLAPSED_AT, COLLAPSING = "collapsed_at", "collapsing"
+COLLAPSE_KIND = "collapse_kind"
 OBJECTIVE = "objective"
-"""Validation F1: always finite, which Tune's schedulers need."""
+"""Validation F1 at its own threshold: always finite, which Tune's schedulers need."""
 
 
 def trial_of(trial: Any) -> Trial:
@@ -33,44 +36,99 @@ def trial_of(trial: Any) -> Trial:
     return Trial(planned["row"], TrialConfig.from_dict(planned["config"]))
 
 
+_RECORDED = (
+    *("blank_rate", "blank_rate_tuned", "mean_peak"),
+    *("pitches_per_frame", "average_precision", "similarity"),
+)
+"""Measures by which a collapse, and its kind, are known."""
+
+
 @dataclass
 class Curve:
-    """The blank rates of a trial so far: all that decides about its collapse."""
+    """The course of a trial so far: all that decides about its collapse, and of which kind it is.
+
+    Attributes:
+        batches: of the validations.
+        values: measure of ``_RECORDED`` -> set -> its values at them; NaN where one is undefined,
+            or was not recorded: version 0.3.0 kept blank rates at one half alone.
+    """
 
     batches: list[int]
-    blank_rates: dict[str, list[float]]
+    values: dict[str, dict[str, list[float]]]
 
     @classmethod
     def empty(cls, config: TrialConfig) -> "Curve":
-        return cls([], {name: [] for name in config.data.evaluated_sets})
+        return cls([], {m: {name: [] for name in config.data.evaluated_sets} for m in _RECORDED})
 
     def append(self, validation: Validation) -> None:
         self.batches.append(validation.batch)
-        for name, scores in validation.scores.items():
-            self.blank_rates[name].append(scores.means.blank_rate)
+        for measure, sets in self.values.items():
+            for name, scores in validation.scores.items():
+                sets[name].append(getattr(scores.means, measure))
 
     def to_dict(self) -> dict[str, Any]:
-        return {"batches": self.batches, "blank_rates": self.blank_rates}
+        return {"batches": self.batches, "values": self.values}
 
-    def collapsed_at(self, validation_set: str) -> dict[str, int | None]:
+    @classmethod
+    def from_dict(cls, given: Mapping[str, Any]) -> "Curve":
+        """Read what ``to_dict`` gave, or gave in version 0.3.0.
+
+        Raises:
+            LookupError, TypeError, AttributeError: it is none of them.
+        """
+        if "values" in given:
+            return cls(given["batches"], given["values"])
+        batches, rates = given["batches"], given["blank_rates"]
+        values = {m: {name: [math.nan] * len(batches) for name in rates} for m in _RECORDED}
+        return cls(batches, {**values, "blank_rate": rates})
+
+    def collapsed_at(
+        self, validation_set: str, criterion: Criterion = collapse.DEFAULT
+    ) -> dict[str, int | None]:
         """Set -> the batch from which it was blank to the end of the curve, or None."""
-        alive = self.blank_rates[validation_set]
+        rates = self.values[criterion.measure]
         return {
-            name: collapse.collapsed_at(self.batches, rates, alive)
-            for name, rates in self.blank_rates.items()
+            name: collapse.collapsed_at(self.batches, own, rates[validation_set], criterion)
+            for name, own in rates.items()
         }
 
-    def collapsing(self, data: DataConfig) -> list[str]:
+    def collapsing(self, data: DataConfig, criterion: Criterion = collapse.DEFAULT) -> list[str]:
         """Return the sets for which the trial may be stopped: collapsed for long, and its own.
 
         Rows that add nothing are never stopped, nor is one for a set it has nothing to do with.
         """
-        alive = self.blank_rates[data.validation]
+        rates = self.values[criterion.measure]
+        alive = rates[data.validation]
         return [
             name
             for name in data.counterparts
-            if collapse.collapsing(self.batches, self.blank_rates[name], alive)
+            if collapse.collapsing(self.batches, rates[name], alive, criterion)
         ]
+
+    def kinds(self, validation_set: str) -> dict[str, str | None]:
+        """Set -> how its output has degenerated, without a reference to compare with, or None."""
+        found = {}
+        for name in self.values["blank_rate"]:
+            kind = collapse.kind(self._course(name, validation_set))
+            found[name] = None if kind is None else str(kind)
+        return found
+
+    def _course(self, name: str, validation_set: str) -> Course:
+        return Course(
+            batches=self.batches,
+            blank_rates=self.values["blank_rate"][name],
+            mean_peaks=self.values["mean_peak"][name],
+            pitches_per_frame=self.values["pitches_per_frame"][name],
+            average_precisions=self.values["average_precision"][name],
+            similarities=self.values["similarity"][name],
+            labelled=self.values["blank_rate"][validation_set],
+        )
+
+
+def objective_of(validation: Validation, data: DataConfig) -> float:
+    """Return the ``OBJECTIVE``."""
+    score = validation.scores[data.validation].means.f1_tuned
+    return score if math.isfinite(score) else 0.0
 
 
 def metrics_of(validation: Validation) -> dict[str, float]:

@@ -204,16 +204,17 @@ def _load(trainer: Trainer, folder: Path) -> tuple[reports.Curve, Report | None]
         if is_out_of_memory(error):
             raise
         raise UserError(f"{folder}: not a usable checkpoint ({first_line(error)})") from None
-    return reports.Curve(**plain["curve"]), plain["report"]
+    return reports.Curve.from_dict(plain["curve"]), plain["report"]
 
 
 def _report(trainer: Trainer, validation: Validation, curve: reports.Curve) -> Report:
     data = trainer.config.data
     return {
         reports.BATCH: validation.batch,
-        reports.OBJECTIVE: validation.scores[data.validation].means.f1,
+        reports.OBJECTIVE: reports.objective_of(validation, data),
         reports.METRICS: reports.metrics_of(validation),
         reports.COLLAPSED_AT: curve.collapsed_at(data.validation),
+        reports.COLLAPSE_KIND: curve.kinds(data.validation),
         reports.COLLAPSING: curve.collapsing(data),
     }
 
