@@ -16,7 +16,7 @@ SHORT_NAMES = {
     "GuitarSet/00-04": "GS",
     "MAESTRO/train": "MAE",
 }
-"""Names of the added sets in rows; the first three as in the paper."""
+"""Names of added sets in rows, the first three as in the paper; others go by their dataset's."""
 
 SELF_SUPERVISED = ("timbre", "percussion", "geometric")
 """Objectives of the closed condition beside the supervised one."""
@@ -57,7 +57,11 @@ def with_objective(base: TrialConfig, name: str) -> Delta:
 def added(base: TrialConfig, set_name: str, ratio: float) -> Delta:
     """Add unlabelled excerpts of a set, ``ratio`` times as many as labelled ones: "+MN-16"."""
     count = round(ratio * base.data.labelled_excerpts)
-    return Delta(f"+{SHORT_NAMES[set_name]}-{count}", {f"data.added.{set_name}": count})
+    return Delta(f"+{_short(set_name)}-{count}", {f"data.added.{set_name}": count})
+
+
+def _short(set_name: str) -> str:
+    return SHORT_NAMES.get(set_name, set_name.split("/")[0])
 
 
 def fewer_tracks(base: TrialConfig, count: int) -> Delta:
@@ -79,7 +83,7 @@ def labelled_too(base: TrialConfig, *set_names: str) -> Delta:
     changes: dict[str, Any] = {"data.labelled_excerpts": first}
     for name, count in zip(set_names, others, strict=True):
         changes |= {f"data.added.{name}": count, f"data.labelled_share.{name}": 1.0}
-    return Delta("+".join(SHORT_NAMES.get(n, n.split("/")[0]) for n in names), changes)
+    return Delta("+".join(map(_short, names)), changes)
 
 
 def with_labels(set_name: str, share: float) -> Delta:

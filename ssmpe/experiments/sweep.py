@@ -176,16 +176,24 @@ class Sweep:
         """Return what a search's trials follow from: nothing, for a sweep lists them."""
 
     def overview(self, trials: Sequence[Trial], preset: TrialConfig, plan: Any) -> Overview:
-        """Return how the rows of trials differ from the preset."""
-        names, table = {trial.identity: trial.row for trial in trials}, []
+        """Return how the rows of trials differ from the preset; what they share is told once."""
+        names = {trial.identity: trial.row for trial in trials}
+        found: dict[str, dict[str, Any]] = {}
         for trial in {t.row: t for t in trials}.values():
-            changes = differences(trial.config, preset)
+            changes = found[trial.row] = differences(trial.config, preset)
             changes.pop("training.seed", None)
-            parent = changes.pop("training.parent", None)
-            parts = [f"continues {names[parent]}"] if parent else []
-            text = ", ".join([*parts, *(f"{k} = {said(v)}" for k, v in changes.items())])
-            table.append((trial.row, text or "nothing"))
-        return Overview(("row", "differs from the preset in"), tuple(table))
+            if parent := changes.pop("training.parent", None):
+                found[trial.row] = {"continues": names[parent], **changes}
+        first, *others = found.values()
+        shared = [
+            k for k, v in first.items() if others and all(k in o and o[k] == v for o in others)
+        ]
+        table = [
+            (name, _told({k: v for k, v in changes.items() if k not in shared}))
+            for name, changes in found.items()
+        ]
+        lines = (f"all of them: {_told({k: first[k] for k in shared})}",) if shared else ()
+        return Overview(("row", "differs from the preset in"), tuple(table), lines)
 
     @staticmethod
     def _require_distinct(trials: Sequence[Trial]) -> None:
@@ -215,6 +223,11 @@ def differences(config: TrialConfig, base: TrialConfig) -> dict[str, Any]:
     own, others = config.flat(), base.flat()
     keys = [*own, *(k for k in others if k not in own)]
     return {k: own.get(k) for k in keys if own.get(k) != others.get(k)}
+
+
+def _told(changes: Mapping[str, Any]) -> str:
+    parts = (f"{k} {v}" if k == "continues" else f"{k} = {said(v)}" for k, v in changes.items())
+    return ", ".join(parts) or "nothing"
 
 
 def said(value: Any) -> str:

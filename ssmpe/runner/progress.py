@@ -134,7 +134,8 @@ class Progress:
         minutes, seconds = divmod(round(time.monotonic() - self._started), 60)
         text = f"[{minutes:3d}:{seconds:02d}] {line.trial.name:<20} {_batch(line):>11}  {state:<10}"
         if line.blank:
-            blank = "  ".join(f"{short(name)} {rate:.2f}" for name, rate in line.blank.items())
+            named = zip(shortened(line.blank), line.blank.values(), strict=True)
+            blank = "  ".join(f"{name} {rate:.2f}" for name, rate in named)
             text += f"  loss {_number(line.loss):>6}  F1 {_number(line.f1)}  blank: {blank}"
         self._console.print(text + (f"  {note}" if note else ""), highlight=False, soft_wrap=True)
 
@@ -163,7 +164,7 @@ class Progress:
         caption = f"{of_all}{_CAPTION}"
         table = Table(box=None, pad_edge=False, caption=caption)
         table.add_column("trial", no_wrap=True)
-        for heading in ("batch", "loss", "val. F1", *map(short, sets)):
+        for heading in ("batch", "loss", "val. F1", *shortened(sets)):
             table.add_column(heading, justify="right", no_wrap=True)
         table.add_column("state", no_wrap=True)
         for line in lines:
@@ -173,9 +174,11 @@ class Progress:
         return table
 
 
-def short(set_name: str) -> str:
-    """Return what a narrow column calls a set: "URMP" for "URMP/validation"."""
-    return set_name.split("/")[0]
+def shortened(set_names: Iterable[str]) -> list[str]:
+    """Return what narrow columns call sets: "URMP" for "URMP/validation", if no other is URMP's."""
+    names = list(set_names)
+    datasets = [name.split("/")[0] for name in names]
+    return [d if datasets.count(d) == 1 else n for d, n in zip(datasets, names, strict=True)]
 
 
 def _batch(line: _Line) -> str:

@@ -44,6 +44,7 @@ LAYOUT_DAMAGES = [
     ("MAPS/ENSTDkCl-only", "ENSTDkAm/MUS"),
     ("NSynth/valid", "nsynth-valid/examples.json"),
     ("E-GMD/train", "e-gmd-v1.0.0.csv"),
+    ("MDBDrums/all", "MDB Drums/audio/drum_only"),
 ]
 
 
@@ -68,7 +69,8 @@ EMPTIED = {
 
 
 @each_set(
-    "Bach10/all", "Su/all", "TRIOS/all", "MusicNet/test", "GuitarSet/05", "MAPS/ENSTDkCl", *EMPTIED
+    *("Bach10/all", "Su/all", "TRIOS/all", "MusicNet/test", "GuitarSet/05"),
+    *("MAPS/ENSTDkCl", "MDBDrums/all", *EMPTIED),
 )
 def test_folder_without_tracks_is_refused(root: Path, name: str) -> None:
     folder = root / name.split("/")[0]

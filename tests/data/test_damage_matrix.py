@@ -26,7 +26,7 @@ from tests.support.damages import (
     truncate_audio,
 )
 
-LISTED = ("FMA", "SWD", "MagnaTagATune")
+LISTED = ("FMA", "MDBDrums", "SWD", "MagnaTagATune")
 """Datasets whose tracks are those that are on disk"""
 
 

@@ -38,6 +38,17 @@ def test_rows_change_what_they_say_and_nothing_else():
     assert rows["supervised"] == {f"objectives.weights.{name}": None for name in off}
 
 
+def test_a_dry_run_tells_once_what_all_rows_share():
+    batches = {"training.n_batches": 3}
+    overview = SWEEP.overview(
+        SWEEP.trials(tiny(), [0, 1], ["Ref.", "+MN-4"], batches), tiny(), None
+    )
+    assert overview.rows == (("Ref.", "nothing"), ("+MN-4", "data.added.MusicNet/train = 4"))
+    assert overview.lines == ("all of them: training.n_batches = 3",)
+    one = SWEEP.overview(SWEEP.trials(tiny(), [0], ["Ref."], batches), tiny(), None)
+    assert (one.rows, one.lines) == ((("Ref.", "training.n_batches = 3"),), ())
+
+
 def test_deltas_compose():
     energy = Delta("+EG", {"objectives.weights.energy": 1.0})
     both = row(added(tiny(), "MusicNet/train", 2.0), energy)

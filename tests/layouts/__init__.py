@@ -12,6 +12,7 @@ from tests.layouts import (
     maestro,
     magnatagatune,
     maps,
+    mdbdrums,
     medleydb,
     musicnet,
     nsynth,
@@ -28,7 +29,7 @@ LAYOUTS: dict[str, Layout] = {
     name: layout
     for module in (
         *(urmp, bach10, su, trios, musicnet, guitarset, nsynth),
-        *(fma, egmd, maestro, maps, medleydb, swd, magnatagatune),
+        *(fma, egmd, mdbdrums, maestro, maps, medleydb, swd, magnatagatune),
     )
     for name, layout in module.SETS.items()
 }

@@ -50,6 +50,7 @@ def test_a_terminal_shows_those_at_work_and_what_has_just_ended(trials, terminal
         at_work = [f"Ref. seed {n}" for n in (26, 27, 28, 29)]
         assert shown == [f"Ref. seed {n}" for n in range(10, 26)] + at_work
         assert "URMP" in text
+        assert "URMP/validation" not in text
         (line,) = (line for line in text.splitlines() if line.startswith("Ref. seed 28 "))
         assert line.split()[3:] == ["70/700", "–", "0.75", "0.25", "running"]
         told = " ".join(text.split())
@@ -57,6 +58,15 @@ def test_a_terminal_shows_those_at_work_and_what_has_just_ended(trials, terminal
         assert "300 trials: 26 completed, 270 waiting, 4 running" in told
     last = terminal.file.getvalue()
     assert all(f"Ref. seed {n} " in last for n in range(N_TRIALS)), "at the end all are listed"
+
+
+def test_sets_of_one_dataset_are_told_apart(trials, terminal):
+    names = ["Bach10/all", "URMP/T2"]
+    trial = Trial("Ref.", trials[0].config.replace({"data.evaluation": names}))
+    progress = Progress(terminal, [trial], {})
+    rates = {f"{name}/blank_rate": 0.5 for name in trial.config.data.evaluated_sets}
+    progress.reported(trial, {reports.BATCH: 70, reports.METRICS: rates})
+    assert "URMP/validation  Bach10  URMP/T2" in drawn(progress)[1]
 
 
 def test_what_is_drawn_does_not_grow_with_the_trials(trials, terminal):

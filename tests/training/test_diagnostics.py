@@ -154,7 +154,7 @@ def test_a_term_with_a_discriminator_is_measured_without_a_trace(config, sets):
     plain.network.train()
     plain._step(0)
     weights = trainer._state()
-    for part in ("network", "discriminator"):
+    for part in ("network", "loss"):
         for name, weight in plain._state()[part].items():
             assert torch.equal(weight, weights[part][name])
 

@@ -15,6 +15,7 @@ from ssmpe.data.datasets.guitarset import GuitarSet
 from ssmpe.data.datasets.maestro import MAESTRO
 from ssmpe.data.datasets.magnatagatune import MagnaTagATune
 from ssmpe.data.datasets.maps import MAPS
+from ssmpe.data.datasets.mdbdrums import MDBDrums
 from ssmpe.data.datasets.medleydb import MedleyDB
 from ssmpe.data.datasets.musicnet import MusicNet
 from ssmpe.data.datasets.nsynth import NSynth
@@ -28,7 +29,7 @@ DATASETS: dict[str, type[Dataset]] = {
     dataset.name: dataset
     for dataset in (
         *(URMP, Bach10, Su, TRIOS, MusicNet, GuitarSet, NSynth),
-        *(FMA, EGMD, MAESTRO, MAPS, MedleyDB, SWD, MagnaTagATune),
+        *(FMA, EGMD, MDBDrums, MAESTRO, MAPS, MedleyDB, SWD, MagnaTagATune),
     )
 }
 

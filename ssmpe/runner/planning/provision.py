@@ -115,7 +115,8 @@ def open_all_sets(
         for line in copies:
             console.print(line, soft_wrap=True)
     if refused:
-        raise _refusal(refused)
+        embedded = all(t.config.data.source.startswith("embedded-") for t in trials)
+        raise _refusal(refused, None if embedded else where.root)
     for config in {str(t.config.data): t.config for t in trials}.values():
         load_sets(config.data, config.geometry.sample_rate, where, cache, ready)
     return Prepared(cache, ready, facts)
@@ -178,11 +179,17 @@ def _refused(use: Use, report: SetReport) -> bool:
     return not (report.whole if use.annotated else report.usable)
 
 
-def _refusal(refused: Sequence[SetReport]) -> UserError:
+def _refusal(refused: Sequence[SetReport], root: Path | None) -> UserError:
+    """Return what is told of sets that cannot be used.
+
+    Args:
+        root: folder that published sets were looked for in; None: the embedded world.
+    """
     names = ", ".join(dict.fromkeys(r.name for r in refused))
     n_more = sum(len(r.problems) for r in refused) - 1
-    more = f" ({n_more} more above)" if n_more else ""
-    return UserError(
-        f"{names} cannot be used: {refused[0].problems[0]}{more}; where to get datasets: "
-        "python -m ssmpe data where"
-    )
+    reason = refused[0].problems[0] + (f" ({n_more} more above)" if n_more else "")
+    if n_more and all(r.state is State.MISSING for r in refused):
+        place = f"below {root}" if root else "in the embedded world; give --data-root DIR"
+        reason = f"they are not {place}; layouts are told above"
+    get = "where to get datasets: python -m ssmpe data where"
+    return UserError(f"{names} cannot be used: {reason}; {get}")

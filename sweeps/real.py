@@ -1,0 +1,43 @@
+"""Does real piano without labels help a network that has learnt real chorales, or blank it?
+
+No sound is synthetic: six pieces of Bach10 are labelled, all sums of two to four of their parts;
+what joins without labels are the Disklavier pieces of MAPS before close microphones, once and twice
+as many excerpts as labelled ones, as they are and with remedies; the percussion is MDB Drums. Two
+more pieces of Bach10 choose weights and thresholds. Tests choose nothing: the last two pieces, and
+those pieces before MAPS's ambient microphones that the others have not. Give --data-root; rows of
+released recordings (+classical) want --folder classical=DIR besides.
+"""
+
+from ssmpe.config import TrialConfig
+from ssmpe.experiments.sweep import Delta, Row, row
+from sweeps import deltas, sweep
+from sweeps.deltas import AUG, HARMONIC_SUM, NO_NETWORK, REFERENCE, STOP_GRADIENT, TRUTH, added
+
+PIANO, SONGS, RATIOS = "MAPS/ENSTDkCl", "classical/all", (1.0, 2.0)
+REAL = {
+    "data.labelled": "Bach10/01-06",
+    "data.options.Bach10/submixes": True,
+    "data.percussion": "MDBDrums/all",
+    "data.validation": "Bach10/07-08",
+    "data.evaluation": ["Bach10/09-10", "MAPS/ENSTDkAm-only"],
+}
+
+
+def rows(base: TrialConfig) -> list[Row]:
+    """Return what is without added music, every count with every remedy, and the ceiling."""
+    stop, teacher = STOP_GRADIENT, deltas.teacher(base)
+    foot = [NO_NETWORK, HARMONIC_SUM, deltas.supervised_only(base), AUG, REFERENCE, stop, teacher]
+    remedies = [(), (stop,), (teacher,), (TRUTH, deltas.rank(base)), (TRUTH, deltas.signal(base))]
+    table: list[tuple[Delta, ...]] = [(delta,) for delta in foot]
+    for name in (PIANO, SONGS):
+        counts = [added(base, name, ratio) for ratio in RATIOS]
+        table += [(count, *remedy) for count in counts for remedy in remedies]
+    table.append((deltas.ceiling(base, PIANO, RATIOS[-1]),))
+    return [row(Delta("", REAL), *changes) for changes in table]
+
+
+SWEEP = sweep(
+    rows,
+    default_rows=("no network", "harmonic sum", "supervised", "+aug", "Ref.", "+MAPS-*", "ceiling"),
+    scientific=("data.added", "data.labelled_share", "model.network", "objectives"),
+)
