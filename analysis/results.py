@@ -12,10 +12,11 @@ from rich.text import Text
 from analysis.drawing import labels, tables
 from analysis.drawing.style import MEASURE_LABELS
 from analysis.figure import SweepFigure
-from analysis.numbers.comparison import MEASURES, Comparison, Result
+from analysis.numbers.comparison import Comparison, Result
 from ssmpe.console import printable
 
 STOPPED = "†"
+SHOWN = ("precision", "recall", "f1", "blank_rate")
 COMPARED = ("f1", "blank_rate")
 """Measures whose differences are written out; the CSV has all"""
 _LATEX = {
@@ -36,7 +37,7 @@ def scores(comparison: Comparison, set_name: str) -> tables.Frame:
     return tables.frame(
         {
             "row": _marked(result),
-            **{MEASURE_LABELS[m]: result.spreads[m].text() for m in MEASURES},
+            **{MEASURE_LABELS[m]: result.spreads[m].text() for m in SHOWN},
             **{
                 f"{MEASURE_LABELS[m]} − {comparison.baseline}": _difference(result, m)
                 for m in COMPARED
@@ -156,9 +157,9 @@ def numbers(comparison: Comparison) -> tables.Frame:
             "counted": result.counted,
             "stopped": result.stopped,
         }
-        for measure, spread in result.spreads.items():
-            difference = result.differences.get(measure)
-            interval = difference and difference.interval
+        for measure in comparison.measures:
+            spread, difference = result.spreads[measure], result.differences.get(measure)
+            interval = difference and difference.effect
             line |= {
                 f"{measure}_n": spread.n,
                 f"{measure}_mean": spread.mean,
@@ -166,7 +167,7 @@ def numbers(comparison: Comparison) -> tables.Frame:
                 f"{measure}_difference": difference.spread.mean if difference else "",
                 f"{measure}_low": interval.low if interval else "",
                 f"{measure}_high": interval.high if interval else "",
-                f"{measure}_tracks": interval.n if interval else "",
+                f"{measure}_tracks": interval.n_tracks if interval else "",
             }
         lines.append(line)
     return tables.frame(lines)
@@ -178,7 +179,7 @@ def table(comparison: Comparison) -> Table:
     for set_name in sweep.sets:
         group: list[list[str | Text]] = [[Text(set_name, style="bold")]]
         for result in comparison.on(set_name):
-            means = [result.spreads[m].mean_text(2) for m in MEASURES]
+            means = [result.spreads[m].mean_text(2) for m in SHOWN]
             group.append([_marked(result), *means, _difference(result, "f1")])
         groups.append(group)
     gain = f"F1 − {comparison.baseline}"

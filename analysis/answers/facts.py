@@ -102,14 +102,14 @@ class Facts:
 
 def change(difference: Difference, interval: bool = True) -> str:
     """Return "−0.43 [−0.50, −0.36]", without the interval where there is or shall be none."""
-    shown = f" {difference.interval.text(2)}" if difference.interval and interval else ""
+    shown = f" {difference.effect.interval(2)}" if difference.effect and interval else ""
     return minus(f"{difference.spread.mean_text(2, signed=True)}{shown}")
 
 
 def clear(difference: Difference | None) -> int:
     """Return the sign of a difference whose interval leaves out zero; 0 of any other."""
-    interval = difference.interval if difference else None
-    return 0 if interval is None else (interval.low > 0) - (interval.high < 0)
+    effect = difference.effect if difference else None
+    return 0 if effect is None else (effect.low > 0) - (effect.high < 0)
 
 
 def minus(text: str) -> str:

@@ -5,11 +5,10 @@ from collections.abc import Callable
 import numpy as np
 
 from analysis.answers.facts import Facts, change, clear, counted, listed, minus, rows_of, sentence
-from analysis.numbers.comparison import Difference
 from analysis.numbers.counts import SEVERITY, SampleCount
 from analysis.numbers.plane import BLANK, Plane
 from analysis.numbers.search import StoredSearch, number_of
-from analysis.numbers.statistics import Interval, Spread
+from analysis.numbers.statistics import Spread
 from analysis.reading.records import REFERENCE_ROW, WEIGHTS, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking.schema import EndReason
@@ -112,7 +111,7 @@ def effects(facts: Facts) -> Two | None:
         f"Averaged over the pairs of rows that differ in it alone, F1 on {where} changes by "
         f"{listed(each)}"
     )
-    gains = {s: _reverse(d) for s in facts.sweep.sets if (d := facts.difference(alone[0], s))}
+    gains = {s: -d for s in facts.sweep.sets if (d := facts.difference(alone[0], s))}
     of_sets = listed([f"{change(d)} on {s}" for s, d in gains.items()])
     second = f"all together ({REFERENCE_ROW}) change F1 against {alone[0]} alone by {of_sets}"
     beyond = ""
@@ -139,15 +138,6 @@ def _pairs(facts: Facts, where: str) -> dict[str, list[float]]:
         for name in sorted(set().union(*means))
     }
     return {name: differences for name, differences in found.items() if differences}
-
-
-def _reverse(difference: Difference) -> Difference:
-    """Return baseline minus row, of row minus baseline."""
-    s, i = difference.spread, difference.interval
-    return Difference(
-        Spread(s.n, -s.mean, s.std, -s.high, -s.low),
-        Interval(-i.high, -i.low, i.n) if i else None,
-    )
 
 
 def border(facts: Facts) -> Two | None:
