@@ -7,6 +7,13 @@ from analysis.numbers.comparison import Comparison, Difference
 from analysis.numbers.statistics import Spread
 from analysis.reading.records import StoredSweep, StoredTrial
 
+WORDS = {
+    "f1": "F1 at 0.5",
+    "f1_tuned": "tuned F1",
+    "average_precision": "average precision",
+    "blank_rate": "blank rate at 0.5",
+}
+"""Measures as sentences name them"""
 _FREE = ("data.added.", "training.seed")
 """Settings that a row may change and still do nothing but add"""
 
