@@ -28,6 +28,7 @@ MEASURES = (
     "pitches_per_frame",
 )
 """Measures of a set: those of ``ssmpe.evaluation.scores``, which needs torch"""
+PUBLISHED = MEASURES[:4]
 LEVEL = 0.05
 """Chance of any false finding among all differences of a measure in a sweep"""
 
@@ -57,12 +58,12 @@ class Difference:
         """Return the baseline minus the row."""
         return replace(self, spread=-self.spread, effect=-self.effect if self.effect else None)
 
-    def text(self) -> str:
+    def text(self, decimals: int = 3) -> str:
         """Return "+0.012 [-0.020, +0.041]", or "–" where nothing can be compared."""
         if not self.spread.n:
             return "–"
-        interval = f" {self.effect.interval()}" if self.effect else ""
-        return f"{self.spread.mean:+.3f}{interval}"
+        interval = f" {self.effect.interval(decimals)}" if self.effect else ""
+        return f"{self.spread.mean:+.{decimals}f}{interval}"
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,9 @@ class Comparison:
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """Measures that the store has."""
-        return tuple(m for m in MEASURES if any(r.spreads[m].n for r in self.results))
+        """Measures that the store has; the published ones always."""
+        there = [m for m in MEASURES if any(r.spreads[m].n for r in self.results)]
+        return tuple(m for m in MEASURES if m in there or m in PUBLISHED)
 
     def result(self, row: str, set_name: str) -> Result:
         """Return the result of a row on a set."""

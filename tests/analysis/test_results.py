@@ -17,6 +17,7 @@ from scipy import stats
 from analysis import precision_recall, report, results
 from analysis.drawing import style
 from analysis.figure import Drawn
+from analysis.numbers.comparison import Comparison
 from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -25,7 +26,7 @@ from tests.analysis.test_figures_of_sweeps import final_values
 from tests.support.analysis_store import SETS, Invented, drawn, write_sweep
 
 TRACKS = 12
-MEASURES = ("precision", "recall", "f1", "blank_rate")
+MEASURES = ("precision", "recall", "f1", "blank_rate", "f1_tuned", "average_precision")
 NAME = "energy & co"
 """of a sweep; LaTeX must not take it literally"""
 
@@ -174,6 +175,73 @@ def test_intervals_are_of_a_bootstrap_over_seeds_and_tracks(uri, rendered):
         assert int(line["f1_tracks"]) == TRACKS
 
 
+def test_differences_are_marked_that_survive_holm_s_correction(uri, rendered):
+    """Of all rows and sets of the sweep, from the p-values of the table."""
+    compared = [x for x in lines_of(rendered) if x["row"] != "Ref."]
+    p_values = [float(x["f1_tuned_p_value"]) for x in compared]
+    order, limit = np.argsort(p_values), 0.05
+    rejected = set()
+    for rank, place in enumerate(order):
+        if p_values[place] * (len(order) - rank) > limit:
+            break
+        rejected.add(compared[place]["set"] + compared[place]["row"])
+    assert 0 < len(rejected) < len(compared) == 12
+    found, shown = Comparison.of(read_sweep(uri, NAME)), set()
+    for set_name in SETS:
+        table = results.scores(found, set_name)
+        for row, difference in zip(table["row"], table["F1, tuned − Ref."], strict=True):
+            shown |= {set_name + row.removesuffix(" †")} if difference.endswith("*") else set()
+    assert shown == rejected
+    assert "survives Holm's correction for all 12 differences" in text(rendered, ".md")
+
+
+def test_kinds_of_collapse_and_recent_means_stand_beside_the_last_scores(rendered):
+    for line in lines_of(rendered):
+        assert line["collapse"] in ("", "3 content lost", "2 content lost")
+        assert bool(line["collapse"]) == (line["set"] == "MusicNet/test" and line["row"] != "Ref.")
+    trials = [t for t in energy_trials(3) if t.row == "Ref."]
+    curves = [t.curves(SETS)["Bach10/all/f1_tuned"] for t in trials]
+    (line,) = [x for x in lines_of(rendered) if (x["set"], x["row"]) == ("Bach10/all", "Ref.")]
+    recent = np.mean([[curve[b] for b in (300, 350, 400)] for curve in curves])
+    assert float(line["f1_tuned_last3_mean"]) == pytest.approx(recent)
+    (shown,) = re.findall(r"^\| Ref\. \| .* \|  \| (\S+) \| .*$", bach10(rendered), re.M)
+    assert shown == f"{recent:.3f}"
+    assert re.search(r"\| content lost 3/3 \| 3, 3 stopped \|$", text(rendered, ".md"), re.M)
+
+
+def bach10(rendered: Drawn) -> str:
+    """Return the part of the Markdown that is about Bach10."""
+    return text(rendered, ".md").split("**Bach10/all**")[1].split("**")[0]
+
+
+def test_of_one_seed_intervals_are_said_to_be_over_tracks(uri, tmp_path):
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    write_sweep(uri, "single", energy_trials(1)[:3])
+    write_track_scores(uri, "single", folder)
+    markdown = text(drawn(results.FIGURE, uri, "single", tmp_path), ".md")
+    assert "bootstrap over tracks; with one seed, they leave out what another would" in markdown
+
+
+def test_a_store_of_0_3_0_is_scored_at_one_half_and_says_so(uri, tmp_path, capsys):
+    rows = energy_trials(2)[:3]
+    for trial in rows:
+        trial.half_alone = True
+    write_sweep(uri, "half", rows)
+    arguments = ["--tracking-uri", uri, "--out", str(tmp_path), "--sweep", "half"]
+    assert results.main(arguments) == 0
+    printed = capsys.readouterr().out.replace("\n", " ")
+    markdown = (tmp_path / "results.md").read_text(encoding="utf-8")
+    for shown in (" ".join(printed.split()), markdown):
+        assert "scored at a salience of one half (½) alone, as up to version 0.3.0" in shown
+        assert "tuned" not in shown
+    assert re.search(r"^\| \+MN-8 † \|.*\| blank 1/1 \| 1, 1 stopped \|$", markdown, re.M)
+    with (tmp_path / "results.csv").open() as file:
+        line = next(csv.DictReader(file))
+    assert {"precision_mean", "f1_difference", "blank_rate_high"} < set(line)
+    assert not [column for column in line if column.startswith(("f1_tuned", "average"))]
+
+
 def test_stopped_and_failed_runs_are_marked(rendered):
     markdown = text(rendered, ".md")
     assert len(re.findall(r"^\| \+MN-8 † \|.*\| 3, 3 stopped \|$", markdown, re.M)) == len(SETS)
@@ -198,18 +266,19 @@ def test_latex_is_a_whole_table(rendered):
     body = latex.split("\\toprule")[1].split("\\bottomrule")[0]
     rows = [row for row in body.split("\\\\\n") if "multicolumn" not in row]
     assert len(rows) == 1 + 4 * len(SETS) + 1  # head, rows, what follows the last
-    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows[:-1]} == {7}
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows[:-1]} == {10}
     assert r"energy \& co" in latex
-    assert re.search(r"& \$-\$0\.\d{3} \[\$-\$0\.\d{3}, ", latex)
+    assert re.search(r"& \$-\$0\.\d{3} \[\$-\$0\.\d{3}, \S+\]\$\^\*\$ &", latex)
+    assert r"F1 at $\frac{1}{2}$" in latex
     assert r"+MN-8 $^\dagger$" in latex
-    assert not set("†±–−·") & set(latex)
+    assert not set("†±–−·½") & set(latex)
     assert latex.count("{") == latex.count("}")
 
 
 def test_without_ref_the_first_row_is_the_baseline(uri, tmp_path):
     rendered = drawn(results.FIGURE, uri, "no-reference", tmp_path)
     assert {x["baseline"] for x in lines_of(rendered)} == {"T1"}
-    assert "F1 at ½ − T1" in text(rendered, ".md")
+    assert "F1, tuned − T1" in text(rendered, ".md")
 
 
 def test_a_sweep_that_asks_nothing_has_tables_all_the_same(uri, tmp_path):
