@@ -1,34 +1,46 @@
-"""What would other settings for stopping have saved, and which runs would they have cost?
+"""What would other rules for stopping, and for the best checkpoint, have saved and cost?
 
 python -m analysis.replay --sweep NAME
 """
 
+from collections.abc import Mapping, Sequence
+
 from matplotlib.figure import Figure
 from rich.table import Table
 
+from analysis.answers.facts import WORDS, counted, listed, minus
 from analysis.drawing import tables
-from analysis.drawing.style import MEASURE_LABELS
 from analysis.figure import SweepFigure
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW
+from analysis.reading.records import REFERENCE_ROW, StoredTrial
 from analysis.replaying import effects
 from analysis.replaying.asha import Asha, at_a_time
+from analysis.replaying.checkpoints import CHOICES, SCORED
 from analysis.replaying.collapse import DEFAULT, Recorded, Verdict
-from analysis.replaying.drawing import draw_settings, draw_stops
+from analysis.replaying.drawing import draw_checkpoints, draw_settings, draw_stops
+from analysis.replaying.effects import FREE_MEASURES, Swap
 from analysis.replaying.replayed import Replay
 
 
 def draw(replay: Replay) -> dict[str, Figure]:
-    """Draw what each setting saves at what price, and which runs it stops."""
-    return {
+    """Draw what each setting saves at what price, which runs are stopped, and what is chosen."""
+    figures = {
         "replay": draw_settings(replay.sweep, replay.verdicts),
         "replay_stops": draw_stops(replay.sweep, replay.rules),
     }
+    if len(replay.choices.by) == len(CHOICES):
+        figures["replay_checkpoints"] = draw_checkpoints(replay.choices)
+    return figures
 
 
 def numbers(replay: Replay) -> dict[str, tables.Frame]:
-    """Return a table of the settings, and one of the runs."""
-    return {"replay": _settings(replay), "replay_stops": _stops(replay)}
+    """Return tables of the settings, of the signs, of the runs and of the best checkpoints."""
+    return {
+        "replay": _settings(replay),
+        "replay_signs": _signs(replay),
+        "replay_stops": _stops(replay),
+        "replay_checkpoints": _checkpoints(replay),
+    }
 
 
 def _settings(replay: Replay) -> tables.Frame:
@@ -54,9 +66,46 @@ def _settings(replay: Replay) -> tables.Frame:
     return tables.frame(lines)
 
 
+def _signs(replay: Replay) -> tables.Frame:
+    """Return a line per sign by which the rule could stop a run."""
+    return tables.frame(
+        {
+            "sign": str(v.sign),
+            "stopped": len(v.stops),
+            "wrongly_stopped": len(v.wrong),
+            "stopped_early": len(v.early),
+            "content_left": len(v.kept),
+            "unknown": len(v.unknown),
+            "so_at_the_end": v.collapsed,
+            "spared_batches": v.spared,
+            "spared_share": v.spared_share,
+            "swaps": len(effects.swaps(replay.sweep, v.stops, FREE_MEASURES)),
+        }
+        for v in replay.signs
+    )
+
+
+def _checkpoints(replay: Replay) -> tables.Frame:
+    """Return what every set scores at the best checkpoint of each run, by each choice."""
+    return tables.frame(
+        {
+            "row": c.trial.row,
+            "seed": c.trial.seed,
+            "run": c.trial.run_id,
+            "chosen_by": measure,
+            "batch": c.batch,
+            "set": set_name,
+            **{m: c.score(set_name, m) for m in SCORED},
+        }
+        for measure, choices in replay.choices.by.items()
+        for c in choices
+        for set_name in replay.sweep.sets
+    )
+
+
 def _stops(replay: Replay) -> tables.Frame:
     """Return where each run ended, and where each rule would have ended it, if it would."""
-    blank_from = {r.trial.run_id: r.blank_from for r in replay.runs if r.complete}
+    blank_from = {r.trial.run_id: r.lasts_from() for r in replay.runs if r.complete}
     rules = {" ".join(rule.title.split()): rule.stops for rule in replay.rules}
     return tables.frame(
         {
@@ -98,31 +147,40 @@ def table(replay: Replay) -> Table:
 def findings(replay: Replay) -> list[str]:
     """Say what the default and others would have saved, and what that would have changed."""
     lines = [_default(replay), _others(replay), _conclusions(replay)]
+    lines += [_sign(replay, v) for v in replay.signs] if len(replay.signs) > 1 else []
+    lines += _chosen(replay)
     lines += [_asha(replay, asha, cuts) for asha, cuts in replay.cuts.items()]
     return list(filter(None, [*lines, _unknown(replay)]))
 
 
 def _default(replay: Replay) -> str:
     own = replay.default
-    most = sum(r.trial.n_batches - (r.blank_from or 0) for r in replay.runs if _collapsed(r))
+    most = sum(r.trial.n_batches - (r.lasts_from() or 0) for r in replay.runs if _collapsed(r))
     stopped = sum(r.trial.run_id in own.stops for r in replay.runs if r.complete)
-    return (
+    said = (
         f"Of the {sum(r.complete for r in replay.runs)} complete runs to which the rule applies, "
-        f"{own.collapsed} end collapsed; the default setting would have stopped {stopped}, "
-        f"{len(own.wrong)} of them wrongly (they do not end collapsed) and {len(own.early)} early "
-        "(they do, but come back at a validation in between), and saved "
-        f"{own.share:.0%} of the collapsed runs' batches ({own.saved} of {own.configured}; "
+        f"{own.collapsed} end collapsed at a salience of 0.5; the default setting would have "
+        f"stopped {stopped}, {len(own.wrong)} of them wrongly (they do not end collapsed) and "
+        f"{len(own.early)} early (they do, but come back at a validation in between)"
+    )
+    if not own.configured:
+        return f"{said}."
+    return (
+        f"{said}, and saved {own.share:.0%} of the collapsed runs' batches ({own.saved} of "
+        f"{own.configured}; "
         f"{most / own.configured:.0%} had every one been stopped at the batch from which it is "
         "blank to the end)."
     )
 
 
 def _collapsed(run: Recorded) -> bool:
-    return run.complete and run.blank_from is not None
+    return run.complete and run.lasts_from() is not None
 
 
 def _others(replay: Replay) -> str:
     n, own = len(replay.verdicts), replay.default
+    if not own.collapsed:
+        return ""
     better = [o for o in replay.verdicts if _beats(o, own)]
     if not better:
         return (
@@ -154,16 +212,64 @@ def _conclusions(replay: Replay) -> str:
         return ""
     shift = effects.shifts(sweep, stops)[0]
     swaps = effects.swaps(sweep, stops)
-    named = "; ".join(f"{' and '.join(s.rows)} ({s.set_name}, {_of(s.measure)})" for s in swaps)
     return (
         "Counting the runs that the default stops in the state in which it stops them moves no "
         f"row's mean by more than {abs(shift.change):.3f} ({shift.row} on {shift.set_name}, "
-        f"{_of(shift.measure)} {shift.change:+.3f}); rows that change places: {named or 'none'}."
+        f"{WORDS[shift.measure]} {shift.change:+.3f}); rows that change places: {_named(swaps)}."
     )
 
 
-def _of(measure: str) -> str:
-    return MEASURE_LABELS[measure]
+def _named(swaps: Sequence[Swap]) -> str:
+    named = (f"{' and '.join(s.rows)} ({s.set_name}, {WORDS[s.measure]})" for s in swaps)
+    return "; ".join(named) or "none"
+
+
+def _sign(replay: Replay, v: Verdict) -> str:
+    """Say what the default setting would have done, had it gone by a sign."""
+    known = {t.run_id for t in (*v.right, *v.wrong)}
+    stopped = [t for t in replay.sweep.trials if t.run_id in known]
+    if not stopped:
+        return f"By the sign “{v.sign}” none of the complete runs would have been stopped."
+    swaps = effects.swaps(replay.sweep, v.stops, FREE_MEASURES)
+    return (
+        f"By the sign “{v.sign}” {counted(len(stopped), 'complete run')} would have been stopped "
+        f"({_runs(stopped, v.stops)}), which spares {v.spared} of {v.trained} batches "
+        f"({v.spared_share:.0%}); wrongly, for it comes back: {_runs(v.wrong, v.stops)}; with "
+        f"its content left at the end: {_runs(v.kept, v.stops)}; rows that change places in tuned "
+        f"F1 or average precision: {_named(swaps)}."
+    )
+
+
+def _runs(trials: Sequence[StoredTrial], stops: Mapping[str, int]) -> str:
+    return listed([f"{t.row} seed {t.seed} at {stops[t.run_id]}" for t in trials])
+
+
+def _chosen(replay: Replay) -> list[str]:
+    """Say what other choices of the best checkpoint change against that by F1 at one half."""
+    choices, sweep = replay.choices, replay.sweep
+    if set(choices.by) != set(CHOICES):
+        return [
+            "Of other choices of the best checkpoint, and other signs of a collapse, nothing is "
+            "known: the store has scores at a salience of 0.5 alone."
+        ] * (len(replay.signs) == 1)
+    usual, lines = choices.by["f1"], []
+    for measure in FREE_MEASURES:
+        chosen = choices.by[measure]
+        moved = [(a, b) for a, b in zip(usual, chosen, strict=True) if a.batch != b.batch]
+        changes = []
+        for set_name in sweep.sets:
+            scores = ([c.score(set_name, "f1_tuned") for c in pair] for pair in moved)
+            if (gain := Spread.of(after - before for before, after in scores)).n:
+                changes.append(
+                    minus(f"{gain.mean:+.3f} on {set_name} ({gain.low:+.3f} to {gain.high:+.3f})")
+                )
+        said = f"; there, tuned F1 changes by {listed(changes)}" if changes else ""
+        lines.append(
+            f"Chosen by {WORDS[measure]} on {sweep.validation} instead of {WORDS['f1']}, the best "
+            f"checkpoint is that of another batch in {len(moved)} of "
+            f"{counted(len(usual), 'run')}{said}."
+        )
+    return lines
 
 
 def _asha(replay: Replay, asha: Asha, cuts: dict[str, int]) -> str:

@@ -4,7 +4,8 @@ python -m analysis.results --sweep NAME
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -12,12 +13,13 @@ from rich.text import Text
 from analysis.drawing import labels, tables
 from analysis.drawing.style import MEASURE_LABELS
 from analysis.figure import SweepFigure
-from analysis.numbers.comparison import MEASURES, Comparison, Result
+from analysis.numbers.comparison import LEVEL, Comparison, Result
+from analysis.numbers.kinds import BLANK
+from analysis.reading.records import RECENT
 from ssmpe.console import printable
+from ssmpe.evaluation.collapse import KINDS, Kind
 
-STOPPED = "†"
-COMPARED = ("f1", "blank_rate")
-"""Measures whose differences are written out; the CSV has all"""
+STOPPED, SURVIVES = "†", "*"
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
@@ -26,29 +28,49 @@ _LATEX = {
     "±": r"$\pm$",
     "–": "--",
     STOPPED: r"$^\dagger$",
+    SURVIVES: r"$^*$",
     "−": "$-$",
     "·": r"$\cdot$",
+    "½": r"$\frac{1}{2}$",
+}
+_MEANT = {
+    Kind.LEVEL_SUNK: "blank at ½, content intact",
+    Kind.CONTENT_LOST: f"AP below {KINDS.kept:g} of what it was or of Ref.'s",
+    Kind.CONSTANT_PATTERN: "the same output whatever is played",
+    Kind.ALL_ON: "salience nearly everywhere",
+    BLANK: "blank at ½, content not measured",
 }
 
 
 def scores(comparison: Comparison, set_name: str) -> tables.Frame:
     """Return the results on a set as texts, a line per row."""
-    return tables.frame(
-        {
-            "row": _marked(result),
-            **{MEASURE_LABELS[m]: result.spreads[m].text() for m in MEASURES},
-            **{
-                f"{MEASURE_LABELS[m]} − {comparison.baseline}": _difference(result, m)
-                for m in COMPARED
-            },
-            "runs": _runs(result),
-        }
-        for result in comparison.on(set_name)
-    )
+    sweep, minus = comparison.sweep, f"− {comparison.baseline}"
+
+    def line(result: Result) -> dict[str, str]:
+        def mean(*measures: str) -> dict[str, str]:
+            return {MEASURE_LABELS[m]: result.spreads[m].text() for m in measures}
+
+        def difference(measure: str) -> dict[str, str]:
+            return {f"{MEASURE_LABELS[measure]} {minus}": _difference(result, measure)}
+
+        recent = {f"last {RECENT}": result.recent[sweep.f1].mean_text()}
+        if sweep.tuned:
+            cells = mean("f1_tuned") | difference("f1_tuned") | recent
+            cells |= mean("average_precision") | difference("average_precision")
+            cells |= mean("f1", "blank_rate_tuned", "blank_rate")
+        else:
+            cells = mean("precision", "recall", "f1") | difference("f1") | recent
+            cells |= mean("blank_rate") | difference("blank_rate")
+        ends = {"collapse": result.kinds.text(), "runs": _runs(result)}
+        return {"row": _marked(result), **cells, **ends}
+
+    return tables.frame(map(line, comparison.on(set_name)))
 
 
 def _difference(result: Result, measure: str) -> str:
-    return result.differences[measure].text() if result.differences else ""
+    """Return a difference, marked if it survives Holm's correction."""
+    found = result.differences.get(measure)
+    return f"{found.text()}{SURVIVES * found.survives}" if found else ""
 
 
 def _marked(result: Result) -> str:
@@ -67,20 +89,36 @@ def _runs(result: Result) -> str:
 
 def reading(comparison: Comparison) -> list[str]:
     """Say how the table is to be read."""
-    n = len(comparison.sweep.seeds)
+    sweep, baseline = comparison.sweep, comparison.baseline
+    n = len(sweep.seeds)
     over = "mean ± sample standard deviation over seeds" if n > 1 else "of one seed"
     sentences = [f"Scores at a trial's last validation, not at its best checkpoint: {over}."]
+    sentences.append(f"Last {RECENT}: mean over a trial's last {RECENT} validations.")
+    if sweep.tuned:
+        sentences.append("AP: average precision over all thresholds.")
+    sentences.append(labels.terms(sweep))
     if comparison.has_intervals:
+        seeds = "seeds and tracks" if n > 1 else "tracks; with one seed, they leave out what "
+        seeds += "" if n > 1 else "another would change"
         sentences.append(
-            f"Differences to {comparison.baseline} are paired by seed; in brackets, 95 % intervals "
-            "of a paired bootstrap over tracks, scores averaged over seeds before: they tell what "
-            "other tracks would change, not what other seeds would."
+            f"Differences to {baseline} are paired by seed; in brackets, 95 % intervals of a "
+            f"paired bootstrap over {seeds}."
+        )
+        sentences.append(
+            f"{SURVIVES} survives Holm's correction for all {comparison.compared} differences of "
+            f"a measure in this sweep, of which any is false by chance at most once in "
+            f"{1 / LEVEL:.0f} times; one without the mark may be by chance, even where its "
+            "interval leaves out zero."
         )
     else:
         sentences.append(
-            f"Differences to {comparison.baseline} are paired by seed; without intervals, for the "
-            "store has no scores by track."
+            f"Differences to {baseline} are paired by seed; without intervals, for the store has "
+            "no scores by track."
         )
+    found = dict.fromkeys(word for r in comparison.results for word in r.kinds.counts)
+    if found:
+        meant = "; ".join(f"{word}: {_MEANT[word]}" for word in found)
+        sentences.append(f"Collapse, in how many of the runs: {meant}.")
     if any(r.stopped for r in comparison.results):
         sentences.append(
             f"{STOPPED} with runs that were stopped as collapsed; they count with the state in "
@@ -142,7 +180,7 @@ def _tex(text: str) -> str:
 
 
 def numbers(comparison: Comparison) -> tables.Frame:
-    """Return every number: of each measure n, mean, std, difference and its interval."""
+    """Return every number: of each measure its spread, difference, interval and p-values."""
     sweep, lines = comparison.sweep, []
     for result in comparison.results:
         line: dict[str, object] = {
@@ -155,37 +193,55 @@ def numbers(comparison: Comparison) -> tables.Frame:
             "runs": result.runs,
             "counted": result.counted,
             "stopped": result.stopped,
+            "collapse": ", ".join(f"{n} {word}" for word, n in result.kinds.counts.items()),
+            "threshold_mean": result.threshold.mean,
         }
-        for measure, spread in result.spreads.items():
-            difference = result.differences.get(measure)
-            interval = difference and difference.interval
-            line |= {
-                f"{measure}_n": spread.n,
-                f"{measure}_mean": spread.mean,
-                f"{measure}_std": spread.std,
-                f"{measure}_difference": difference.spread.mean if difference else "",
-                f"{measure}_low": interval.low if interval else "",
-                f"{measure}_high": interval.high if interval else "",
-                f"{measure}_tracks": interval.n if interval else "",
-            }
+        for measure in comparison.measures:
+            line |= {f"{measure}_{k}": v for k, v in _numbers(result, measure).items()}
         lines.append(line)
     return tables.frame(lines)
+
+
+def _numbers(result: Result, measure: str) -> dict[str, object]:
+    spread, recent = result.spreads[measure], result.recent[measure]
+    difference = result.differences.get(measure)
+    effect = difference and difference.effect
+    return {
+        "n": spread.n,
+        "mean": spread.mean,
+        "std": spread.std,
+        f"last{RECENT}_mean": recent.mean,
+        f"last{RECENT}_std": recent.std,
+        "difference": difference.spread.mean if difference else "",
+        "low": effect.low if effect else "",
+        "high": effect.high if effect else "",
+        "seeds": effect.n_seeds if effect else "",
+        "tracks": effect.n_tracks if effect else "",
+        "p_value": effect.p_value if effect else "",
+        "p_holm": difference.corrected if difference and effect else "",
+    }
 
 
 def table(comparison: Comparison) -> Table:
     """Return means, and the difference of F1, for the terminal."""
     sweep, groups = comparison.sweep, []
+    shown = ("average_precision", "f1", "blank_rate") if sweep.tuned else ("blank_rate",)
     for set_name in sweep.sets:
         group: list[list[str | Text]] = [[Text(set_name, style="bold")]]
         for result in comparison.on(set_name):
-            means = [result.spreads[m].mean_text(2) for m in MEASURES]
-            group.append([_marked(result), *means, _difference(result, "f1")])
+            means = [result.spreads[m].mean_text(2) for m in (sweep.f1, *shown)]
+            difference = result.differences.get(sweep.f1)
+            gain = f"{difference.text(2)}{SURVIVES * difference.survives}" if difference else ""
+            kinds = result.kinds.text() if result.kinds.counts else ""
+            group.append([_marked(result), means[0], gain, *means[1:], kinds])
         groups.append(group)
-    gain = f"F1 − {comparison.baseline}"
-    columns = {
-        "row": {"max_width": 22},
-        **dict.fromkeys(("P", "R", "F1", "blank", gain), tables.NUMBER),
+    heads = [MEASURE_LABELS[m].replace(" ", "\n", 1) for m in (sweep.f1, *shown)]
+    columns: dict[str, Mapping[str, Any]] = {
+        "row": {"min_width": 15, "max_width": 18, "overflow": "fold"}
     }
+    columns[heads[0]] = tables.NUMBER
+    columns |= {f"− {comparison.baseline}": {**tables.NUMBER, "justify": "left"}}
+    columns |= {**dict.fromkeys(heads[1:], tables.NUMBER), "collapse": {}}
     return tables.terminal(f"{sweep.name}: {sweep.question}", columns, groups, gap=0)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from analysis.answers.facts import Facts, change, clear, counted, listed, rows_of, sentence
+from analysis.answers.facts import WORDS, Facts, change, clear, counted, listed, rows_of, sentence
 from analysis.answers.own import OWN, Two
 from analysis.numbers.comparison import Comparison
 from analysis.numbers.counts import SEVERITY
@@ -24,7 +24,7 @@ class Answered:
 def answer(comparison: Comparison) -> Answered:
     """Return what a sweep says to its question."""
     facts = Facts(comparison)
-    own = (found for fits in OWN if (found := fits(facts)))
+    own = (found for fits in (asleep, *OWN) if (found := fits(facts)))
     return Answered(next(own, None) or general(facts), tuple(_basis(facts)))
 
 
@@ -32,6 +32,32 @@ def general(facts: Facts) -> Two:
     """Say of any sweep which row is the best and which the worst, and what collapsed."""
     kinds = [_on_kind(facts, kind) for kind in facts.kinds]
     return _extremes(facts), sentence(_collapses(facts), *kinds, _unscored(facts))
+
+
+def asleep(facts: Facts) -> Two | None:
+    """Say that no row has come alive yet: of rows that are all blank, none is the best."""
+    where = facts.validation
+    ranked = facts.ranked(where, SEVERITY)
+    if not ranked or set(facts.asleep) != set(facts.rows):
+        return None
+    batches = max(t.last_step for t in facts.counted(facts.rows))
+    least = facts.value(ranked[0], where, SEVERITY)
+    first = (
+        f"No row has come alive yet after {batches} batches: on {where}, the blank rate at 0.5 is "
+        f"{least} at best"
+    )
+    longer = "train longer before rows are compared"
+    if not facts.sweep.tuned or not facts.ranked(where):
+        return sentence(first), sentence(longer)
+    free = listed([_range(facts, m) for m in (facts.sweep.f1, "average_precision")])
+    return sentence(first), sentence(f"below that threshold there are {free}", longer)
+
+
+def _range(facts: Facts, measure: str) -> str:
+    """Return "tuned F1 0.14 to 0.22", over rows on the validation set."""
+    ranked = facts.ranked(facts.validation, measure)
+    ends = dict.fromkeys(facts.value(ranked[i], facts.validation, measure) for i in (0, -1))
+    return f"{WORDS[measure]} {' to '.join(ends)}"
 
 
 def _extremes(facts: Facts) -> str:
@@ -43,8 +69,8 @@ def _extremes(facts: Facts) -> str:
     if worst == best:
         return f"{best} has {facts.scored(best, where)} on {where}; no other row has a result."
     text = (
-        f"Of {counted(len(ranked), 'row')}, {best} is the best on {where} "
-        f"({facts.scored(best, where)}) and {worst} the worst ({facts.scored(worst, where)})"
+        f"Of {counted(len(ranked), 'row')}, the best on {where} is {best} with "
+        f"{facts.scored(best, where)}, and the worst {worst} with {facts.scored(worst, where)}"
     )
     parts = [text]
     if facts.baseline in ranked and facts.baseline not in (best, worst):
@@ -58,7 +84,7 @@ def _extremes(facts: Facts) -> str:
             for s in (1, -1)
         )
         parts.append(
-            f"beyond their intervals, better than {facts.baseline}: {better}; worse: {worse}"
+            f"surely (Holm's correction) better than {facts.baseline}: {better}; worse: {worse}"
         )
     return sentence(*parts)
 
@@ -69,33 +95,37 @@ def _collapses(facts: Facts) -> str:
     collapsed = facts.collapsed(facts.rows, sets)
     if collapsed:
         n = f"{len(collapsed)} of {counted(len(runs), 'run')}"
-        said = f"{n} collapsed {where} ({rows_of(collapsed)})"
+        said = f"{n} collapsed at 0.5 {where} ({rows_of(collapsed)})"
     elif len(runs) == 1:
-        said = f"the only run did not collapse {where}"
+        said = f"the only run did not collapse at 0.5 {where}"
     else:
-        said = f"none of {len(runs)} runs collapsed {where}"
+        said = f"none of {len(runs)} runs collapsed at 0.5 {where}"
     others = {s: facts.collapsed(facts.rows, [s]) for s in facts.sweep.sets if s not in sets}
-    return ", ".join([said, *(f"and {rows_of(ts)} on {s}" for s, ts in others.items() if ts)])
+    said = ", ".join([said, *(f"and {rows_of(ts)} on {s}" for s, ts in others.items() if ts)])
+    lost = facts.lost(facts.rows, sets)
+    return f"{said}; {lost}" if lost else said
 
 
 def _on_kind(facts: Facts, kind: str) -> str:
-    """Say how blank rows are, and how they score, on the kind that they add."""
+    """Say how rows score, and how blank they are at one half, on the kind that they add."""
     rows = facts.adding(kind)
     blank, f1 = facts.ranked(kind, SEVERITY, rows), facts.ranked(kind, rows=rows)
-    base = facts.value(facts.baseline, kind, SEVERITY)
-    said = f"with excerpts of it added, the blank rate on {kind} is"
+    where = "there" if facts.kinds == (kind,) else f"on {kind}"
+    said = f"with excerpts of it added, the {WORDS[SEVERITY]} {where} is"
     if len(blank) == 1:
         said += f" {facts.value(blank[0], kind, SEVERITY)} with {blank[0]}"
     elif blank:
         least, most = (f"{r} ({facts.value(r, kind, SEVERITY)})" for r in (blank[0], blank[-1]))
         said += f" lowest with {least} and highest with {most}"
     if facts.baseline not in rows:
+        base = facts.value(facts.baseline, kind, SEVERITY)
         said += f", against {base} of {facts.baseline}"
     if len(f1) == 1:
         said += f"; it has {facts.scored(f1[0], kind)} there"
     elif f1:
-        said += f"; F1 there is at best that of {f1[-1]} ({facts.scored(f1[-1], kind)})"
-        said += f", at worst that of {f1[0]} ({facts.value(f1[0], kind)})"
+        best = f"{facts.number(f1[-1], kind)} ({f1[-1]})"
+        said += f"; {'tuned ' if facts.sweep.tuned else ''}F1 there is at best {best}"
+        said += f", at worst {facts.value(f1[0], kind)} ({f1[0]})"
     return said
 
 
@@ -112,13 +142,23 @@ def _basis(facts: Facts) -> list[str]:
     else:
         lines.append(f"Means over {n} seeds.")
     if facts.comparison.has_intervals:
-        lines.append("Intervals are over tracks (95 %), not over seeds.")
+        over = "over seeds and tracks" if n > 1 else "over tracks, not over seeds"
+        lines.append(f"Intervals (95 %) are {over}.")
     else:
         lines.append("No intervals: the store has no scores by track.")
     lines.append("Scores are those of the last validation.")
+    if not sweep.tuned:
+        lines.append(
+            "They are at a salience of 0.5 alone, which cannot tell a sunk level from lost content."
+        )
     stopped = sum(t.stopped for t in sweep.trials)
     if stopped:
         lines.append(f"{counted(stopped, 'run')} stopped as collapsed, counted as stopped.")
+    if facts.asleep and facts.asleep != list(facts.rows):
+        rows = listed(facts.asleep)
+        lines.append(
+            sentence(f"Not alive yet at 0.5, so that nothing there could collapse: {rows}")
+        )
     missing = [row for row in sweep.rows if row not in facts.rows]
     if missing:
         lines.append(f"Without a result, and left out: {listed(missing)}.")

@@ -4,13 +4,22 @@ from collections.abc import Callable
 
 import numpy as np
 
-from analysis.answers.facts import Facts, change, clear, counted, listed, minus, rows_of, sentence
-from analysis.numbers.comparison import Difference
+from analysis.answers.facts import (
+    WORDS,
+    Facts,
+    change,
+    clear,
+    counted,
+    listed,
+    minus,
+    rows_of,
+    sentence,
+)
 from analysis.numbers.counts import SEVERITY, SampleCount
 from analysis.numbers.plane import BLANK, Plane
-from analysis.numbers.search import StoredSearch, number_of
-from analysis.numbers.statistics import Interval, Spread
-from analysis.reading.records import REFERENCE_ROW, WEIGHTS, StoredTrial
+from analysis.numbers.search import Goal, StoredSearch, number_of
+from analysis.numbers.statistics import Spread
+from analysis.reading.records import REFERENCE_ROW, WEIGHTS, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking.schema import EndReason
 
@@ -31,7 +40,7 @@ def search(facts: Facts) -> Two | None:
 
     def scored(trial: StoredTrial) -> str:
         pairs = zip(found.goals, found.values(trial), strict=True)
-        return " and ".join(f"{value:.2f} ({goal.label})" for goal, value in pairs)
+        return " and ".join(f"{value:.2f} ({_goal(goal)})" for goal, value in pairs)
 
     trials, results = found.trials, found.results
     best, first = max(results, key=found.score), min(trials, key=number_of)
@@ -50,9 +59,14 @@ def search(facts: Facts) -> Two | None:
         sentence(f"{of_all}, {best.row} weighs both goals best, with {scored(best)}", begun),
         sentence(
             f"Its settings are {listed(said)}",
-            "" if goal.maximise else f"{below} ({goal.label})",
+            "" if goal.maximise else f"{below} ({_goal(goal)})",
         ),
     )
+
+
+def _goal(goal: Goal) -> str:
+    set_name, _, measure = goal.metric.rpartition("/")
+    return f"{WORDS[measure]} on {set_name}" if measure in WORDS else goal.label
 
 
 def stages(facts: Facts) -> Two | None:
@@ -69,31 +83,39 @@ def stages(facts: Facts) -> Two | None:
         said += [f"with nothing added, {_moves(facts, r, kind)}" for r in controls]
         moves.append(f"on {kind}, {'; '.join(said)}")
     fresh = [
-        f"{r} ends on {k} at a blank rate of {facts.value(r, k, SEVERITY)} and F1 "
-        f"{facts.value(r, k)}"
+        f"{r} ends on {k} at {facts.f1} {facts.value(r, k)} and a blank rate of "
+        f"{facts.value(r, k, SEVERITY)} at 0.5"
         for k in kinds
         for r in facts.adding(k)
         if r not in later
     ]
     runs, collapsed = facts.counted(added), facts.collapsed(added, kinds)
-    end = f"{len(collapsed) or 'none'} of {len(runs)} runs in which it joins collapsed"
+    end = f"{len(collapsed) or 'none'} of {len(runs)} runs in which it joins collapsed at 0.5"
     if len(runs) == 1:
-        end = f"the run in which it joins {'collapsed' if collapsed else 'did not collapse'}"
+        end = f"the run in which it joins {'collapsed' if collapsed else 'did not collapse'} at 0.5"
     start = f"added from the start, {listed(fresh)}" if fresh else ""
-    return sentence(*moves), sentence(start, end)
+    return sentence(*moves), sentence(start, end, facts.lost(added, kinds))
 
 
 def _moves(facts: Facts, row: str, where: str) -> str:
     """Say how scores go from the parent's weights, scored at batch 0, to the end."""
-    begins = {}
-    for measure in (SEVERITY, "f1"):
+
+    def from_to(measure: str) -> str:
         curves = [c for t in facts.of_row(row) if (c := t.curve(where, measure))]
-        begins[measure] = sum(float(c.values[0]) for c in curves) / len(curves)
-    return (
-        f"{row} goes from a blank rate of {begins[SEVERITY]:.2f} to "
-        f"{facts.value(row, where, SEVERITY)} and from F1 {begins['f1']:.2f} to "
-        f"{facts.value(row, where)}"
-    )
+        begin = Spread.of(float(c.values[0]) for c in curves).mean_text(2)
+        return f"from {begin} to {facts.value(row, where, measure)}"
+
+    scores = _scores(facts.sweep, "", from_to)
+    return f"{row} goes in {scores} and {WORDS[SEVERITY]} {from_to(SEVERITY)}"
+
+
+def _scores(sweep: StoredSweep, goes: str, from_to: Callable[[str], str]) -> str:
+    """Say how the scores that stand for a row go, and beside them F1 at one half."""
+    if not sweep.tuned:
+        return f"{WORDS['f1']} {goes}{from_to('f1')}"
+    half, precision = from_to("f1"), from_to("average_precision")
+    tuned = f"{WORDS['f1_tuned']} {goes}{from_to('f1_tuned')} (at 0.5 {half})"
+    return f"{tuned}, {WORDS['average_precision']} {precision}"
 
 
 def effects(facts: Facts) -> Two | None:
@@ -109,16 +131,22 @@ def effects(facts: Facts) -> Two | None:
         for name, found in pairs.items()
     ]
     first = (
-        f"Averaged over the pairs of rows that differ in it alone, F1 on {where} changes by "
-        f"{listed(each)}"
+        f"Averaged over the pairs of rows that differ in it alone, {facts.f1} on {where} "
+        f"changes by {listed(each)}"
     )
-    gains = {s: _reverse(d) for s in facts.sweep.sets if (d := facts.difference(alone[0], s))}
-    of_sets = listed([f"{change(d)} on {s}" for s, d in gains.items()])
-    second = f"all together ({REFERENCE_ROW}) change F1 against {alone[0]} alone by {of_sets}"
+    gains = {s: -d for s in facts.sweep.sets if (d := facts.difference(alone[0], s))}
+    half = {s: -d for s in gains if (d := facts.difference(alone[0], s, "f1"))}
+    seen = {s: f" ({change(half[s], False)} at 0.5)" if facts.sweep.tuned else "" for s in gains}
+    of_sets = listed([f"{change(d)} on {s}{seen[s]}" for s, d in gains.items()])
+    second = (
+        f"all together ({REFERENCE_ROW}) change {facts.f1} against {alone[0]} alone by {of_sets}"
+    )
     beyond = ""
     if facts.comparison.has_intervals:
         better, worse = ([s for s, d in gains.items() if clear(d) == sign] for sign in (1, -1))
-        beyond = f"beyond the interval, they help on {listed(better)} and cost on {listed(worse)}"
+        beyond = (
+            f"surely (Holm's correction), they help on {listed(better)} and cost on {listed(worse)}"
+        )
     return sentence(first), sentence(second, beyond)
 
 
@@ -141,15 +169,6 @@ def _pairs(facts: Facts, where: str) -> dict[str, list[float]]:
     return {name: differences for name, differences in found.items() if differences}
 
 
-def _reverse(difference: Difference) -> Difference:
-    """Return baseline minus row, of row minus baseline."""
-    s, i = difference.spread, difference.interval
-    return Difference(
-        Spread(s.n, -s.mean, s.std, -s.high, -s.low),
-        Interval(-i.high, -i.low, i.n) if i else None,
-    )
-
-
 def border(facts: Facts) -> Two | None:
     """Say from how many added excerpts on runs collapse, weight by weight."""
     try:
@@ -166,10 +185,13 @@ def border(facts: Facts) -> Two | None:
     least, most = (f"{r} ({facts.value(r, where, SEVERITY)})" for r in (ranked[0], ranked[-1]))
     best = facts.ranked(facts.validation)[-1]
     return (
-        sentence(f"On {where}, of the added kind, runs collapse {listed(begins)} ({unit})"),
         sentence(
-            f"The blank rate there is lowest with {least} and highest with {most}",
-            f"the best F1 on {facts.validation} is that of {best} "
+            f"On {where}, of the added kind, runs collapse (at 0.5) {listed(begins)} ({unit})",
+            facts.lost(facts.adding(where), [where]),
+        ),
+        sentence(
+            f"The blank rate at 0.5 there is lowest with {least} and highest with {most}",
+            f"the best {facts.f1} on {facts.validation} is that of {best} "
             f"({facts.value(best, facts.validation)})",
         ),
     )
@@ -185,31 +207,39 @@ def counts(facts: Facts) -> Two | None:
         return None
     runs = [t for trials in series.added.values() for t in trials if t.has_result]
     collapsed = [t for t in runs if t.collapsed_at.get(series.own_set(t.added_set)) is not None]
-    said = f"{len(collapsed)} of {counted(len(runs), 'run')} with added excerpts collapsed there"
+    of_all = f"{len(collapsed)} of {counted(len(runs), 'run')}"
+    said = f"{of_all} with added excerpts collapsed there at 0.5"
     if collapsed:
         said += f" ({rows_of(collapsed)})"
+    rows = tuple(dict.fromkeys(t.row for t in runs))
+    lost = facts.lost(rows, map(series.own_set, series.added))
     where, most = facts.validation, max(t.added_excerpts for t in runs)
     last = dict.fromkeys(t.row for t in runs if t.added_excerpts == most)
     scores = listed([f"{facts.value(r, where)} ({r})" for r in last])
-    closed = Spread.of(t.final(where, "f1") for t in series.closed if t.has_result)
+    closed = Spread.of(t.final(where, facts.sweep.f1) for t in series.closed if t.has_result)
     before = f"{closed.mean_text(2)} without them" if closed.n else "not known without them"
-    labelled = f"on {where}, of the labelled kind, F1 is {before} and {scores} with the most"
-    return sentence(*(_series(series, s) for s in series.added)), sentence(said, labelled)
+    labelled = (
+        f"on {where}, of the labelled kind, {facts.f1} is {before} and {scores} with the most"
+    )
+    return sentence(*(_series(series, s) for s in series.added)), sentence(said, lost, labelled)
 
 
 def _series(series: SampleCount, added: str) -> str:
     where, ((fewest, low), (most, high)) = series.own_set(added), series.ends(added)
-    blank, f1 = (
-        [Spread.of(t.final(where, m) for t in end) for end in (low, high)] for m in (SEVERITY, "f1")
-    )
+
+    def ends(measure: str) -> list[Spread]:
+        return [Spread.of(t.final(where, measure) for t in end) for end in (low, high)]
+
+    blank = ends(SEVERITY)
     moves = "rises" if blank[1].mean > blank[0].mean else "falls"
     if abs(blank[1].mean - blank[0].mean) < NOTICEABLE:
         moves = "hardly moves,"
     correlation = series.correlation(added, where)
     return (
-        f"from {fewest} to {most} excerpts of {added} added to a batch, the blank rate on {where} "
-        f"{moves} {_from_to(blank)} and F1 goes {_from_to(f1)} (rank correlation of blank rate and "
-        f"count over {correlation.n} runs: {correlation})"
+        f"from {fewest} to {most} excerpts of {added} added to a batch, on {where} "
+        f"{_scores(series.sweep, 'goes ', lambda m: _from_to(ends(m)))}, and the {WORDS[SEVERITY]} "
+        f"{moves} {_from_to(blank)} (rank correlation with the count over {correlation.n} runs: "
+        f"{correlation})"
     )
 
 
@@ -239,9 +269,9 @@ def remedies(facts: Facts) -> Two | None:
     base, validation = facts.baseline, facts.validation
     shown = [r for r in (base, plain, least) if r in facts.rows]
     rates = listed([f"{facts.value(r, where, SEVERITY)} with {r}" for r in shown])
-    first = f"On {where}, of the added kind, the blank rate is {rates}, {of_all}"
+    first = f"On {where}, of the added kind, the blank rate at 0.5 is {rates}, {of_all}"
     said = (
-        f"The best F1 there among these is {_score(facts, best, where)}, against "
+        f"The best {facts.f1} there among these is {_score(facts, best, where)}, against "
         f"{_score(facts, plain, where)}"
     )
     if base in facts.rows:
@@ -252,12 +282,17 @@ def remedies(facts: Facts) -> Two | None:
         parts.append(f"{alone}, the same with nothing added, has {facts.value(alone, where)}")
     if validation != where:
         parts.append(f"on {validation}, {best} has {facts.scored(best, validation)}")
-    return sentence(first), sentence(said, *parts)
+    return sentence(first, facts.lost((plain, *rows), [where])), sentence(said, *parts)
 
 
 def _score(facts: Facts, row: str, where: str) -> str:
     precision, recall = (facts.value(row, where, m) for m in ("precision", "recall"))
-    return f"{facts.value(row, where)} of {row} (precision {precision}, recall {recall})"
+    beside = (
+        facts.beside(row, where)
+        if facts.sweep.tuned
+        else (f"precision {precision}", f"recall {recall}")
+    )
+    return f"{facts.value(row, where)} of {row} ({', '.join(beside)})"
 
 
 OWN: tuple[Callable[[Facts], Two | None], ...] = (

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from analysis.reading.records import StoredSweep, dataset_of
+from analysis.reading.records import REFERENCE_ROW, StoredSweep, dataset_of
+
+HALF_ALONE = (
+    "scored at a salience of one half (½) alone, as up to version 0.3.0, which cannot tell a sunk "
+    "level from lost content."
+)
+"""What is said of a store without other scores"""
+LAST = "Every value is that of a trial's last validation, stopped runs included."
+"""What is said of a figure of scores"""
 
 
 def subtitle(sweep: StoredSweep) -> tuple[str, ...]:
@@ -24,6 +32,18 @@ def kind(sweep: StoredSweep, set_name: str) -> str:
         return "kind: labelled"
     added = {dataset_of(s) for s in sweep.added_sets}
     return "kind: added, unlabelled" if dataset_of(set_name) in added else "kind: not trained on"
+
+
+def terms(sweep: StoredSweep) -> str:
+    """Explain the words of every figure: blank, tuned, ½ and Ref."""
+    tuned = (
+        "tuned: at the salience threshold that is best on the labelled validation set, for all "
+        "sets; at ½: at a salience of one half, as published. "
+    )
+    said = f"Blank: share of sounding frames without a pitch; {tuned if sweep.tuned else ''}"
+    if not sweep.tuned:
+        said += f"{HALF_ALONE} "
+    return f"{said}{REFERENCE_ROW} adds no excerpts."
 
 
 def name_sets(panels: Sequence[Axes], sweep: StoredSweep, sets: Sequence[str] = ()) -> None:

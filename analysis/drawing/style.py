@@ -26,11 +26,21 @@ REFERENCE_COLOUR, REFERENCE_LINE = "#555555", (0, (4, 2))
 STOPPED_MARKER = "X"
 UNCOUNTED_MARKER = "+"
 MEASURE_LABELS = {
-    "f1": "F1",
-    "recall": "recall",
-    "precision": "precision",
-    "blank_rate": "blank rate",
+    "precision": "precision at ½",
+    "recall": "recall at ½",
+    "f1": "F1 at ½",
+    "blank_rate": "blank at ½",
+    "f1_tuned": "F1, tuned",
+    "blank_rate_tuned": "blank, tuned",
+    "f1_best": "F1, best",
+    "average_precision": "AP",
+    "top_n": "F1 of N peaks",
+    "similarity": "likeness",
+    "mean_peak": "mean peak",
+    "pitches_per_frame": "pitches a frame",
 }
+"""Every measure of a set, in as few words as fit everywhere; the published score says that it is
+at a salience of one half"""
 
 DPI = 200
 # Any, for matplotlib types every key of this mapping by name

@@ -6,7 +6,8 @@ another network, and differences between those are often the larger ones (Weiß 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,10 +34,13 @@ class Effect:
     n_seeds: int
     n_tracks: int
 
-    def text(self, decimals: int = 3) -> str:
-        """Return it as "+0.021 [-0.012, +0.034]"."""
-        numbers = (f"{value:+.{decimals}f}" for value in (self.mean, self.low, self.high))
-        return "{} [{}, {}]".format(*numbers)
+    def interval(self, decimals: int = 3) -> str:
+        """Return "[-0.012, +0.034]"."""
+        return f"[{self.low:+.{decimals}f}, {self.high:+.{decimals}f}]"
+
+    def __neg__(self) -> "Effect":
+        """Return the difference the other way round."""
+        return replace(self, mean=-self.mean, low=-self.high, high=-self.low)
 
 
 def two_level_bootstrap(differences: ArrayLike, level: float = 0.95) -> Effect | None:
@@ -68,10 +72,7 @@ def two_level_bootstrap(differences: ArrayLike, level: float = 0.95) -> Effect |
     if known.sum() < 2:
         return None
     n_seeds, n_tracks = given.shape
-    rng = np.random.default_rng(0)
-    seeds, tracks = (  # how often each is drawn
-        rng.multinomial(n, np.full(n, 1 / n), RESAMPLES).astype(np.float64) for n in given.shape
-    )
+    seeds, tracks = _drawn(n_seeds, n_tracks, RESAMPLES)
     sums = ((seeds @ np.where(known, given, 0.0)) * tracks).sum(axis=1)
     counts = ((seeds @ known.astype(np.float64)) * tracks).sum(axis=1)
     means = sums[counts > 0] / counts[counts > 0]
@@ -85,6 +86,22 @@ def two_level_bootstrap(differences: ArrayLike, level: float = 0.95) -> Effect |
         n_seeds=n_seeds,
         n_tracks=n_tracks,
     )
+
+
+@lru_cache(maxsize=8)
+def _drawn(
+    n_seeds: int, n_tracks: int, resamples: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how often each resample has every seed and every track: (resamples, n) of both.
+
+    They are the same for all differences of one shape, of which a table has hundreds.
+    """
+    rng = np.random.default_rng(0)
+    seeds, tracks = (
+        rng.multinomial(n, np.full(n, 1 / n), resamples).astype(np.float64)
+        for n in (n_seeds, n_tracks)
+    )
+    return seeds, tracks
 
 
 def _p_value(means: NDArray[np.float64]) -> float:

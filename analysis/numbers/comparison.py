@@ -1,16 +1,36 @@
 """Every row of a sweep at its last validation, and its differences to a baseline row."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.numbers.statistics import Interval, Spread, paired_bootstrap
+from analysis.numbers.bootstrap import Effect, holm, two_level_bootstrap
+from analysis.numbers.kinds import Kinds
+from analysis.numbers.statistics import Spread
 from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial
 from analysis.reading.track_scores import Scores, read_track_scores
 from ssmpe.errors import UserError
+from ssmpe.tracking import schema
 
-MEASURES = ("precision", "recall", "f1", "blank_rate")
+MEASURES = (
+    "precision",
+    "recall",
+    "f1",
+    "blank_rate",
+    "f1_tuned",
+    "blank_rate_tuned",
+    "f1_best",
+    "average_precision",
+    "top_n",
+    "similarity",
+    "mean_peak",
+    "pitches_per_frame",
+)
+"""Measures of a set: those of ``ssmpe.evaluation.scores``, which needs torch"""
+PUBLISHED = MEASURES[:4]
+LEVEL = 0.05
+"""Chance of any false finding among all differences of a measure in a sweep"""
 
 
 @dataclass(frozen=True)
@@ -19,19 +39,31 @@ class Difference:
 
     Attributes:
         spread: over the seeds that both have finished; n = 0 if there are none.
-        interval: 95 % bootstrap interval over tracks of the mean over those seeds; None if the
-            store has no scores by track.
+        effect: 95 % bootstrap interval over seeds and tracks (over tracks, of one seed); None if
+            the store has no scores by track.
+        corrected: its p-value after Holm's correction for all rows and sets of the sweep that are
+            compared on this measure; NaN without an effect.
     """
 
     spread: Spread
-    interval: Interval | None
+    effect: Effect | None
+    corrected: float = float("nan")
 
-    def text(self) -> str:
+    @property
+    def survives(self) -> bool:
+        """Whether it is sure even among all that are looked at beside it."""
+        return self.corrected <= LEVEL
+
+    def __neg__(self) -> "Difference":
+        """Return the baseline minus the row."""
+        return replace(self, spread=-self.spread, effect=-self.effect if self.effect else None)
+
+    def text(self, decimals: int = 3) -> str:
         """Return "+0.012 [-0.020, +0.041]", or "–" where nothing can be compared."""
         if not self.spread.n:
             return "–"
-        interval = f" {self.interval.text()}" if self.interval else ""
-        return f"{self.spread.mean:+.3f}{interval}"
+        interval = f" {self.effect.interval(decimals)}" if self.effect else ""
+        return f"{self.spread.mean:+.{decimals}f}{interval}"
 
 
 @dataclass(frozen=True)
@@ -40,15 +72,21 @@ class Result:
 
     Attributes:
         spreads: by measure, over the seeds that count.
+        recent: likewise, of the means over each trial's last validations.
         differences: to the baseline, by measure; empty for the baseline itself.
+        kinds: how its trials have degenerated there.
+        threshold: at which its trials are scored as tuned, over the seeds that count.
         runs: trials of the row, those without a result included.
         counted, stopped: how many count, and were stopped as collapsed.
     """
 
     set_name: str
     row: str
-    spreads: dict[str, Spread]
-    differences: dict[str, Difference]
+    spreads: Mapping[str, Spread]
+    recent: Mapping[str, Spread]
+    differences: Mapping[str, Difference]
+    kinds: Kinds
+    threshold: Spread
     runs: int
     counted: int
     stopped: int
@@ -81,11 +119,22 @@ class Comparison:
         if baseline not in rows:
             raise UserError(f"sweep {sweep.name!r}: no row {baseline!r} (rows: {', '.join(rows)})")
         results = [_result(sweep, scores, baseline, s, row) for s in sweep.sets for row in rows]
-        return cls(sweep, baseline, tuple(results))
+        return cls(sweep, baseline, _corrected(results))
 
     @property
     def has_intervals(self) -> bool:
-        return any(d.interval for r in self.results for d in r.differences.values())
+        return any(d.effect for r in self.results for d in r.differences.values())
+
+    @property
+    def compared(self) -> int:
+        """How many differences Holm's correction has looked at together, of one measure."""
+        return sum(bool(d.effect) for r in self.results if (d := r.differences.get(self.sweep.f1)))
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """Measures that the store has; the published ones always."""
+        there = [m for m in MEASURES if any(r.spreads[m].n for r in self.results)]
+        return tuple(m for m in MEASURES if m in there or m in PUBLISHED)
 
     def result(self, row: str, set_name: str) -> Result:
         """Return the result of a row on a set."""
@@ -96,17 +145,33 @@ class Comparison:
         return tuple(r for r in self.results if r.set_name == set_name)
 
 
+def _corrected(results: Sequence[Result]) -> tuple[Result, ...]:
+    """Correct the p-values of every measure for all rows and sets of the sweep."""
+    found = [dict(r.differences) for r in results]
+    for measure in MEASURES:
+        of = [differences for differences in found if measure in differences]
+        effects = [differences[measure].effect for differences in of]
+        p_values = holm([e.p_value if e else float("nan") for e in effects])
+        for differences, p_value in zip(of, p_values, strict=True):
+            differences[measure] = replace(differences[measure], corrected=p_value)
+    return tuple(replace(r, differences=d) for r, d in zip(results, found, strict=True))
+
+
 def _result(sweep: StoredSweep, scores: Scores, baseline: str, set_name: str, row: str) -> Result:
     trials = sweep.of_row(row)
     counted = [t for t in trials if t.has_result]
     partners = {t.seed: t for t in sweep.of_row(baseline) if t.has_result}
     pairs = [(t, partners[t.seed]) for t in counted if t.seed in partners]
     compared = () if row == baseline else MEASURES
+    thresholds = [c.at(t.last_step) for t in counted if (c := t.curves.get(schema.THRESHOLD))]
     return Result(
         set_name=set_name,
         row=row,
         spreads={m: Spread.of(t.final(set_name, m) for t in counted) for m in MEASURES},
+        recent={m: Spread.of(t.recent(set_name, m) for t in counted) for m in MEASURES},
         differences={m: _difference(pairs, scores, set_name, m) for m in compared},
+        kinds=Kinds.of(sweep, counted, set_name),
+        threshold=Spread.of(thresholds),
         runs=len(trials),
         counted=len(counted),
         stopped=sum(t.stopped for t in trials),
@@ -120,11 +185,12 @@ def _difference(
     by_track = [
         [scores[t.run_id, set_name][measure] for t in pair]
         for pair in pairs
-        if all((t.run_id, set_name) in scores for t in pair)
+        if all(measure in scores.get((t.run_id, set_name), ()) for t in pair)
     ]
     tracks = {frozenset(of_trial) for pair in by_track for of_trial in pair}
     if len(by_track) < len(pairs) or len(tracks) != 1:
         return Difference(spread, None)  # tables are missing, or rows were scored on other tracks
     names = sorted(next(iter(tracks)))
-    over_seeds = np.mean([[a[n] - b[n] for n in names] for a, b in by_track], axis=0)
-    return Difference(spread, paired_bootstrap(over_seeds))
+    return Difference(
+        spread, two_level_bootstrap(np.array([[a[n] - b[n] for n in names] for a, b in by_track]))
+    )

@@ -13,7 +13,7 @@ from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 
 SEVERITY = "blank_rate"
-"""Measure of degeneration that is correlated with the count"""
+"""Measure of degeneration that is correlated with the count by default: what the paper sees"""
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,19 @@ class SampleCount:
         counts = sorted({t.added_excerpts for t in trials})
         return [(n, [t for t in trials if t.added_excerpts == n]) for n in (counts[0], counts[-1])]
 
-    def correlation(self, added_set: str, set_name: str) -> RankCorrelation:
-        """Correlate severity on a set with the count of excerpts, over all trials that count."""
+    def correlation(
+        self, added_set: str, set_name: str, measure: str = SEVERITY
+    ) -> RankCorrelation:
+        """Correlate a measure on a set with the count of excerpts, over all trials that count."""
         trials = [t for t in self.series(added_set) if t.has_result]
-        severity = [t.final(set_name, SEVERITY) for t in trials]
-        return rank_correlation([t.added_excerpts for t in trials], severity)
+        values = [t.final(set_name, measure) for t in trials]
+        return rank_correlation([t.added_excerpts for t in trials], values)
 
     def closed_gain(self) -> PairedDifference:
         """Return F1 on the validation set, closed condition minus supervised only."""
         closed = [t for t in self.closed if t.has_result]
         supervised = [t for t in self.supervised if t.has_result]
-        return paired_difference(closed, supervised, self.sweep.validation, "f1")
+        return paired_difference(closed, supervised, self.sweep.validation, self.sweep.f1)
 
     def own_set(self, added_set: str) -> str:
         """Return the scored set of an added set's kind; the validation set if there is none."""

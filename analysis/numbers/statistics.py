@@ -7,9 +7,6 @@ import numpy as np
 
 from analysis.reading.records import StoredSweep, StoredTrial
 
-RESAMPLES = 10_000
-"""Number of resamples of a bootstrap"""
-
 
 @dataclass(frozen=True)
 class Spread:
@@ -29,6 +26,10 @@ class Spread:
             return cls(0, *[float("nan")] * 4)
         std = float(known.std(ddof=1)) if len(known) > 1 else float("nan")
         return cls(len(known), float(known.mean()), std, float(known.min()), float(known.max()))
+
+    def __neg__(self) -> "Spread":
+        """Return that of the negative values."""
+        return Spread(self.n, -self.mean, self.std, -self.high, -self.low)
 
     def numbers(self, prefix: str = "") -> dict[str, float]:
         """Return all of it, as columns of a table."""
@@ -104,35 +105,6 @@ def paired_difference(
             batches[trial.seed] = batch
             differences[trial.seed] = pair[0].at(batch) - pair[1].at(batch)
     return PairedDifference(batches, differences)
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A confidence interval of a mean over n items."""
-
-    low: float
-    high: float
-    n: int
-
-    def text(self, decimals: int = 3) -> str:
-        """Return "[-0.012, +0.034]"."""
-        return f"[{self.low:+.{decimals}f}, {self.high:+.{decimals}f}]"
-
-
-def paired_bootstrap(differences: Sequence[float], level: float = 0.95) -> Interval | None:
-    """Return a percentile interval of the mean of paired differences, resampled with replacement.
-
-    The same differences give the same interval. NaNs are left out; None of fewer than two items,
-    which say nothing about their spread.
-    """
-    known = np.array([d for d in differences if not np.isnan(d)], dtype=np.float64)
-    if len(known) < 2:
-        return None
-    rng = np.random.default_rng(0)
-    means = known[rng.integers(len(known), size=(RESAMPLES, len(known)))].mean(axis=1)
-    tail = (1 - level) / 2
-    low, high = np.quantile(means, [tail, 1 - tail])
-    return Interval(float(low), float(high), len(known))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ REFERENCE_ROW = "Ref."
 
 WEIGHTS = "objectives.weights."
 """What paths of objectives' weights begin with, in a configuration"""
+RECENT = 3
+"""Validations at the end of a trial whose mean stands beside the last one"""
 _ADDED, _CAPS = "data.added.", ("data.max_hours.", "data.max_tracks.")
 
 
@@ -104,6 +106,20 @@ class StoredTrial:
         curve = self.curve(set_name, measure)
         return curve.at(self.last_step) if curve else float("nan")
 
+    def recent(self, set_name: str, measure: str, k: int = RECENT) -> float:
+        """Return the mean over the last k validations, or as many as there are; NaN if none.
+
+        Scores move from one validation to the next, and the last one alone may be a good or a bad
+        one.
+        """
+        curve = self.curve(set_name, measure)
+        return float(curve.values[-k:].mean()) if curve else float("nan")
+
+    @property
+    def tuned(self) -> bool:
+        """Whether scores at a tuned threshold were logged; versions up to 0.3.0 did not."""
+        return any(metric.endswith(schema.set_metric("", "f1_tuned")) for metric in self.curves)
+
 
 @dataclass(frozen=True)
 class StoredSweep:
@@ -162,6 +178,25 @@ class StoredSweep:
     @property
     def added_sets(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(t.added_set for t in self.trials if t.added_set))
+
+    @cached_property
+    def tuned(self) -> bool:
+        """Whether all rows can be compared at thresholds tuned on the labelled validation set.
+
+        Not if a trial that counts was scored at a salience of one half alone, as by 0.3.0.
+        """
+        counted = [t for t in self.trials if t.has_result] or self.trials
+        return bool(counted) and all(t.tuned for t in counted)
+
+    @property
+    def f1(self) -> str:
+        """The measure of F1 that stands for a row: tuned, or at one half in an old store."""
+        return "f1_tuned" if self.tuned else "f1"
+
+    @property
+    def blank(self) -> str:
+        """The blank rate that goes with ``f1``."""
+        return "blank_rate_tuned" if self.tuned else "blank_rate"
 
     @property
     def validation(self) -> str:

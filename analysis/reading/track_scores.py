@@ -19,8 +19,8 @@ Scores = Mapping[tuple[str, str], TrackScores]
 def read_track_scores(sweep: StoredSweep, measures: Iterable[str]) -> Scores:
     """Read scores by track of all trials that count, on all sets of which the store has them.
 
-    Sweeps of early versions have none. A table of another batch than the trial's last validation
-    is left out.
+    Sweeps of early versions have none, and tables of 0.3.0 lack some of the measures. A table of
+    another batch than the trial's last validation is left out.
 
     Raises:
         UserError: a file is there, but no table of scores.
@@ -39,13 +39,15 @@ def read_track_scores(sweep: StoredSweep, measures: Iterable[str]) -> Scores:
 
 def _read(file: Path, trial: StoredTrial, measures: tuple[str, ...]) -> TrackScores:
     """Read scores of the last validation; none if the table is of another."""
-    scores: dict[str, dict[str, float]] = {measure: {} for measure in measures}
     try:
         with file.open(newline="", encoding="utf-8") as lines:
-            for line in csv.DictReader(lines):
+            table = csv.DictReader(lines)
+            there = [m for m in measures if m in (table.fieldnames or ())]
+            scores: dict[str, dict[str, float]] = {measure: {} for measure in there}
+            for line in table:
                 if int(line["batch"]) != trial.last_step:
                     return {}
-                for measure in measures:
+                for measure in there:
                     scores[measure][line["track"]] = float(line[measure])
     except (KeyError, TypeError, ValueError) as error:
         name = f"{schema.SCORES_ARTIFACTS}/{file.name}"

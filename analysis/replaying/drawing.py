@@ -1,6 +1,6 @@
 """The figures of a replay: what each setting saves at what price, and which runs it stops."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,9 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis.drawing import labels, page, style
-from analysis.reading.records import StoredSweep
+from analysis.reading.records import StoredSweep, StoredTrial
+from analysis.replaying import effects
+from analysis.replaying.checkpoints import CHOICES, Choices
 from analysis.replaying.collapse import DEFAULT, VALUES, Verdict
 from analysis.replaying.replayed import Rule
 
@@ -30,12 +32,22 @@ SETTINGS_NOTE = (
 )
 STOPS_NOTE = (
     "Every bar is a run (seeds of a row from top to bottom), as far as it would have been trained. "
-    "ASHA is simulated asynchronously with the recorded times and as many runs at a time as there "
-    "were; it goes by F1 on the validation set and cuts a run that reaches a rung below the share "
-    "of those there before it."
+    "By default, the collapse rule goes by the blank rate at a salience of 0.5. Content, which is "
+    "average precision over all thresholds, is lost below three quarters of what the run has had, "
+    "or at its end the reference. Wrongly stopped: not so at the end. ASHA (its factor, and the "
+    "share of batches from which it judges) is simulated asynchronously with the recorded times "
+    "and as many runs at a time as there were; it goes by F1 at 0.5 on the validation set and cuts "
+    "a run that reaches a rung below the share of those there before it."
+)
+CHECKPOINTS_NOTE = (
+    "Means over seeds. A trial's best checkpoint is the validation at which the labelled "
+    "validation set scores highest, by F1 at a salience of 0.5, by F1 at the threshold that is "
+    "best there, or by average precision (AP) over all thresholds."
 )
 _TRAINED, _UNTRAINED = "#8fa8b8", "#f1f1f1"
-_RIGHT, _WRONG, _UNJUDGED, _CUT = (style.colour(i) for i in (0, 1, 3, 4))
+_RIGHT, _WRONG, _UNJUDGED, _CUT, _KEPT = (style.colour(i) for i in (0, 1, 3, 4, 2))
+_ACROSS = 5
+"""Most panels of rules beside each other"""
 _BAR = 0.09
 """Height of a bar in inches"""
 
@@ -107,8 +119,12 @@ def draw_stops(sweep: StoredSweep, rules: Sequence[Rule]) -> Figure:
         panel=(1.5, len(trials) * _BAR + len(sweep.rows) * 0.12 + 0.1),
         left=page.margin(sweep.rows),
     )
-    figure, (axes,) = page.panels(1, len(rules), text)
-    for rule, ax in zip(rules, axes, strict=True):
+    n_rows = 1 + (len(rules) > _ACROSS)
+    figure, panels = page.panels(n_rows, -(-len(rules) // n_rows), text)
+    axes = [ax for row in panels for ax in row]
+    for ax in axes[len(rules) :]:
+        ax.set_visible(False)
+    for rule, ax in zip(rules, axes, strict=False):
         ax.set_title(rule.title, linespacing=1.3)
         _stops_panel(ax, sweep, rule)
     return figure
@@ -137,17 +153,23 @@ def _stops_panel(ax: Axes, sweep: StoredSweep, rule: Rule) -> None:
 def _bar_colour(rule: Rule, run: str) -> str:
     if run not in rule.stops:
         return _TRAINED
-    if rule.judgement is None:
+    if rule.verdict is None:
         return _CUT
-    if run not in rule.judgement:
-        return _UNJUDGED
-    return _RIGHT if rule.judgement[run] else _WRONG
+    for colour, trials in _judged(rule.verdict):
+        if any(t.run_id == run for t in trials):
+            return colour
+    return _UNJUDGED
+
+
+def _judged(verdict: Verdict) -> Iterable[tuple[str, Iterable[StoredTrial]]]:
+    return (_WRONG, verdict.wrong), (_KEPT, verdict.kept), (_RIGHT, verdict.right)
 
 
 def _stops_legend(rules: Sequence[Rule]) -> list[Artist]:
     shown = {_bar_colour(rule, run) for rule in rules for run in rule.stops}
     names = {
-        _RIGHT: "stopped; blank at the end",
+        _RIGHT: "stopped; so at the end",
+        _KEPT: "so, but content is left",
         _WRONG: "wrongly stopped",
         _UNJUDGED: "stopped; not recorded to the end",
         _CUT: "cut by ASHA",
@@ -157,3 +179,37 @@ def _stops_legend(rules: Sequence[Rule]) -> list[Artist]:
         Patch(color=_UNTRAINED, lw=0, label="not trained"),
     ]
     return handles + [Patch(color=c, lw=0, label=n) for c, n in names.items() if c in shown]
+
+
+def draw_checkpoints(choices: Choices) -> Figure:
+    """Draw what rows score at the checkpoints that each measure chooses, a column per set."""
+    sweep = choices.sweep
+    rows = [r for r in sweep.rows if any(c.trial.row == r for c in choices.by[CHOICES[0]])]
+    offsets = (-0.28, 0.0, 0.28)
+    looks: list[tuple[str, Any]] = [
+        (m, {"marker": style.MARKERS[i], "color": style.colour(i), "ms": 5, "ls": "none"})
+        for i, m in enumerate(CHOICES)
+    ]
+    text = page.Page(
+        title="What the best checkpoint scores, chosen by other measures",
+        subtitle=labels.subtitle(sweep),
+        x_label="score at the chosen checkpoint",
+        legend=[Line2D([], [], label=f"by {style.MEASURE_LABELS[m]}", **k) for m, k in looks],
+        legend_columns=3,
+        note=CHECKPOINTS_NOTE,
+        panel=(1.5, len(rows) * 0.32 + 0.2),
+        left=page.margin(rows),
+    )
+    figure, panels = page.panels(len(effects.FREE_MEASURES), len(sweep.sets), text)
+    for score, axes in zip(effects.FREE_MEASURES, panels, strict=True):
+        for set_name, ax in zip(sweep.sets, axes, strict=True):
+            for (measure, look), offset in zip(looks, offsets, strict=True):
+                values = [choices.row(measure, r, set_name, score).mean for r in rows]
+                ax.plot(values, np.arange(len(rows)) + offset, **look)
+            name = f"{set_name}\n" if axes is panels[0] else ""
+            ax.set_title(f"{name}{style.MEASURE_LABELS[score]}", linespacing=1.3)
+            ax.set_yticks(range(len(rows)), rows)
+            ax.set_ylim(len(rows) - 0.5, -0.5)
+            ax.xaxis.set_major_locator(MaxNLocator(3))
+            ax.tick_params(length=0)
+    return figure

@@ -1,6 +1,6 @@
 """What a replayed rule would have changed in a sweep's conclusions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -8,6 +8,9 @@ from analysis.numbers.statistics import Spread
 from analysis.reading.records import StoredSweep, StoredTrial
 
 MEASURES = ("f1", "blank_rate")
+"""At a salience of one half"""
+FREE_MEASURES = ("f1_tuned", "average_precision")
+"""Those that do not depend on it"""
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,9 @@ class Swap:
     measure: str
 
 
-def shifts(sweep: StoredSweep, stops: Mapping[str, int]) -> tuple[Shift, ...]:
+def shifts(
+    sweep: StoredSweep, stops: Mapping[str, int], measures: Sequence[str] = MEASURES
+) -> tuple[Shift, ...]:
     """Return the shift of every row, set and measure, the largest first.
 
     It is the mean over runs in the state in which each would have been stopped, minus that at
@@ -41,18 +46,20 @@ def shifts(sweep: StoredSweep, stops: Mapping[str, int]) -> tuple[Shift, ...]:
         if not any(t.run_id in stops for t in counted):
             continue
         for set_name in sweep.sets:
-            for measure in MEASURES:
+            for measure in measures:
                 changes = [_changed(t, set_name, measure, stops) for t in counted]
                 change = Spread.of(after - before for before, after in changes).mean
                 found.append(Shift(row, set_name, measure, change))
     return tuple(sorted(found, key=lambda s: -abs(s.change)))
 
 
-def swaps(sweep: StoredSweep, stops: Mapping[str, int]) -> tuple[Swap, ...]:
+def swaps(
+    sweep: StoredSweep, stops: Mapping[str, int], measures: Sequence[str] = MEASURES
+) -> tuple[Swap, ...]:
     """Return pairs of rows that change places on a set."""
     found = []
     for set_name in sweep.sets:
-        for measure in MEASURES:
+        for measure in measures:
             before, after = {}, {}
             for row in sweep.rows:
                 counted = [t for t in sweep.of_row(row) if t.has_result]

@@ -1,4 +1,4 @@
-"""A sweep's recorded curves under every setting that is tried."""
+"""A sweep's recorded curves under every setting, sign and choice that is tried."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,25 @@ from dataclasses import dataclass
 from analysis.reading.records import StoredSweep
 from analysis.replaying import asha
 from analysis.replaying.asha import Asha
-from analysis.replaying.collapse import DEFAULT, GRID, Recorded, Verdict, recorded, verdict
+from analysis.replaying.checkpoints import Choices
+from analysis.replaying.collapse import (
+    DEFAULT,
+    GRID,
+    Recorded,
+    Setting,
+    Sign,
+    Verdict,
+    recorded,
+    verdict,
+)
+
+TITLES = {
+    Sign.HALF: "by default",
+    Sign.TUNED: "blank, tuned",
+    Sign.CONTENT: "content lost",
+    Sign.BOTH: "blank and lost",
+}
+"""Signs, as short as a panel's title"""
 
 
 @dataclass(frozen=True)
@@ -15,13 +33,12 @@ class Rule:
 
     Attributes:
         stops: run -> batch.
-        judgement: run -> whether the stop was right; runs of which nothing can be said missing.
-            None of a rule that does not ask for a collapse.
+        verdict: on the stops; None of a rule that does not ask for a collapse.
     """
 
     title: str
     stops: Mapping[str, int]
-    judgement: Mapping[str, bool] | None = None
+    verdict: Verdict | None = None
 
 
 @dataclass(frozen=True)
@@ -30,22 +47,35 @@ class Replay:
 
     Attributes:
         verdicts: on settings of the collapse rule, in the order of ``GRID``.
+        signs: on the signs of which there are curves, each with the default setting.
         cuts: by plain ASHA: setting -> run -> batch.
+        choices: of the best checkpoint.
     """
 
     sweep: StoredSweep
     runs: tuple[Recorded, ...]
     verdicts: tuple[Verdict, ...]
+    signs: tuple[Verdict, ...]
     cuts: dict[Asha, dict[str, int]]
+    choices: Choices
 
     @classmethod
     def of(cls, sweep: StoredSweep) -> "Replay":
         """Try all settings on a sweep; UserError as ``recorded``."""
         runs = recorded(sweep)
         longest = max(t.n_batches for t in sweep.trials)
-        verdicts = tuple(verdict(runs, setting, longest) for setting in GRID)
-        cuts = {setting: asha.cuts(sweep, setting) for setting in asha.SETTINGS}
-        return cls(sweep, runs, verdicts, cuts)
+
+        def judged(setting: Setting, sign: Sign = Sign.HALF) -> Verdict:
+            return verdict(runs, setting, longest, sign)
+
+        return cls(
+            sweep=sweep,
+            runs=runs,
+            verdicts=tuple(map(judged, GRID)),
+            signs=tuple(judged(DEFAULT, s) for s in Sign if any(s in r.signs for r in runs)),
+            cuts={setting: asha.cuts(sweep, setting) for setting in asha.SETTINGS},
+            choices=Choices.of(sweep),
+        )
 
     @property
     def default(self) -> Verdict:
@@ -54,15 +84,13 @@ class Replay:
 
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The runner's rule and plain ASHA's, to be drawn beside each other."""
-        own = self.default
-        wrong = {t.run_id for t in own.wrong}
-        judged = {r.trial.run_id: r.trial.run_id not in wrong for r in self.runs if r.complete}
+        """The runner's rule, the same by other signs, and plain ASHA's, to be drawn together."""
+        signs = [Rule(f"collapse rule,\n{TITLES[v.sign]}", v.stops, v) for v in self.signs]
         ashas = [
-            Rule(f"ASHA, factor {a.reduction_factor:g},\nfrom {a.grace:.0%} on", cuts)
+            Rule(f"ASHA {a.reduction_factor:g}, from {a.grace:.0%}", cuts)
             for a, cuts in self.cuts.items()
         ]
-        return (Rule("collapse rule,\nby default", own.stops, judged), *ashas)
+        return (*signs, *ashas)
 
     @property
     def best(self) -> tuple[Verdict, ...]:

@@ -116,8 +116,27 @@ def test_p_values_say_what_intervals_say():
     assert 0 < certain.p_value < 0.001
 
 
-def test_in_words():
-    assert Effect(0.0214, -0.012, 0.0336, 0.2, 5, 12).text() == "+0.021 [-0.012, +0.034]"
+def test_in_words_and_the_other_way_round():
+    effect = Effect(0.0214, -0.012, 0.0336, 0.2, 5, 12)
+    assert effect.interval() == "[-0.012, +0.034]"
+    assert (-effect).interval(2) == "[-0.03, +0.01]"
+    assert (-effect).mean == -effect.mean
+
+
+def test_of_one_seed_it_covers_the_truth_as_often_as_it_says(monkeypatch):
+    monkeypatch.setattr(bootstrap, "RESAMPLES", 2000)
+    rng = np.random.default_rng(0)
+    intervals = [two_level_bootstrap(rng.normal(0.3, 1, 40)) for _ in range(200)]
+    share = np.mean([i.low <= 0.3 <= i.high for i in intervals if i])
+    assert 0.89 <= share <= 0.98
+
+
+def test_limits():
+    assert two_level_bootstrap([0.1]) is None
+    same = two_level_bootstrap([0.25] * 5)
+    assert same is not None
+    assert (same.low, same.high, same.n_tracks) == pytest.approx((0.25, 0.25, 5))
+    assert two_level_bootstrap([0.1, 0.5, -0.2]) == two_level_bootstrap([0.1, 0.5, -0.2])
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,13 @@
 """Replays of recorded curves: by hand, and against the schedulers that would have decided."""
 
 import csv
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.image import imread
@@ -15,8 +18,18 @@ from analysis.drawing import style
 from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from analysis.replaying import asha, effects
 from analysis.replaying.asha import Asha, Rungs
-from analysis.replaying.collapse import DEFAULT, GRID, Recorded, Setting, recorded, verdict
-from analysis.replaying.drawing import draw_settings, draw_stops
+from analysis.replaying.checkpoints import Choices
+from analysis.replaying.collapse import (
+    DEFAULT,
+    GRID,
+    Recorded,
+    Setting,
+    Sign,
+    Verdict,
+    recorded,
+    verdict,
+)
+from analysis.replaying.drawing import draw_checkpoints, draw_settings, draw_stops
 from analysis.replaying.replayed import Replay
 from ssmpe.config import DataConfig
 from ssmpe.errors import UserError
@@ -25,6 +38,7 @@ from ssmpe.runner.schedulers import CollapseASHA
 from ssmpe.runner.trial import reports
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
+from ssmpe.training.checkpoint import Best
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.support.analysis_store import Invented, write_sweep
 
@@ -40,8 +54,13 @@ def trial(
     f1: float = 0.5,
     added: str = "X/train",
     started: float = 0.0,
+    **free: Any,
 ) -> StoredTrial:
-    """Return a trial with blank rates on X/test and a constant F1; a validation takes 10 s."""
+    """Return a trial with blank rates on X/test and a constant F1; a validation takes 10 s.
+
+    Args:
+        free: curves of further measures of X/test; of the validation set, if they begin with v_.
+    """
     steps = np.arange(1, len(blank) + 1) * EVERY
 
     def curve(values) -> MetricCurve:
@@ -61,6 +80,10 @@ def trial(
             "X/test/blank_rate": curve(blank),
             "V/v/f1": curve([f1] * n),
             "X/test/f1": curve(1 - np.array(blank)),
+            **{
+                f"{'V/v' if m.startswith('v_') else 'X/test'}/{m.removeprefix('v_')}": curve(v)
+                for m, v in free.items()
+            },
             schema.TRAIN_SECONDS: curve([8.0] * n),
             schema.EVALUATION_SECONDS: curve([2.0] * n),
         },
@@ -129,6 +152,106 @@ def test_what_is_saved_and_what_is_wrong_by_hand():
     late = verdict(runs, Setting(grace=0.9), N)
     assert late.stops == {"c": 450}  # that of the last validation is no stop
     assert verdict(runs, Setting(certain=0.9), N).stops == {}
+
+
+INTACT = (0.1, 0.3, 0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6)
+LOST = (0.1, 0.3, 0.5, 0.6, 0.6, 0.3, 0.2, 0.2, 0.2, 0.2)
+RISES_AGAIN = (*LOST[:8], 0.6, 0.6)
+
+
+def by_signs(*trials: StoredTrial) -> dict[Sign, Verdict]:
+    runs = recorded(sweep(*trials))
+    return {sign: verdict(runs, DEFAULT, N, sign) for sign in Sign}
+
+
+def ends(verdicts: dict[Sign, Verdict], run: str) -> tuple[int | None, ...]:
+    """Return where each sign stops a run: blank, blank when tuned, content lost, both."""
+    return tuple(verdicts[sign].stops.get(run) for sign in Sign)
+
+
+def test_every_kind_of_collapse_is_stopped_by_its_own_signs():
+    """A sunk level by blankness at one half alone, whose stop costs a network with content left."""
+    alive: Any = {"v_blank_rate_tuned": LABELLED, "blank_rate_tuned": LABELLED}
+    lit = (1.0, 0.9, *[0.1] * 8)
+    found = by_signs(
+        trial("sunk", COLLAPSED, average_precision=INTACT, **alive),
+        trial("lost", COLLAPSED, average_precision=LOST, **alive),
+        trial("lost quietly", lit, average_precision=LOST, **alive),
+        trial("all on", lit, average_precision=LOST, pitches_per_frame=[40.0] * 10, **alive),
+        trial("pattern", lit, average_precision=LOST, similarity=[1.0] * 10, **alive),
+        trial(
+            "blank",
+            COLLAPSED,
+            average_precision=LOST,
+            v_blank_rate_tuned=LABELLED,
+            blank_rate_tuned=COLLAPSED,
+        ),
+    )
+    assert ends(found, "sunk") == (300, None, None, None)
+    # of two validations, half the mean is lost at 350, and so it is at 400
+    assert ends(found, "lost") == (300, None, 400, 400)
+    for run in ("lost quietly", "all on", "pattern"):
+        assert ends(found, run) == (None, None, 400, None)
+    assert ends(found, "blank") == (300, 300, 400, 400)
+    assert [t.run_id for t in found[Sign.HALF].kept] == ["sunk"]
+    assert all(not found[sign].kept for sign in (Sign.TUNED, Sign.CONTENT, Sign.BOTH))
+    assert not any(v.wrong for v in found.values())
+    assert (found[Sign.HALF].trained, found[Sign.HALF].spared) == (6 * N, 3 * (N - 300))
+    assert found[Sign.CONTENT].spared == 5 * (N - 400)
+
+
+def test_content_that_comes_back_was_stopped_wrongly():
+    found = by_signs(trial("r", COLLAPSED, average_precision=RISES_AGAIN), trial("c", COLLAPSED))
+    assert found[Sign.HALF].wrong == ()
+    assert [t.run_id for t in found[Sign.CONTENT].wrong] == ["r"]
+    assert [t.run_id for t in found[Sign.BOTH].wrong] == ["r"]
+    assert [t.run_id for t in found[Sign.CONTENT].kept] == ["r"]
+
+
+def test_content_below_the_reference_s_is_not_left():
+    """The run has never had more; Ref. has by the end."""
+    low = tuple(a / 3 for a in INTACT)
+    found = by_signs(
+        trial("Ref.", added="", average_precision=INTACT),
+        trial("a", COLLAPSED, average_precision=low),
+    )
+    assert ends(found, "a") == (300, None, None, None)
+    assert found[Sign.HALF].kept == ()
+
+
+def test_content_is_no_sign_before_anything_is_alive():
+    blank = (1.0,) * 10
+    run = trial("a", blank, average_precision=LOST)
+    dead = dict.fromkeys(("V/v/blank_rate",), MetricCurve(np.arange(1, 11) * EVERY, np.ones(10)))
+    never = replace(run, curves={**run.curves, **dead})
+    assert Recorded.of(never, sweep(never)).stopped_at(DEFAULT, 0, Sign.CONTENT) is None
+    assert Recorded.of(run, sweep(run)).stopped_at(DEFAULT, 0, Sign.CONTENT) == 400
+
+
+def test_the_best_checkpoint_by_other_measures():
+    free: Any = {"v_f1_tuned": INTACT, "v_average_precision": LOST, "f1_tuned": LOST}
+    whole = sweep(trial("a", f1=0.5, **free), trial("b", f1=0.5, **free))
+    choices = Choices.of(whole)
+    assert {m: {c.batch for c in cs} for m, cs in choices.by.items()} == {
+        "f1": {50},  # the first of equal ones
+        "f1_tuned": {200},
+        "average_precision": {200},
+    }
+    assert choices.row("f1", "a", "X/test", "f1_tuned").mean == pytest.approx(0.1)
+    assert choices.row("f1_tuned", "a", "X/test", "f1_tuned").mean == pytest.approx(0.6)
+    assert set(Choices.of(sweep(trial("a", **free), trial("old"))).by) == {"f1"}
+
+
+def test_the_best_checkpoint_is_the_trainer_s():
+    """Batch 0 is validated where weights are continued, and never the best."""
+    rng = np.random.default_rng(0)
+    values = [0.9, *rng.choice([0.1, 0.2, 0.3, np.nan], 30)]
+    best, network = Best(), torch.nn.Linear(1, 1)
+    for batch, value in enumerate(values[1:], 1):
+        best.take_if_better(value, batch, network, 0.5)
+    curve = MetricCurve(np.arange(31), np.array(values))
+    run = replace(trial("a"), curves={"V/v/f1": curve})
+    assert [c.batch for c in Choices.of(sweep(run)).by["f1"]] == [best.batch]
 
 
 def test_of_a_run_that_was_stopped_only_earlier_stops_are_known():
@@ -224,13 +347,15 @@ def invented(seeds: int) -> list[Invented]:
     return trials
 
 
+@pytest.mark.parametrize("half", [False, True])
 @pytest.mark.parametrize("seeds", [1, 3])
-def test_no_text_overlaps(seeds):
-    found = Replay.of(sweep_of(invented(seeds)))
+def test_no_text_overlaps(seeds, half):
+    found = Replay.of(sweep_of([replace(i, half_alone=half) for i in invented(seeds)]))
     with style.look():
         figures = [
             draw_settings(found.sweep, found.verdicts),
             draw_stops(found.sweep, found.rules),
+            *([draw_checkpoints(found.choices)] if not half else []),
         ]
         for figure in figures:
             boxes = list(text_boxes(figure))
@@ -258,3 +383,24 @@ def test_the_command_writes_what_the_curves_say(tmp_path, capsys):
     write_sweep(uri, "closed", [Invented("Ref.", 0)])
     assert replay.main([*arguments, "--sweep", "closed"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_findings_tell_signs_and_choices_where_the_store_has_them():
+    old = sweep_of([replace(i, half_alone=True) for i in invented(2)])
+    said = " ".join(replay.findings(Replay.of(old)))
+    assert "the store has scores at a salience of 0.5 alone" in said
+    assert "By the sign" not in said
+    whole = sweep_of(invented(2))
+    found = Replay.of(whole)
+    said = " ".join(replay.findings(found))
+    for v in found.signs:
+        stopped = f"{len(v.stops)} complete runs" if v.stops else "none of the complete runs"
+        assert f"By the sign “{v.sign}” {stopped} would have been stopped" in said
+        assert not v.stops or f"which spares {v.spared} of {v.trained} batches" in said
+    assert any(v.stops for v in found.signs)
+    chosen = found.choices.by
+    moved = sum(a.batch != b.batch for a, b in zip(chosen["f1"], chosen["f1_tuned"], strict=True))
+    assert f"is that of another batch in {moved} of 8 runs" in said
+    lines = replay.numbers(found)
+    assert len(lines["replay_signs"]) == len(Sign)
+    assert len(lines["replay_checkpoints"]) == 3 * 8 * len(whole.sets)

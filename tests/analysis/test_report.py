@@ -11,14 +11,21 @@ from analysis import curves, report
 from analysis.answers.answer import general
 from analysis.answers.facts import Facts
 from analysis.figure import SweepFigure
+from analysis.numbers.bootstrap import two_level_bootstrap
 from analysis.numbers.comparison import Comparison
-from analysis.numbers.statistics import paired_bootstrap
 from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from tests.analysis.test_figures_of_sweeps import final_values
 from tests.support.reporting import LONG, Page
 
-MEASURES = ("precision", "recall", "f1", "blank_rate")
+MEASURES = {
+    "F1, tuned": "f1_tuned",
+    "AP": "average_precision",
+    "F1 at ½": "f1",
+    "blank, tuned": "blank_rate_tuned",
+    "blank at ½": "blank_rate",
+}
+"""heading -> measure"""
 
 
 @pytest.mark.parametrize("name", ["energy", "counts", "long"])
@@ -27,10 +34,10 @@ def test_numbers_equal_the_store(report_store, reports, name):
     checked = 0
     for set_name in reports[name].sweep.sets:
         head, *rows = page.tables[set_name]
-        assert head[5] == "F1 − Ref."
         for row, *cells in rows:
-            row = row.removesuffix(" †")
-            for measure, cell in zip(MEASURES, cells, strict=False):
+            row, of = row.removesuffix(" †"), dict(zip(head[1:], cells, strict=True))
+            for heading, measure in MEASURES.items():
+                cell = of[heading]
                 values = final_values(report_store, name, row, f"{set_name}/{measure}")
                 values = [values[i] for i in failed.get((name, row), range(len(values)))]
                 deviation = f" ± {np.std(values, ddof=1):.3f}" if len(values) > 1 else ""
@@ -38,10 +45,10 @@ def test_numbers_equal_the_store(report_store, reports, name):
                 checked += 1
             if row != "Ref." and (name, row) not in failed:
                 both = (row, "Ref.")
-                ends = [final_values(report_store, name, r, f"{set_name}/f1") for r in both]
+                ends = [final_values(report_store, name, r, f"{set_name}/f1_tuned") for r in both]
                 gain = np.mean(np.array(ends[0]) - np.array(ends[1]))
-                assert cells[4].partition(" ")[0] == f"{gain:+.3f}"
-    assert checked >= 4 * 4 * 4
+                assert of["F1, tuned − Ref."].partition(" ")[0] == f"{gain:+.3f}"
+    assert checked >= 4 * 4 * 5
 
 
 def test_the_answer_of_counts_is_the_store_s(report_store, reports):
@@ -50,13 +57,18 @@ def test_the_answer_of_counts_is_the_store_s(report_store, reports):
 
     first, second = reports["counts"].answer.sentences
     ends = ("Ref.", "+MN-8")
-    blank, f1 = ([mean(r, f"MusicNet/test/{m}") for r in ends] for m in ("blank_rate", "f1"))
+    blank, half, tuned, precision = (
+        [mean(r, f"MusicNet/test/{m}") for r in ends]
+        for m in ("blank_rate", "f1", "f1_tuned", "average_precision")
+    )
     assert f"rises from {blank[0]:.2f} to {blank[1]:.2f}" in first
-    assert f"F1 goes from {f1[0]:.2f} to {f1[1]:.2f}" in first
+    assert f"tuned F1 goes from {tuned[0]:.2f} to {tuned[1]:.2f}" in first
+    assert f"(at 0.5 from {half[0]:.2f} to {half[1]:.2f})" in first
+    assert f"average precision from {precision[0]:.2f} to {precision[1]:.2f}" in first
     assert "over 10 runs: ρ = +" in first
-    assert second.startswith("2 of 8 runs with added excerpts collapsed there (+MN-8);")
-    closed, most = (mean(r, "URMP/validation/f1") for r in ("Ref.", "+MN-8"))
-    assert f"F1 is {closed:.2f} without them and {most:.2f} (+MN-8)" in second
+    assert second.startswith("2 of 8 runs with added excerpts collapsed there at 0.5 (+MN-8);")
+    closed, most = (mean(r, "URMP/validation/f1_tuned") for r in ("Ref.", "+MN-8"))
+    assert f"tuned F1 is {closed:.2f} without them and {most:.2f} (+MN-8)" in second
     assert "Means over 2 seeds." in reports["counts"].answer.basis
     text = Page.of(reports["counts"]).text
     assert first in text
@@ -66,28 +78,30 @@ def test_the_answer_of_counts_is_the_store_s(report_store, reports):
 def test_intervals_of_the_general_answer_are_the_store_s(report_store, reports):
     comparison = Comparison.of(reports["energy"].sweep)
     said, _ = general(Facts(comparison))
-    worst = re.search(r"and (\S+) the worst \(F1 \S+, (\S+) \[(\S+), (\S+)\] against Ref", said)
+    headline = comparison.sweep.f1
+    with_f1 = r"with (?:tuned )?F1 \S+ (?:\(\S+ )?at 0.5\)?"
+    worst = re.search(rf"and the worst (\S+) {with_f1}, (\S+) \[(\S+), (\S+)\] against Ref", said)
     assert worst
     trials = {(t.row, t.seed): t for t in comparison.sweep.trials}
-    tables = read_f1(report_store, comparison)
+    tables = read_f1(report_store, comparison, headline)
     pairs = [[tables[trials[row, s].run_id] for row in (worst[1], "Ref.")] for s in (0, 1, 2)]
     differences = [
-        float(np.mean([of_row[track] - of_reference[track] for of_row, of_reference in pairs]))
-        for track in sorted(pairs[0][0])
+        [of_row[track] - of_reference[track] for track in sorted(pairs[0][0])]
+        for of_row, of_reference in pairs
     ]
-    interval = paired_bootstrap(differences)
+    interval = two_level_bootstrap(differences)
     assert interval
     shown = [float(x.replace("−", "-")) for x in worst.groups()[1:]]
     assert shown == [round(x, 2) for x in (np.mean(differences), interval.low, interval.high)]
 
 
-def read_f1(uri: str, comparison: Comparison) -> dict[str, dict[str, float]]:
-    """Run -> track -> F1 on the validation set, from the artifacts."""
+def read_f1(uri: str, comparison: Comparison, measure: str) -> dict[str, dict[str, float]]:
+    """Run -> track -> F1 (at one half, or tuned) on the validation set, from the artifacts."""
     client, found = MlflowClient(uri), {}
     for trial in comparison.sweep.trials:
         path = client.download_artifacts(trial.run_id, "scores/URMP-validation.csv")
         lines = [line.split(",") for line in Path(path).read_text().splitlines()]
-        column = lines[0].index("f1")
+        column = lines[0].index(measure)
         found[trial.run_id] = {line[0]: float(line[column]) for line in lines[1:]}
     return found
 

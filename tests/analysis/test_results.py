@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 from mlflow import MlflowClient
+from scipy import stats
 
 from analysis import precision_recall, report, results
 from analysis.drawing import style
 from analysis.figure import Drawn
-from analysis.numbers.statistics import paired_bootstrap
+from analysis.numbers.comparison import Comparison
 from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -25,7 +26,7 @@ from tests.analysis.test_figures_of_sweeps import final_values
 from tests.support.analysis_store import SETS, Invented, drawn, write_sweep
 
 TRACKS = 12
-MEASURES = ("precision", "recall", "f1", "blank_rate")
+MEASURES = ("precision", "recall", "f1", "blank_rate", "f1_tuned", "average_precision")
 NAME = "energy & co"
 """of a sweep; LaTeX must not take it literally"""
 
@@ -152,38 +153,93 @@ def test_differences_are_those_of_the_seeds_that_both_have(uri, rendered):
             assert float(line[f"{measure}_low"]) < difference < float(line[f"{measure}_high"])
 
 
-def test_intervals_are_of_a_bootstrap_over_tracks(uri, rendered):
-    """Against scipy's own, and against the normal approximation."""
-    from scipy.stats import bootstrap
-
+def test_intervals_are_of_a_bootstrap_over_seeds_and_tracks(uri, rendered):
+    """Of indices drawn one by one; over tracks alone, scipy's is the narrower one."""
+    rng = np.random.default_rng(1)
     for row, seeds in (("+MN-8", (0, 1, 2)), ("+MN-8+EG", (0, 2))):
         own, reference = (stored_tables(uri, r, "Bach10/all") for r in (row, "Ref."))
-        per_track = np.array([
-            np.mean([own[s][t]["f1"] - reference[s][t]["f1"] for s in seeds]) for t in own[0]
-        ])  # fmt: skip
+        differences = np.array(
+            [[own[s][t]["f1"] - reference[s][t]["f1"] for t in own[0]] for s in seeds]
+        )
+        means = [
+            differences[np.ix_(*(rng.integers(n, size=n) for n in differences.shape))].mean()
+            for _ in range(10_000)
+        ]
         (line,) = [x for x in lines_of(rendered) if (x["set"], x["row"]) == ("Bach10/all", row)]
         low, high = float(line["f1_low"]), float(line["f1_high"])
-        theirs = bootstrap((per_track,), np.mean, method="percentile", rng=1).confidence_interval
         tolerance = 0.05 * (high - low)
-        assert (low, high) == pytest.approx((theirs.low, theirs.high), abs=tolerance)
-        assert high - low == pytest.approx(2 * 1.96 * per_track.std() / TRACKS**0.5, rel=0.1)
+        assert (low, high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=tolerance)
+        per_track = differences.mean(axis=0)
+        over_tracks = stats.bootstrap((per_track,), np.mean, method="percentile", rng=1)
+        assert np.ptp(over_tracks.confidence_interval) < high - low
         assert int(line["f1_tracks"]) == TRACKS
 
 
-def test_bootstrap_limits():
-    assert paired_bootstrap([0.1]) is None
-    assert paired_bootstrap([0.1, float("nan")]) is None
-    same = paired_bootstrap([0.25] * 5)
-    assert same
-    assert (same.low, same.high, same.n) == (0.25, 0.25, 5)
-    assert paired_bootstrap([0.1, 0.5, -0.2]) == paired_bootstrap([0.1, 0.5, -0.2])
+def test_differences_are_marked_that_survive_holm_s_correction(uri, rendered):
+    """Of all rows and sets of the sweep, from the p-values of the table."""
+    compared = [x for x in lines_of(rendered) if x["row"] != "Ref."]
+    p_values = [float(x["f1_tuned_p_value"]) for x in compared]
+    order, limit = np.argsort(p_values), 0.05
+    rejected = set()
+    for rank, place in enumerate(order):
+        if p_values[place] * (len(order) - rank) > limit:
+            break
+        rejected.add(compared[place]["set"] + compared[place]["row"])
+    assert 0 < len(rejected) < len(compared) == 12
+    found, shown = Comparison.of(read_sweep(uri, NAME)), set()
+    for set_name in SETS:
+        table = results.scores(found, set_name)
+        for row, difference in zip(table["row"], table["F1, tuned − Ref."], strict=True):
+            shown |= {set_name + row.removesuffix(" †")} if difference.endswith("*") else set()
+    assert shown == rejected
+    assert "survives Holm's correction for all 12 differences" in text(rendered, ".md")
 
 
-def test_bootstrap_covers_the_truth_as_often_as_it_says():
-    rng = np.random.default_rng(0)
-    intervals = [paired_bootstrap(list(rng.normal(0.3, 1, 40))) for _ in range(200)]
-    share = np.mean([i.low <= 0.3 <= i.high for i in intervals if i])
-    assert 0.89 <= share <= 0.98
+def test_kinds_of_collapse_and_recent_means_stand_beside_the_last_scores(rendered):
+    for line in lines_of(rendered):
+        assert line["collapse"] in ("", "3 content lost", "2 content lost")
+        assert bool(line["collapse"]) == (line["set"] == "MusicNet/test" and line["row"] != "Ref.")
+    trials = [t for t in energy_trials(3) if t.row == "Ref."]
+    curves = [t.curves(SETS)["Bach10/all/f1_tuned"] for t in trials]
+    (line,) = [x for x in lines_of(rendered) if (x["set"], x["row"]) == ("Bach10/all", "Ref.")]
+    recent = np.mean([[curve[b] for b in (300, 350, 400)] for curve in curves])
+    assert float(line["f1_tuned_last3_mean"]) == pytest.approx(recent)
+    (shown,) = re.findall(r"^\| Ref\. \| .* \|  \| (\S+) \| .*$", bach10(rendered), re.M)
+    assert shown == f"{recent:.3f}"
+    assert re.search(r"\| content lost 3/3 \| 3, 3 stopped \|$", text(rendered, ".md"), re.M)
+
+
+def bach10(rendered: Drawn) -> str:
+    """Return the part of the Markdown that is about Bach10."""
+    return text(rendered, ".md").split("**Bach10/all**")[1].split("**")[0]
+
+
+def test_of_one_seed_intervals_are_said_to_be_over_tracks(uri, tmp_path):
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    write_sweep(uri, "single", energy_trials(1)[:3])
+    write_track_scores(uri, "single", folder)
+    markdown = text(drawn(results.FIGURE, uri, "single", tmp_path), ".md")
+    assert "bootstrap over tracks; with one seed, they leave out what another would" in markdown
+
+
+def test_a_store_of_0_3_0_is_scored_at_one_half_and_says_so(uri, tmp_path, capsys):
+    rows = energy_trials(2)[:3]
+    for trial in rows:
+        trial.half_alone = True
+    write_sweep(uri, "half", rows)
+    arguments = ["--tracking-uri", uri, "--out", str(tmp_path), "--sweep", "half"]
+    assert results.main(arguments) == 0
+    printed = capsys.readouterr().out.replace("\n", " ")
+    markdown = (tmp_path / "results.md").read_text(encoding="utf-8")
+    for shown in (" ".join(printed.split()), markdown):
+        assert "scored at a salience of one half (½) alone, as up to version 0.3.0" in shown
+        assert "tuned" not in shown
+    assert re.search(r"^\| \+MN-8 † \|.*\| blank 1/1 \| 1, 1 stopped \|$", markdown, re.M)
+    with (tmp_path / "results.csv").open() as file:
+        line = next(csv.DictReader(file))
+    assert {"precision_mean", "f1_difference", "blank_rate_high"} < set(line)
+    assert not [column for column in line if column.startswith(("f1_tuned", "average"))]
 
 
 def test_stopped_and_failed_runs_are_marked(rendered):
@@ -210,18 +266,19 @@ def test_latex_is_a_whole_table(rendered):
     body = latex.split("\\toprule")[1].split("\\bottomrule")[0]
     rows = [row for row in body.split("\\\\\n") if "multicolumn" not in row]
     assert len(rows) == 1 + 4 * len(SETS) + 1  # head, rows, what follows the last
-    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows[:-1]} == {7}
+    assert {len(re.findall(r"(?<!\\)&", row)) for row in rows[:-1]} == {10}
     assert r"energy \& co" in latex
-    assert re.search(r"& \$-\$0\.\d{3} \[\$-\$0\.\d{3}, ", latex)
+    assert re.search(r"& \$-\$0\.\d{3} \[\$-\$0\.\d{3}, \S+\]\$\^\*\$ &", latex)
+    assert r"F1 at $\frac{1}{2}$" in latex
     assert r"+MN-8 $^\dagger$" in latex
-    assert not set("†±–−·") & set(latex)
+    assert not set("†±–−·½") & set(latex)
     assert latex.count("{") == latex.count("}")
 
 
 def test_without_ref_the_first_row_is_the_baseline(uri, tmp_path):
     rendered = drawn(results.FIGURE, uri, "no-reference", tmp_path)
     assert {x["baseline"] for x in lines_of(rendered)} == {"T1"}
-    assert "F1 − T1" in text(rendered, ".md")
+    assert "F1, tuned − T1" in text(rendered, ".md")
 
 
 def test_a_sweep_that_asks_nothing_has_tables_all_the_same(uri, tmp_path):
