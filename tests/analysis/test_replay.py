@@ -34,6 +34,7 @@ from analysis.replaying.replayed import Replay
 from ssmpe.config import DataConfig
 from ssmpe.errors import UserError
 from ssmpe.evaluation import collapse
+from ssmpe.evaluation.scores import ALL_MEASURES, SetScores, TrackScores
 from ssmpe.runner.schedulers import CollapseASHA
 from ssmpe.runner.trial import reports
 from ssmpe.tracking import schema
@@ -248,10 +249,11 @@ def test_the_best_checkpoint_is_the_trainer_s():
     values = [0.9, *rng.choice([0.1, 0.2, 0.3, np.nan], 30)]
     best, network = Best(), torch.nn.Linear(1, 1)
     for batch, value in enumerate(values[1:], 1):
-        best.take_if_better(value, batch, network, 0.5)
+        means = TrackScores(*[value] * len(ALL_MEASURES))
+        best.take_if_better(SetScores("V/v", means, {}), batch, network)
     curve = MetricCurve(np.arange(31), np.array(values))
-    run = replace(trial("a"), curves={"V/v/f1": curve})
-    assert [c.batch for c in Choices.of(sweep(run)).by["f1"]] == [best.batch]
+    run = replace(trial("a"), curves={f"V/v/{best.measure}": curve})
+    assert [c.batch for c in Choices.of(sweep(run)).by[best.measure]] == [best.batch]
 
 
 def test_of_a_run_that_was_stopped_only_earlier_stops_are_known():
