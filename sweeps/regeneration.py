@@ -2,15 +2,24 @@
 
 +MN, which has collapsed, is continued at the same learning rate (-regen): with nothing added, as it
 was, with every remedy of ``content.py``, without the entropy of its targets (+KL), and with the
-adversarial objective by which the paper's authors tried (+adversarial). What returns, and how fast:
-the level of the output (blank rate at one half), or the content as well (average precision)?
+adversarial objective by which the paper's authors tried (+adversarial); they had it with labels and
+contrastive objective alone (supervised+...). What returns, and how fast: the level of the output
+(blank rate at one half), or the content as well (average precision)?
 """
 
 from ssmpe.config import TrialConfig
 from ssmpe.experiments.sweep import Row, row
 from sweeps import sweep
 from sweeps.content import RATIO, remedies
-from sweeps.deltas import KL, REFERENCE, added, adversarial, going_on
+from sweeps.deltas import (
+    KL,
+    REFERENCE,
+    added,
+    adversarial,
+    going_on,
+    objective,
+    supervised_only,
+)
 
 
 def rows(base: TrialConfig) -> list[Row]:
@@ -20,6 +29,8 @@ def rows(base: TrialConfig) -> list[Row]:
     later = going_on(base, "-regen")
     ways = [(REFERENCE,), parent.deltas]
     ways += [(*parent.deltas, way) for way in (*on_all, *on_content, KL, adversarial(base))]
+    recipe = objective(base, "contrastive"), adversarial(base)
+    ways.append((supervised_only(base), *parent.deltas, *recipe))
     table = [row(*deltas, later, continues=parent) for deltas in ways]
     return [row(REFERENCE), parent, *table]
 

@@ -28,6 +28,8 @@ NOTICEABLE = 0.05
 """Change of a mean blank rate below which it is not said to rise or fall"""
 BARELY_BLANK = 0.5
 """Value of what a search minimises, a blank rate as a rule, below which trials are counted"""
+MOST_CONTINUED = 3
+"""Number of rows with added music that continue others which are told one by one"""
 _PARENT = "training.parent"
 
 
@@ -73,7 +75,7 @@ def stages(facts: Facts) -> Two | None:
     """Say whether rows that continue others keep what these had learnt, once music is added."""
     later = [r for r in facts.rows if facts.of_row(r)[0].params.get(_PARENT)]
     added = [r for r in later if facts.kind(r)]
-    if not added:
+    if not 0 < len(added) <= MOST_CONTINUED:
         return None
     kinds = list(dict.fromkeys(k for r in added if (k := facts.kind(r))))
     controls = [r for r in later if not facts.added(r)]

@@ -73,6 +73,22 @@ def test_what_two_stages_change_is_told_from_the_parent_s_scores(half):
     assert second.endswith("at 0.5." if half else lost)
 
 
+def test_of_many_continued_rows_the_best_is_told():
+    """As of remedies, which they try on a network that has collapsed."""
+    remedies = ("", "+stop", "+teacher", "+content")
+    invented = [Invented("Ref.", 0), Invented("Ref.-FT", 0)]
+    invented += [
+        Invented(f"+MN-8{remedy}{later}", 0, "MusicNet/train", 8)
+        for later, ways in (("", remedies[:1]), ("-FT", remedies))
+        for remedy in ways
+    ]
+    sweep = continued(sweep_of(invented), 0.83, 0.09)
+    first, second = answer(Comparison.of(sweep, scores={})).sentences
+    assert "the lowest of 4 rows that add it and change more" in first
+    assert "The best F1 there among these is" in second
+    assert len(first) < 300
+
+
 def test_a_remedy_is_compared_with_the_row_whose_kind_is_scored():
     """Rows that add music of a kind that nothing tells about come first in the table."""
     energy = {"supervised": 1.0, "timbre": 1.0, "percussion": 1.0, "geometric": 1.0, "energy": 1.0}

@@ -10,6 +10,7 @@ FIGURES = (
     "border",
     "curves",
     "degeneration",
+    "explanation",
     "gallery",
     "gradients",
     "hyperparameters",

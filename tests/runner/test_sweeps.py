@@ -251,18 +251,22 @@ def test_regeneration_continues_the_collapsed_row_with_every_remedy(make):
     base = make()
     rows, remedies = configs("regeneration", base), configs("content", base)
     more = f"+MN-{2 * base.data.labelled_excerpts}"
+    recipe = f"supervised{more}+contrastive+adversarial"
     continued = {row for row in rows if row.endswith("-regen")}
     assert rows.keys() - continued == {"Ref.", more}
     assert continued == {
         f"{row}-regen"
-        for row in ("Ref.", f"{more}+KL", f"{more}+adversarial", *remedies)
-        if row.startswith(("Ref.", more))
+        for row in ("Ref.", f"{more}+KL", f"{more}+adversarial", recipe, *remedies)
+        if row.startswith(("Ref.", more, recipe))
     }
     for row in continued:
         assert rows[row].training.parent == rows[more].identity
         assert rows[row].training.learning_rate == base.training.learning_rate
     weights = rows[f"{more}+adversarial-regen"].objectives.weights
     assert weights["adversarial"] == 15 * weights["timbre"]
+    alone = rows[f"{recipe}-regen"].objectives.weights
+    assert set(alone) == {"supervised", "contrastive", "adversarial"}
+    assert alone["adversarial"] == 15 * alone["contrastive"]
 
 
 def test_monophonic_has_pesto_beside_and_instead_of_the_paper_s_objectives():
