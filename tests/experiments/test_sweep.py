@@ -243,3 +243,4 @@ def test_cost_grows_with_what_is_asked():
     assert sweep_cost(few, "cpu", 1)[0] == pytest.approx(2 * sweep_cost(few, "cpu", 2)[0])
     by_row = {t.row: trial_seconds(t.config, "cpu") for t in few}
     assert by_row["supervised"] < by_row["Ref."] < by_row["+MN-8"]
+    assert trial_seconds(tiny().replace({"model.network": "energy"}), "cpu") == 0

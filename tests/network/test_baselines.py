@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ssmpe.config import ModelConfig
-from ssmpe.evaluation.inference import CHUNK_FRAMES, saliences
+from ssmpe.evaluation.inference import CHUNK_FRAMES, CONTEXT_FRAMES, saliences
 from ssmpe.network.baselines import harmonic_sum, network_of
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.features import energy_estimate
@@ -28,7 +28,7 @@ def test_there_is_nothing_to_learn(geometry, name):
 
 def test_peaks_are_those_of_the_energy_estimate_of_the_whole_track(geometry):
     """Its loudest bin lies in another chunk than most of it."""
-    features = 0.9 * features_of(geometry, CHUNK_FRAMES + 50)
+    features = 0.9 * features_of(geometry, CHUNK_FRAMES + 2 * CONTEXT_FRAMES)
     features[..., -1] = 1.0
     energy = energy_estimate(features, geometry.harmonics)
     found = saliences(network_of(geometry, ModelConfig(network="energy")), features)

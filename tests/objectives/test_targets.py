@@ -24,15 +24,16 @@ VIEWS = ("timbre", "percussion", "geometric", "additivity", "feature_dropout")
 
 
 def invented(geometry, seed: int = 0, pitches: int = 2) -> Batch:
-    """Make a batch with so many annotated pitches in every frame."""
+    """Make a batch with so many annotated pitches in a frame: by turns one fewer and one more."""
     rng = torch.Generator().manual_seed(seed)
     n, size = N_LABELLED + N_UNLABELLED, (geometry.n_bins, N_FRAMES)
     features, percussive, mixture = (
         torch.rand(n, geometry.n_harmonics, *size, generator=rng) for _ in range(3)
     )
-    places = torch.rand(N_LABELLED, geometry.n_bins // 4, N_FRAMES, generator=rng)
+    places = torch.rand(N_LABELLED, -(-geometry.n_bins // 4), N_FRAMES, generator=rng)
     active = torch.zeros(N_LABELLED, *size)
-    active.scatter_(1, 4 * places.topk(pitches, dim=1).indices, 1.0)
+    counts = pitches - 1 + 2 * (torch.arange(N_FRAMES) % 2)
+    active[:, ::4] = (places.argsort(dim=1).argsort(dim=1) < counts).float()
     rms, sets = torch.ones(n, N_FRAMES), ("labelled",) * N_LABELLED + ("added",) * N_UNLABELLED
     return Batch(features, blurred(active, geometry), percussive, rms, sets, mixture)
 
@@ -114,6 +115,12 @@ class TestRank:
         annotated = blurred_target([geometry.bin_frequencies[[10]]], geometry)
         torch.testing.assert_close(target[0], torch.from_numpy(annotated))
         assert not ignored[0, 9:12].any()
+
+    def test_edges_have_maxima_whatever_the_level(self, geometry, strength):
+        strength[0, 0] = strength[0, -1] = -5.0
+        target, _ = by_rank(strength, whole(7), whole(9), geometry)
+        last = geometry.n_bins - 1
+        assert (target == 1.0).nonzero()[:, 1].tolist() == [0, 10, 20, 30, 40, 50, last]
 
     @pytest.mark.parametrize("change", [lambda x: x - 30.0, lambda x: 0.01 * x, torch.exp])
     def test_the_level_changes_nothing(self, geometry, strength, change):

@@ -18,7 +18,7 @@ from tests.support import sweeping
 
 NAMES = (
     *("objectives", "additional_data", "energy", "distribution", "loss_weights"),
-    *("supervision", "two_stage", "content", "monophonic"),
+    *("supervision", "two_stage", "content", "monophonic", "remedies"),
 )
 SWEEPS: dict[str, Sweep] = {name: importlib.import_module(f"sweeps.{name}").SWEEP for name in NAMES}
 FACTORS = {"supervised": 1.0, "timbre": 0.25, "percussion": 0.25, "geometric": 0.25}
@@ -57,6 +57,7 @@ TELLING = (
     *("T1", "T1/T2", "T1/T2+EG", "SSx0.3+MN-2", "+MN-4+teacher", "+MN-4+EGx0.3fade"),
     *("2-tracks", "URMP+GS+MN-4", "+MN-4-20%"),
     *("+MN-4+additivity", "+entropy", "+categorical", "PESTO+MN-4"),
+    *("no network", "+MN-4+truth+signal", "ceiling"),
 )
 """rows that differ in more than a number"""
 
@@ -238,6 +239,26 @@ def test_monophonic_has_pesto_beside_and_instead_of_the_paper_s_objectives():
         assert rows[with_more].data.added == {"MusicNet/train": 8}
 
 
+def test_remedies_climb_from_the_signal_to_all_labels():
+    rows = configs("remedies", tiny())
+    names = list(rows)
+    assert [names[0], names[-1]] == ["no network", "ceiling"]
+    more = {"data.added.MusicNet/train": 8}
+    assert differences(rows["+MN-8"], tiny()) == more
+    assert differences(rows["+aug"], tiny()) == {"objectives.labelled_targets": "truth"}
+    assert differences(rows["ceiling"], rows["+aug"]) == {
+        **more, "data.labelled_share.MusicNet/train": 1.0
+    }  # fmt: skip
+    taught, ranked = rows["+MN-8+teacher"], rows["+MN-8+truth+rank"]
+    assert differences(ranked, taught) == {
+        "objectives.labelled_targets": "truth",
+        "objectives.pseudo_labels.ones": 0.7,
+    }
+    assert differences(rows["+MN-8+truth+signal"], ranked) == {
+        "objectives.pseudo_labels.signal": 40.0
+    }
+
+
 def run_rows(folder: Path, *patterns: str) -> str:
     """Return the output of a real sweep of such rows of all sweeps together."""
     script = folder / "everything.py"
@@ -259,7 +280,8 @@ def check_trials(folder: Path, rows: set[str]) -> None:
     for trial in trials:
         assert trial.data.tags[schema.END_REASON] == "completed"
         listed = {p for p in trial.data.params if p.startswith("objectives.weights.")}
-        weights = {p for p in listed if float(trial.data.params[p]) > 0}
+        learns = trial.data.params["model.network"] == "autoencoder"
+        weights = {p for p in listed if learns and float(trial.data.params[p]) > 0}
         logged = {m for m in trial.data.metrics if m.startswith("loss/")} - {schema.TOTAL_LOSS}
         assert {f"objectives.weights.{m.removeprefix('loss/')}" for m in logged} == weights
 
