@@ -117,7 +117,8 @@ def _report(name: str, where: Locations, cache: Path, bar: TaskBar) -> SetReport
         told = (*damaged, *report.problems)
         report = replace(report, state=State.INCOMPLETE, problems=told)
     absent = [split for split, error in errors.items() if not isinstance(error, DataError)]
-    if absent:
+    # that recordings of one's own have no annotation is told with their number
+    if absent and name in DATASETS:
         report = replace(report, notes=(f"without {', '.join(absent)}", *report.notes))
     return report
 

@@ -4,7 +4,7 @@ import argparse
 import csv
 import errno
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ssmpe.commands import weights
+from ssmpe.commands.weights import Named
 from ssmpe.console import TaskBar, check_output, printable, written
 from ssmpe.data.datasets.registry import Locations, parse
 from ssmpe.data.sets import LoadedSet, load_use, use_of
@@ -59,13 +60,23 @@ class Data:
         return f"{EMBEDDED_WORLD} ({self.world})" if self.world else str(self.where.root)
 
 
+@dataclass(frozen=True)
+class Scored:
+    """Scores of a network: one set after the other, and the threshold in words."""
+
+    network: Named
+    data: Data
+    scores: list[SetScores]
+    threshold: str
+
+
 def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to the command line."""
-    parser = commands.add_parser("evaluate", help="score a trained network on any sets")
+    parser = commands.add_parser("evaluate", help="score trained networks on any sets")
     parser.add_argument(
         "sets", nargs="*", metavar="SET", help="as Bach10/all (default: those the trial scored)"
     )
-    weights.add_options(parser)
+    weights.add_options(parser, sweeps=True)
     parser.add_argument(
         "--data-root",
         metavar="DIR",
@@ -94,17 +105,32 @@ def run(given: argparse.Namespace, console: Console) -> int:
         parse(name, folders)
     if given.csv is not None:
         check_output("--csv", given.csv)
-    trained = weights.load(given)
-    names = tuple(dict.fromkeys(given.sets)) or trained.config.data.evaluated_sets
-    data = _data(given.data_root, folders, names, trained, console)
+    networks = weights.load_all(given)
+    scored: list[Scored] = []
     with TaskBar(console) as bar:
         # a mistake shows before anything is scored
-        loaded = [_loaded(name, data, trained, bar) for name in names]
-        scores = [_scored(one, trained, bar) for one in loaded]
-    _print(console, scores, data, weights.threshold_of(given, trained))
+        ready = [(n, *_ready(n.trained, given, folders, console, bar)) for n in networks]
+        for named, data, loaded in ready:
+            text = weights.threshold_of(given, named.trained)
+            scores = [_scored(one, named.trained, bar) for one in loaded]
+            scored.append(Scored(named, data, scores, text))
+    _print(console, scored)
     if given.csv is not None:
-        _write(given.csv, scores, data)
+        _write(given.csv, scored)
     return 0
+
+
+def _ready(
+    trained: Trained,
+    given: argparse.Namespace,
+    folders: dict[str, Path],
+    console: Console,
+    bar: TaskBar,
+) -> tuple[Data, list[LoadedSet]]:
+    """Open the sets on which a network is scored."""
+    names = tuple(dict.fromkeys(given.sets)) or trained.config.data.evaluated_sets
+    data = _data(given.data_root, folders, names, trained, console)
+    return data, [_loaded(name, data, trained, bar) for name in names]
 
 
 def accuracy(scores: TrackScores) -> float:
@@ -160,44 +186,55 @@ def _scored(loaded: LoadedSet, trained: Trained, bar: TaskBar) -> SetScores:
     return scores
 
 
-def _print(console: Console, scores: Sequence[SetScores], data: Data, threshold: str) -> None:
-    """Print means over the tracks of sets; ``threshold``: of the measures that are tuned."""
-    caption = f"tuned: at a salience of {threshold}; others, but average precision: at {THRESHOLD}"
+def _print(console: Console, scored: Sequence[Scored]) -> None:
+    """Print means over the tracks of sets; of a sweep's networks, with row, seed and threshold."""
+    several = bool(scored[0].network.run)
+    where = "the threshold beside it" if several else scored[0].threshold
+    caption = f"tuned: at a salience of {where}; others, but average precision: at {THRESHOLD}"
     table = Table(box=None, pad_edge=False, caption=printable(caption), caption_justify="left")
-    table.add_column("set", no_wrap=True)
-    for heading in ("tracks", *COLUMNS):
+    for heading in (*(("row", "seed") if several else ()), "set"):
+        table.add_column(heading, no_wrap=True)
+    for heading in (*(("threshold",) if several else ()), "tracks", *COLUMNS):
         table.add_column(heading, justify="right", no_wrap=True)
-    for one in scores:
-        values = [getattr(one.means, measure) for measure in COLUMNS.values()]
-        texts = ("–" if math.isnan(value) else f"{value:.3f}" for value in values)
-        table.add_row(printable(one.name), str(len(one.tracks)), *texts)
+    for one in scored:
+        name = (one.network.row, one.network.seed) if several else ()
+        least = (f"{one.network.trained.least_salience:.3g}",) if several else ()
+        for found in one.scores:
+            values = [getattr(found.means, measure) for measure in COLUMNS.values()]
+            texts = ("–" if math.isnan(value) else f"{value:.3f}" for value in values)
+            first = map(printable, (*name, found.name))
+            table.add_row(*first, *least, str(len(found.tracks)), *texts)
     console.print(table)
-    for kind, names in _by_kind(scores, data).items():
+    for kind, names in _by_kind(scored).items():
         console.print(printable(f"{', '.join(names)}: {kind}"), soft_wrap=True)
 
 
-def _by_kind(scores: Iterable[SetScores], data: Data) -> dict[str, list[str]]:
-    """Return the names of sets by what these consist of, in words."""
-    kinds: dict[str, list[str]] = {}
-    for one in scores:
-        kind = data.of(one.name)
+def _by_kind(scored: Sequence[Scored]) -> dict[str, list[str]]:
+    """Return the names of sets, each once, by what these consist of, in words."""
+    kinds: dict[str, dict[str, None]] = {}
+    for of, one in ((s.data, one) for s in scored for one in s.scores):
+        kind = of.of(one.name)
         if kind.startswith(EMBEDDED_WORLD):
             kind += "; its scores compare with each other, not with published ones"
-        kinds.setdefault(kind, []).append(one.name)
-    return kinds
+        kinds.setdefault(kind, {})[one.name] = None
+    return {kind: [*names] for kind, names in kinds.items()}
 
 
-def _write(path: Path, scores: Iterable[SetScores], data: Data) -> None:
+def _write(path: Path, scored: Sequence[Scored]) -> None:
     """Write a row per track; what is undefined is left empty."""
+    several = bool(scored[0].network.run)
     try:
         with written(path) as file:
             table = csv.writer(file, lineterminator="\n")
-            table.writerow(["set", "track", "data", *ALL_MEASURES, "accuracy"])
-            for one in scores:
+            first = ("run", "row", "seed", "threshold") if several else ()
+            table.writerow([*first, "set", "track", "data", *ALL_MEASURES, "accuracy"])
+            for of, one in ((s, one) for s in scored for one in s.scores):
+                n = of.network
+                own = (n.run, n.row, n.seed, f"{n.trained.least_salience:g}") if several else ()
                 for track, measures in one.tracks.items():
                     values = (*(getattr(measures, m) for m in ALL_MEASURES), accuracy(measures))
                     texts = ("" if math.isnan(v) else f"{v:.6f}" for v in values)
-                    names = map(printable, (one.name, track, data.of(one.name)))
+                    names = map(printable, (*own, one.name, track, of.data.of(one.name)))
                     table.writerow([*names, *texts])
     except OSError as error:
         if error.errno == errno.ENOSPC:

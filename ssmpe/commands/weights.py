@@ -2,24 +2,41 @@
 
 import argparse
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from ssmpe.errors import UserError
 from ssmpe.experiments.options import RESULTS
-from ssmpe.tracking.reading import fetch_best
+from ssmpe.tracking.reading import fetch_best, runs_with_weights
 from ssmpe.tracking.tracker import local_uri
 from ssmpe.transcription.trained import Trained, load_trained, with_threshold
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--run``, ``--checkpoint``, ``--tracking-uri``, ``--device`` and ``--threshold``."""
+@dataclass(frozen=True)
+class Named:
+    """A network of a sweep: its run in MLflow, its row and its seed; "" where it stands alone."""
+
+    trained: Trained
+    run: str = ""
+    row: str = ""
+    seed: str = ""
+
+
+def add_options(parser: argparse.ArgumentParser, *, sweeps: bool = False) -> None:
+    """Add ``--run``, ``--checkpoint``, ``--tracking-uri``, ``--device`` and ``--threshold``.
+
+    Args:
+        sweeps: add ``--sweep``, too, which stands for many networks.
+    """
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", dest="run_id", metavar="RUN_ID", help="MLflow run of a trial")
     which.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="checkpoint of a trial")
+    if sweeps:
+        which.add_argument("--sweep", metavar="NAME", help="all trials of a sweep with weights")
     parser.add_argument(
-        "--tracking-uri", metavar="URI", help="MLflow store of --run (default: below ./results)"
+        "--tracking-uri", metavar="URI", help="MLflow store of runs (default: below ./results)"
     )
     parser.add_argument("--device", metavar="DEVICE", help="as cpu or cuda (default: a GPU if any)")
     parser.add_argument(
@@ -39,6 +56,22 @@ def load(given: argparse.Namespace) -> Trained:
     return with_threshold(_loaded(given, _device(given.device)), given.threshold)
 
 
+def load_all(given: argparse.Namespace) -> list[Named]:
+    """Load the network that was asked for, or those of all trials of a sweep.
+
+    Raises:
+        UserError: as ``load`` does, or there is no such sweep.
+    """
+    if given.sweep is None:
+        return [Named(load(given))]
+    device, uri = _device(given.device), given.tracking_uri or local_uri(RESULTS)
+    networks = []
+    for run, row, seed in runs_with_weights(uri, given.sweep):
+        trained = with_threshold(_of_run(uri, run, device), given.threshold)
+        networks.append(Named(trained, run, row, seed))
+    return networks
+
+
 def threshold_of(given: argparse.Namespace, trained: Trained) -> str:
     """Return in words which threshold is in use, and where it comes from."""
     if given.threshold is not None:
@@ -53,9 +86,12 @@ def _loaded(given: argparse.Namespace, device: str) -> Trained:
         if given.tracking_uri is not None:
             raise UserError("--tracking-uri goes with --run, not with --checkpoint")
         return load_trained(given.checkpoint, device)
-    uri = given.tracking_uri or local_uri(RESULTS)
+    return _of_run(given.tracking_uri or local_uri(RESULTS), given.run_id, device)
+
+
+def _of_run(uri: str, run: str, device: str) -> Trained:
     with tempfile.TemporaryDirectory() as scratch:
-        return load_trained(fetch_best(uri, given.run_id, Path(scratch)), device)
+        return load_trained(fetch_best(uri, run, Path(scratch)), device)
 
 
 def _device(name: str | None) -> str:

@@ -132,6 +132,34 @@ def sweep_tags(uri: str, experiment: str, sweep: str) -> Mapping[str, str]:
         return runs[0].data.tags if runs else {}
 
 
+def runs_with_weights(uri: str, sweep: str) -> list[tuple[str, str, str]]:
+    """Return run, row and seed of every trial of a sweep that has left weights, as they began.
+
+    Raises:
+        UserError: there is no such store or sweep, or none of its trials has weights in the store.
+    """
+    client = open_store(uri)
+    wanted = {schema.KIND: schema.KIND_TRIAL, schema.SWEEP: sweep}
+    condition = " and ".join(f"tags.`{tag}` = {quoted(text)}" for tag, text in wanted.items())
+    with reading(uri):
+        experiments = [e.experiment_id for e in client.search_experiments()]
+        runs: list[Run] = []
+        token: str | None = ""
+        while token is not None:
+            order = ["start_time ASC"]
+            page = client.search_runs(experiments, condition, order_by=order, page_token=token)
+            runs, token = [*runs, *page], page.token or None
+        found = [
+            (run.info.run_id, run.data.tags.get(schema.ROW, ""), run.data.tags.get(schema.SEED, ""))
+            for run in runs
+            if client.list_artifacts(run.info.run_id, schema.BEST_CHECKPOINT_ARTIFACT)
+        ]
+    if not found:
+        there = "none of its trials has weights" if runs else "no such sweep"
+        raise UserError(f"{uri}: --sweep {sweep}: {there} in the store")
+    return found
+
+
 def completed_runs(uri: str, trial: str, data: str) -> list[CompletedRun]:
     """Return the runs in which a trial was trained to its end, the latest first; copies are none.
 

@@ -298,7 +298,11 @@ class Trainer:
         def generator(objective: str) -> torch.Generator:
             return torch_generator("view", objective, training.seed, index)
 
-        teacher = None if self.teacher is None else self._passes(self.teacher.network)
+        teacher = None
+        if self.teacher is not None:
+            # rounded, neighbouring bins tie, and a tie is no peak
+            ranked = self.config.objectives.pseudo_labels.ones > 0
+            teacher = self._passes(self.teacher.network, exact=ranked)
         forward = self._passes(self.network)
         step = Step(forward, batch, generator, teacher, index / training.n_batches)
         with self._watched(index, batch, lambda: self.loss.terms_of(step)):
@@ -317,9 +321,13 @@ class Trainer:
             return nullcontext()
         return self.diagnostics.watch(index, batch, terms, self._passes(self.network))
 
-    def _passes(self, network: Autoencoder) -> Callable[[Tensor], Tensor]:
-        """Return a network as a function from features to logits, in the precision of training."""
-        return partial(precision.logits_of, network, mixed=self.mixed)
+    def _passes(self, network: Autoencoder, exact: bool = False) -> Callable[[Tensor], Tensor]:
+        """Return a network as a function from features to logits, in the precision of training.
+
+        Args:
+            exact: in full precision instead.
+        """
+        return partial(precision.logits_of, network, mixed=self.mixed and not exact)
 
     def _validated(self, losses: dict[str, float]) -> Validation:
         started = time.perf_counter()

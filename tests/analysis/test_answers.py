@@ -85,7 +85,7 @@ def test_of_many_continued_rows_the_best_is_told():
     sweep = continued(sweep_of(invented), blank_rate=0.83, f1=0.09)
     first, second = answer(Comparison.of(sweep, scores={})).sentences
     assert "the lowest of 4 rows that add it and change more" in first
-    assert "The best F1 there among these is" in second
+    assert "The best tuned F1 there among these is" in second
     assert len(first) < 300
 
 

@@ -17,6 +17,9 @@ from ssmpe.data.sets import load_use, use_of
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.evaluation.scores import ALL_MEASURES, TrackScores
 from ssmpe.evaluation.scoring import evaluate, prepare
+from ssmpe.tracking import schema
+from ssmpe.tracking.tracker import Tracker
+from ssmpe.training.checkpoint import BEST
 from ssmpe.transcription.trained import load_trained
 from tests.support import transcribing
 from tests.support.checkpoints import as_0_3_0_wrote
@@ -125,6 +128,34 @@ def test_other_data(world, checkpoint, command):
     assert code == 0
     assert "embedded" not in output
     assert f"NSynth/valid: {world}\n" in output
+
+
+def test_all_trials_of_a_sweep_are_scored_that_have_weights(tmp_path, checkpoint, command, uri):
+    tracker = Tracker(uri, tmp_path / "spool")
+    tracker.start_sweep("sample_count", "calm-otter", {}, {})
+    for i, row in enumerate(("Ref.", "+MN-8", "failed")):
+        tracker.start_trial(row, row, {schema.ROW: row, schema.SEED: str(i)}, {})
+        for path in () if row == "failed" else sorted(checkpoint.glob(f"{BEST}.*")):
+            tracker.log_file(row, path, schema.BEST_CHECKPOINT_ARTIFACT)
+    assert tracker.close(60)
+    path, alone = tmp_path / "scores.csv", tmp_path / "alone.csv"
+    which = ("--sweep", "calm-otter", "--tracking-uri", uri)
+    code, output, error = command("evaluate", "NSynth/valid", *which, "--csv", path)
+    assert (code, error) == (0, "")
+    command("evaluate", "NSynth/valid", "--checkpoint", checkpoint, "--csv", alone)
+    rows, expected = rows_of(path), rows_of(alone)
+    named = {(r["row"], r["seed"]): r["run"] for r in rows}
+    assert list(named) == [("Ref.", "0"), ("+MN-8", "1")]
+    assert len(set(named.values())) == 2
+    least = load_trained(checkpoint, "cpu").least_salience
+    assert {r["threshold"] for r in rows} == {f"{least:g}"}
+    scores = [{k: r[k] for k in expected[0]} for r in rows]
+    assert scores == [*expected, *expected]
+    lines = [line.split()[:3] for line in output.splitlines()[1:3]]
+    assert lines == [["Ref.", "0", "NSynth/valid"], ["+MN-8", "1", "NSynth/valid"]]
+    assert output.splitlines()[-1].startswith("NSynth/valid: embedded world (tiny); ")
+    code, _, error = command("evaluate", "--sweep", "calm", "--tracking-uri", uri)
+    assert (code, error) == (2, f"error: {uri}: --sweep calm: no such sweep in the store\n")
 
 
 def test_mistakes_are_one_line(tmp_path, checkpoint, command):

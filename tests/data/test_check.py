@@ -18,7 +18,7 @@ from ssmpe.data.store.annotations import load_annotations
 from ssmpe.errors import UserError
 from ssmpe.evaluation.scoring import EvaluationSet
 from ssmpe.signal.hcqt import HCQT
-from tests.layouts import LAYOUTS, SECONDS, each_set, written_root
+from tests.layouts import LAYOUTS, SECONDS, each_set, write_tone, written_root
 
 root = pytest.fixture(written_root)
 F0_RANGE = (27.5, 4400.0)
@@ -321,3 +321,11 @@ def test_where_tells_of_every_dataset(command) -> None:
         for option in dataset.options:
             assert f"{name}/{option}" in output
     assert command("data", "where", "NoSet")[0] == 2
+
+
+def test_recordings_of_one_s_own_need_no_annotation_and_are_told_so_once(tmp_path, command):
+    write_tone(tmp_path / "mine" / "a.ogg", rate=44_100, channels=2)
+    code, output, error = command("data", "check", "--folder", f"mine={tmp_path / 'mine'}")
+    assert (code, error) == (0, "")
+    assert output.splitlines()[-1] == "mine: 1 of 1 tracks have no annotation"
+    assert "without" not in output

@@ -527,6 +527,21 @@ class TestPseudoLabels:
         with pytest.raises(UserError, match="pitches_per_frame"):
             Trainer(config, sets).load(tmp_path / "checkpoint")
 
+    def test_peaks_are_those_of_unrounded_logits(self, config, sets, monkeypatch):
+        trainer = Trainer(config, sets)
+        trainer.mixed = True
+        steps = []
+
+        def backward(step):
+            steps.append(step)
+            return {}
+
+        monkeypatch.setattr(trainer.loss, "backward", backward)
+        trainer._step(0)
+        features, exact = steps[0].batch.features, teacher_of(trainer)
+        assert torch.equal(steps[0].teacher(features), exact(features))
+        assert not torch.equal(steps[0].network(features), trainer.network(features))
+
     def test_measuring_changes_nothing(self, config, sets):
         losses = []
         for every in (None, 1):
