@@ -147,6 +147,6 @@ def test_rows_that_explain_are_deltas():
     assert (deltas.KL.name, deltas.STOP_H.name, deltas.mse(base).name) == ("+KL", "+stop+H", "+MSE")
     assert [c.objectives.consistency for c in (kl, entropy, squared)] == ["KL", "stop+H", "MSE"]
     assert squared.objectives.weights == {
-        "supervised": 1.0, "timbre": 2.0, "percussion": 2.0, "geometric": 2.0
+        "supervised": 1.0, "timbre": 4.0, "percussion": 4.0, "geometric": 4.0
     }  # fmt: skip
     assert len({c.identity for c in (base, kl, entropy, squared)}) == 4
