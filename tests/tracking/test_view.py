@@ -11,10 +11,13 @@ from urllib.parse import parse_qs, urlsplit
 
 from mlflow import MlflowClient
 
+from ssmpe.experiments.sweep import Trial
+from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker
 from ssmpe.tracking.ui import run_url, trial_url, ui_command
 from ssmpe.tracking.view import View, varied
+from tests.support.invented import planned
 from tests.support.tracked import WAIT
 
 
@@ -60,6 +63,20 @@ def test_a_view_of_what_differs_is_saved_for_the_interface(uri: str, tmp_path: P
     assert curve["metricKey"] == f1
     sections = {section["uuid"] for section in state["compareRunSections"]}
     assert {axes["metricSectionId"], curve["metricSectionId"]} == sections
+
+
+def test_scores_that_hang_on_no_fixed_threshold_come_first(tmp_path: Path) -> None:
+    """Of the labelled validation set, and of the kind that is added; others are columns alone."""
+    plan = planned(1, tmp_path)
+    changes = {"data.added.MusicNet/train": 8, "data.evaluation": ("Bach10/all", "MusicNet/test")}
+    config = plan.trials[0].config.replace(changes)
+    view = Presentation(plan, (Trial("+MN-8", config),), {}).view
+    measures = ("f1_tuned", "average_precision", "blank_rate", "f1")
+    asked = [f"{name}/{m}" for name in ("URMP/validation", "MusicNet/test") for m in measures]
+    assert view.curves == tuple(asked)
+    assert view.scores == (*asked, *(f"Bach10/all/{m}" for m in measures))
+    ends = ("URMP/validation", "MusicNet/test")
+    assert view.outcome == tuple(f"{n}/{m}" for n in ends for m in ("f1_tuned", "blank_rate"))
 
 
 def test_the_interface_is_opened_on_the_trials_of_the_sweep(

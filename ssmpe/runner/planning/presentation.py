@@ -1,6 +1,6 @@
 """How a sweep and its trials appear in MLflow: names, parameters, descriptions, sets, the view."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,7 +18,10 @@ from ssmpe.tracking.view import View, varied
 
 MAX_DRAWN = 4
 """Number of sets whose curves are drawn in front of all others."""
+_OUTCOME = ("f1_tuned", "blank_rate")
+"""Measures at the end of the axes: more would not leave room for what differs."""
 _MEASURES = ("f1_tuned", "average_precision", "blank_rate", "f1")
+"""Measures of columns and curves."""
 
 _READING = """\
 Every trial is a run of its own below this one, named after its row{seeds}. `SET/f1_tuned` is the
@@ -120,7 +123,7 @@ class Presentation:
             params=tuple(differing),
             axes=tuple(key for key, complete in differing.items() if complete),
             scores=_metrics([*dict.fromkeys([*drawn, *scored])]),
-            outcome=_metrics(drawn[:2]),
+            outcome=_metrics(drawn[:2], _OUTCOME),
             curves=_metrics(drawn),
             n_runs=self.plan.n_trials,
             averaged=self._has_seeds,
@@ -142,8 +145,8 @@ class Presentation:
         return {key: 0 for key in keys if key.startswith(schema.COUNTED)}
 
 
-def _metrics(names: list[str]) -> tuple[str, ...]:
-    return tuple(schema.set_metric(name, measure) for name in names for measure in _MEASURES)
+def _metrics(names: list[str], measures: Sequence[str] = _MEASURES) -> tuple[str, ...]:
+    return tuple(schema.set_metric(name, measure) for name in names for measure in measures)
 
 
 def _sweep_note(plan: Plan) -> str:
