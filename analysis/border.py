@@ -96,7 +96,7 @@ def _border(ax: Axes, plane: Plane) -> None:
 
 
 def _legend(plane: Plane) -> list[Artist]:
-    border = f"border: blank at ½ {BLANK:g} on {plane.own_set}"
+    border = f"border: blank at ½ of {BLANK:g} on {plane.own_set}"
     handles: list[Artist] = [Line2D([], [], color=_BORDER, lw=2.2, label=border)]
     if any(map(plane.stopped, plane.cells)):
         handles.append(style.stopped_handle())

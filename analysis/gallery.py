@@ -31,8 +31,8 @@ MAX_COLUMNS = 5
 MAP = "magma"
 NOTE = (
     "The same excerpt, the beginning of the set's first track, at several validations. In the "
-    "corner: scores of the whole set then, and the tuned threshold: pitches are estimated where "
-    "the salience has a peak of at least that, or of ½. "
+    "corner: scores of the whole set then{}. Pitches are estimated where the salience has a peak "
+    "of at least {}. "
 )
 
 
@@ -142,7 +142,7 @@ def draw_set(gallery: Gallery, set_name: str) -> Figure:
         x_label="seconds" if grid.seconds else "",
         legend=_legend(),
         legend_columns=3,
-        note=f"{NOTE}{labels.terms(gallery.sweep)}",
+        note=_note(gallery.sweep),
         panel=(1.6, 1.35),
         left=1.15,
     )
@@ -165,6 +165,11 @@ def draw_set(gallery: Gallery, set_name: str) -> Figure:
             else:
                 _say_why_empty(ax, trial, batch)
     return figure
+
+
+def _note(sweep: StoredSweep) -> str:
+    tuned = (" and, in brackets, the tuned threshold", "that, or of ½")
+    return NOTE.format(*(tuned if sweep.tuned else ("", "½"))) + labels.terms(sweep)
 
 
 def _of_set(pictures: Pictures, set_name: str) -> dict[int, Picture]:
