@@ -187,7 +187,7 @@ def _point(
     if not trial.has_result:
         return {**look, "marker": style.UNCOUNTED_MARKER, "ms": 6, "mew": 1.2, "zorder": 3}
     found = kind(comparison.sweep, trial, set_name)
-    look |= {"marker": style.KIND_MARKERS.get(found, marker), "ms": 6 if found else 4.5}
+    look |= {"marker": style.KIND_MARKERS.get(found, marker), "ms": 6.5 if found else 4.5}
     look |= {"mec": "white", "mew": 0.5, "zorder": 3}
     if found == BLANK:
         look |= {"mfc": "white", "mec": colour, "mew": 1.0}

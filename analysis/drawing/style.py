@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analysis.numbers.comparison import MEASURES
 from analysis.numbers.kinds import BLANK
 from analysis.reading.records import StoredTrial
 from ssmpe.evaluation.collapse import Kind
@@ -29,28 +30,13 @@ STOPPED_MARKER = "X"
 UNCOUNTED_MARKER = "+"
 KIND_MARKERS: Mapping[str, str] = {
     Kind.LEVEL_SUNK: "v",
-    Kind.CONTENT_LOST: "X",
-    Kind.CONSTANT_PATTERN: "d",
+    Kind.CONTENT_LOST: "d",
+    Kind.CONSTANT_PATTERN: "H",
     Kind.ALL_ON: "*",
     BLANK: "v",
 }
 """Shapes of trials that have degenerated; hollow where the kind is not known"""
-MEASURE_LABELS = {
-    "precision": "precision at ½",
-    "recall": "recall at ½",
-    "f1": "F1 at ½",
-    "blank_rate": "blank at ½",
-    "f1_tuned": "tuned F1",
-    "blank_rate_tuned": "tuned blank",
-    "f1_best": "best F1",
-    "average_precision": "AP",
-    "top_n": "F1 of N peaks",
-    "similarity": "likeness",
-    "mean_peak": "mean peak",
-    "pitches_per_frame": "pitches a frame",
-}
-"""Every measure of a set, in as few words as fit everywhere; the published score says that it is
-at a salience of one half"""
+MEASURE_LABELS = MEASURES
 
 DPI = 200
 # Any, for matplotlib types every key of this mapping by name
