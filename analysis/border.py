@@ -16,15 +16,14 @@ from analysis.drawing import labels, page, style, tables
 from analysis.figure import SweepFigure, allows
 from analysis.numbers.plane import BLANK, Plane
 
-_MAPS = {"blank_rate": "Greys", "f1": "Blues"}
+_MAPS = {"blank_rate": "Greys", "f1": "Blues", "f1_tuned": "Blues"}
 _BORDER = style.colour(1)
 _CELL = (0.58, 0.5)
 """Width and height of a cell in inches"""
 NOTE = (
-    "Mean over seeds at the last validation, not at the best checkpoint; runs stopped as collapsed "
-    "count with the state in which they were stopped. Collapsed: of how many runs the blank rate "
-    f"on the added kind was at or above {BLANK:g} to the end. The border is that value of the mean "
-    "blank rate, interpolated between cells."
+    f"{labels.LAST} Collapsed: of how many runs the blank rate at ½ on the added kind was at or "
+    f"above {BLANK:g} to the end. The border is that value of its mean over seeds, interpolated "
+    "between cells. "
 )
 
 
@@ -38,7 +37,7 @@ def draw(plane: Plane) -> Figure:
         x_label=f"excerpts of {plane.added_set} added to the {labelled} labelled ones of a batch",
         legend=_legend(plane),
         legend_columns=3,
-        note=NOTE,
+        note=f"{NOTE}{labels.terms(plane.sweep)}",
         panel=(len(plane.counts) * _CELL[0], len(plane.factors) * _CELL[1]),
     )
     figure, (axes,) = page.panels(1, len(shown), text)
@@ -97,7 +96,7 @@ def _border(ax: Axes, plane: Plane) -> None:
 
 
 def _legend(plane: Plane) -> list[Artist]:
-    border = f"border: blank rate {BLANK:g} on {plane.own_set}"
+    border = f"border: blank at ½ of {BLANK:g} on {plane.own_set}"
     handles: list[Artist] = [Line2D([], [], color=_BORDER, lw=2.2, label=border)]
     if any(map(plane.stopped, plane.cells)):
         handles.append(style.stopped_handle())
@@ -138,7 +137,7 @@ def findings(plane: Plane) -> list[str]:
         name = f"{'Factor' if plane.relative else 'Weight'} {factor:g}"
         lowest, highest = (f"{c} added {known[c].text()}" for c in (min(known), max(known)))
         said = f"collapse from {min(beyond)} added on" if beyond else "no collapse"
-        lines.append(f"{name}: {said} (blank rate on {plane.own_set}: {lowest}, {highest}).")
+        lines.append(f"{name}: {said} (blank at ½ on {plane.own_set}: {lowest}, {highest}).")
     if plane.left_out:
         lines.append(f"Not on the plane: {', '.join(plane.left_out)}.")
     return lines

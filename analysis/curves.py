@@ -1,4 +1,4 @@
-"""How do F1 and blank rate move over batches, row by row? Curves per evaluated set.
+"""How do F1, content and blank rate move over batches, row by row? Curves per evaluated set.
 
 python -m analysis.curves --sweep NAME
 """
@@ -11,26 +11,31 @@ from analysis.drawing import labels, page, rows, style
 from analysis.figure import SweepFigure
 from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial
 
-MEASURES = ("f1", "blank_rate")
 NOTE = (
-    "Thick lines: mean over seeds, to the end of a row's longest run; a run that was stopped as "
-    "collapsed stays in the mean with its last value, so that a mean is never that of survivors "
-    "alone. Thin lines: single runs."
+    "Thick lines: mean over seeds, to the end of a row's longest run, stopped runs held at their "
+    "last values. Thin lines: single runs. "
 )
+
+
+def measures(sweep: StoredSweep) -> tuple[str, ...]:
+    """Return the measures that are drawn; of a store of 0.3.0, the published ones."""
+    return ("f1_tuned", "average_precision", "blank_rate") if sweep.tuned else ("f1", "blank_rate")
 
 
 def draw(sweep: StoredSweep) -> Figure:
     """Draw a row of panels per measure, a column per set, a line per row of the sweep."""
+    drawn = measures(sweep)
+    precision = "AP: average precision over all thresholds. " if sweep.tuned else ""
     text = page.Page(
-        title="F1 and blank rate over batches",
+        title="Scores over batches",
         subtitle=labels.subtitle(sweep),
         x_label="batches",
         legend=rows.legend(sweep),
         legend_columns=page.legend_columns(sweep.rows),
-        note=NOTE,
+        note=f"{NOTE}{precision}{labels.terms(sweep)}",
     )
-    figure, axes = page.panels(len(MEASURES), len(sweep.sets), text)
-    for measure, panels in zip(MEASURES, axes, strict=True):
+    figure, axes = page.panels(len(drawn), len(sweep.sets), text)
+    for measure, panels in zip(drawn, axes, strict=True):
         panels[0].set_ylabel(style.MEASURE_LABELS[measure])
         for set_name, ax in zip(sweep.sets, panels, strict=True):
             curve_of = partial(_curve, set_name=set_name, measure=measure)

@@ -111,7 +111,9 @@ class SweepFigure(Generic[Found]):
 
     @property
     def question(self) -> str:
-        return first_line(self.about)
+        """The question alone, of a first line that also says what is drawn."""
+        line = first_line(self.about)
+        return line[: line.index("?") + 1] if "?" in line else line
 
     def write(self, sweep: StoredSweep, out: Path, **options: Any) -> Drawn:
         """Draw a sweep into a folder, made if missing; raises what ``of`` raises, and UserError."""

@@ -16,9 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from analysis.drawing import labels, page, tables
+from analysis.drawing import labels, page, style, tables
 from analysis.drawing.axes import Grid
 from analysis.figure import SweepFigure
+from analysis.numbers.kinds import kind
 from analysis.numbers.statistics import Spread
 from analysis.reading.pictures import Picture, Pictures, read_pictures
 from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
@@ -30,8 +31,8 @@ MAX_COLUMNS = 5
 MAP = "magma"
 NOTE = (
     "The same excerpt, the beginning of the set's first track, at several validations. In the "
-    "corner: F1 and blank rate of the whole set then. Pitches are estimated where the salience "
-    "has a peak of at least 0.5; a frame without one is blank."
+    "corner: scores of the whole set then{}. Pitches are estimated where the salience has a peak "
+    "of at least {}. "
 )
 
 
@@ -141,7 +142,7 @@ def draw_set(gallery: Gallery, set_name: str) -> Figure:
         x_label="seconds" if grid.seconds else "",
         legend=_legend(),
         legend_columns=3,
-        note=NOTE,
+        note=_note(gallery.sweep),
         panel=(1.6, 1.35),
         left=1.15,
     )
@@ -166,6 +167,11 @@ def draw_set(gallery: Gallery, set_name: str) -> Figure:
     return figure
 
 
+def _note(sweep: StoredSweep) -> str:
+    tuned = (" and, in brackets, the tuned threshold", "that, or of ½")
+    return NOTE.format(*(tuned if sweep.tuned else ("", "½"))) + labels.terms(sweep)
+
+
 def _of_set(pictures: Pictures, set_name: str) -> dict[int, Picture]:
     return {batch: picture for (s, batch), picture in pictures.items() if s == set_name}
 
@@ -177,10 +183,14 @@ def _legend() -> list[Artist]:
 
 
 def _write_scores(ax: Axes, scores: dict[str, float]) -> None:
-    names = {"f1": "F1", "blank_rate": "blank"}
-    parts = [f"{names[m]} {value:.2f}" for m, value in scores.items() if np.isfinite(value)]
-    where: Any = {"transform": ax.transAxes, "ha": "right", "va": "top"}
-    ax.text(0.98, 0.97, ", ".join(parts), color="white", size=7, **where)
+    """Write tuned F1 with its threshold, or that at one half; under it the blank rate."""
+    known = {m: value for m, value in scores.items() if np.isfinite(value)}
+    f1 = "f1_tuned" if "f1_tuned" in known else "f1"
+    lines = [f"{style.MEASURE_LABELS[m]} {known[m]:.2f}" for m in (f1, "blank_rate") if m in known]
+    if f1 == "f1_tuned" and schema.THRESHOLD in known:
+        lines[0] += f" (from {known[schema.THRESHOLD]:.2g})"
+    where: Any = {"transform": ax.transAxes, "ha": "right", "va": "top", "linespacing": 1.1}
+    ax.text(0.98, 0.97, "\n".join(lines), color="white", size=6.5, **where)
 
 
 def _say_why_empty(ax: Axes, trial: StoredTrial, batch: int) -> None:
@@ -192,8 +202,10 @@ def _say_why_empty(ax: Axes, trial: StoredTrial, batch: int) -> None:
 
 
 def _scores(trial: StoredTrial, set_name: str, batch: int) -> dict[str, float]:
-    """Return F1 and blank rate of the whole set at a validation; NaN if not scored."""
-    curves = {m: trial.curve(set_name, m) for m in ("f1", "blank_rate")}
+    """Return scores of the whole set at a validation, and the threshold; NaN if not scored."""
+    measures = ("f1", "blank_rate", "f1_tuned", "blank_rate_tuned", "average_precision")
+    curves = {m: trial.curve(set_name, m) for m in measures}
+    curves[schema.THRESHOLD] = trial.curves.get(schema.THRESHOLD)
     return {m: c.at(batch) if c else float("nan") for m, c in curves.items()}
 
 
@@ -225,10 +237,16 @@ def findings(gallery: Gallery) -> list[str]:
     """Say which runs are shown, and how each ended."""
     lines = []
     for trial in gallery.trials:
-        blank = ", ".join(f"{s} {trial.final(s, 'blank_rate'):.2f}" for s in gallery.sets)
+        blank = ", ".join(_ends(gallery.sweep, trial, s) for s in gallery.sets)
         ended = f"{trial.end_reason or 'running'} at batch {trial.last_step}"
-        lines.append(f"{trial.row} seed {trial.seed}, {ended}: blank rate {blank}.")
+        lines.append(f"{trial.row} seed {trial.seed}, {ended}: blank at ½ {blank}.")
     return lines
+
+
+def _ends(sweep: StoredSweep, trial: StoredTrial, set_name: str) -> str:
+    """Return the blank rate on a set, and the kind of collapse if there is any."""
+    found = kind(sweep, trial, set_name)
+    return f"{set_name} {trial.final(set_name, 'blank_rate'):.2f}" + f" ({found})" * bool(found)
 
 
 _ROWS = "rows to show, separated by commas; default: Ref. and the row that is most blank"

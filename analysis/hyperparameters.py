@@ -20,9 +20,9 @@ from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.tracking.schema import EndReason
 
 NOTE = (
-    "Every value is that of a trial's last validation. Importances: fANOVA over the trials that "
+    f"{labels.LAST} Importances: fANOVA over the trials that "
     "completed or collapsed. Lines: dark is a high score (what is maximised minus what is "
-    "minimised, by which trials were pruned)."
+    "minimised, by which trials were pruned). "
 )
 _SIZE = (8.4, 7.2)
 """Width and height in inches"""
@@ -48,7 +48,15 @@ def draw(search: StoredSearch) -> Figure:
     head = "\n".join(labels.subtitle(search.sweep))
     figure.text(0.012, 0.985, "A search over hyperparameters", va="top", weight="bold", size=10.5)
     figure.text(0.012, 0.955, head, va="top", linespacing=1.25)
-    figure.text(0.012, 0.012, NOTE, va="bottom", size=8, color="#444444", wrap=True)
+    figure.text(
+        0.012,
+        0.012,
+        f"{NOTE}{labels.terms(search.sweep)}",
+        va="bottom",
+        size=8,
+        color="#444444",
+        wrap=True,
+    )
     return figure
 
 

@@ -19,9 +19,9 @@ from analysis.reading.records import REFERENCE_ROW, StoredSweep
 LEVELS = (0.2, 0.4, 0.6, 0.8)
 """Values of F1 along which a line is drawn"""
 NOTE = (
-    "Every value is that of a trial's last validation, not of its best checkpoint; runs stopped as "
-    "collapsed count with the state in which they were stopped. Large: mean over seeds; small: "
-    "single runs. Grey lines join equal F1 (0.2, 0.4, 0.6, 0.8)."
+    f"{labels.LAST} Large: mean over seeds; small: single runs. Grey lines join equal F1 (0.2, "
+    "0.4, 0.6, 0.8). Both are at a salience of one half: a sunk level loses recall that a lower "
+    "threshold brings back. "
 )
 
 
@@ -33,16 +33,16 @@ def applies(sweep: StoredSweep) -> bool:
 def draw(sweep: StoredSweep) -> Figure:
     """Draw a panel per set."""
     text = page.Page(
-        title="Precision against recall",
+        title="Precision against recall, at a salience of one half",
         subtitle=labels.subtitle(sweep),
-        x_label="recall",
+        x_label=style.MEASURE_LABELS["recall"],
         legend=_legend(sweep),
         legend_columns=page.legend_columns(sweep.rows),
-        note=NOTE,
+        note=f"{NOTE}{labels.terms(sweep)}",
         panel=(1.95, 1.95),
     )
     figure, (axes,) = page.panels(1, len(sweep.sets), text)
-    axes[0].set_ylabel("precision")
+    axes[0].set_ylabel(style.MEASURE_LABELS["precision"])
     labels.name_sets(axes, sweep)
     for set_name, ax in zip(sweep.sets, axes, strict=True):
         style.unit_axis(ax)

@@ -27,6 +27,7 @@ from analysis.figure import RESULTS, Drawn, SweepFigure, first_line, output_fold
 from analysis.numbers.comparison import Comparison
 from analysis.reading import store
 from analysis.reading.records import StoredSweep
+from analysis.reporting import glossary
 from analysis.reporting.html import Omitted, Page, fill
 from ssmpe.console import Parser, exit_code, make_console, write_text
 from ssmpe.errors import UserError
@@ -131,7 +132,9 @@ def write_all(uri: str, out: Path, partial: bool = False) -> tuple[Path, list[En
         except UserError as error:
             entries.append(Entry(name, None, str(error)))
     file = output_folder(out) / INDEX
-    write_text(file, fill(INDEX, uri=uri, entries=entries, ui_command=ui_command(uri)))
+    words = glossary.words(any(e.report.sweep.tuned for e in entries if e.report))
+    text = fill(INDEX, uri=uri, entries=entries, words=words, ui_command=ui_command(uri))
+    write_text(file, text)
     return file, entries
 
 

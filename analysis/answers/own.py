@@ -17,7 +17,7 @@ from analysis.answers.facts import (
 )
 from analysis.numbers.counts import SEVERITY, SampleCount
 from analysis.numbers.plane import BLANK, Plane
-from analysis.numbers.search import Goal, StoredSearch, number_of
+from analysis.numbers.search import StoredSearch, number_of
 from analysis.numbers.statistics import Spread
 from analysis.reading.records import REFERENCE_ROW, WEIGHTS, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
@@ -42,7 +42,7 @@ def search(facts: Facts) -> Two | None:
 
     def scored(trial: StoredTrial) -> str:
         pairs = zip(found.goals, found.values(trial), strict=True)
-        return " and ".join(f"{value:.2f} ({_goal(goal)})" for goal, value in pairs)
+        return " and ".join(f"{value:.2f} ({goal.label})" for goal, value in pairs)
 
     trials, results = found.trials, found.results
     best, first = max(results, key=found.score), min(trials, key=number_of)
@@ -61,14 +61,9 @@ def search(facts: Facts) -> Two | None:
         sentence(f"{of_all}, {best.row} weighs both goals best, with {scored(best)}", begun),
         sentence(
             f"Its settings are {listed(said)}",
-            "" if goal.maximise else f"{below} ({_goal(goal)})",
+            "" if goal.maximise else f"{below} ({goal.label})",
         ),
     )
-
-
-def _goal(goal: Goal) -> str:
-    set_name, _, measure = goal.metric.rpartition("/")
-    return f"{WORDS[measure]} on {set_name}" if measure in WORDS else goal.label
 
 
 def stages(facts: Facts) -> Two | None:

@@ -34,6 +34,7 @@ class Page:
         note: how to read the figure, wrapped at its foot.
         panel: width and height of a panel.
         left: margin, for the labels of the vertical axes.
+        heading: lines of text over the panels of the first row.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Page:
     note: str
     panel: tuple[float, float] = _PANEL
     left: float = _LEFT
+    heading: int = 2
 
 
 def legend_columns(texts: Sequence[str]) -> int:
@@ -66,7 +68,8 @@ def panels(
     """
     gaps = ((n_columns - 1) * _GAP[0], (n_rows - 1) * _GAP[1])
     width = max(_MIN_WIDTH, page.left + _RIGHT + n_columns * page.panel[0] + gaps[0])
-    top = 0.86 + _LINE * len(_wrap(page.subtitle, width, _SUBTITLE))
+    lines = page.heading - 2 + len(_wrap(page.subtitle, width, _SUBTITLE))
+    top = 0.86 + _LINE * lines
     bottom = _foot_height(page, width)
     height = top + bottom + n_rows * page.panel[1] + gaps[1]
     panel_width = (width - page.left - _RIGHT - gaps[0]) / n_columns

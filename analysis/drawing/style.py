@@ -1,6 +1,6 @@
 """One look for all figures, in colours that colour-blind readers can tell apart."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -13,34 +13,30 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from analysis.numbers.comparison import MEASURES
+from analysis.numbers.kinds import BLANK
 from analysis.reading.records import StoredTrial
+from ssmpe.evaluation.collapse import Kind
 
 Colour = str | tuple[float, float, float]
 LineStyle = str | tuple[float, tuple[float, ...]]
 
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette without yellow, which is too faint on white, and black"""
-MARKERS = ("o", "^", "s", "D", "v", "P")
+MARKERS = ("o", "^", "s", "D", "h", "P")
 LINES: tuple[LineStyle, ...] = ("-", (0, (5, 1.5)), (0, (3, 1.2, 1, 1.2)), (0, (1, 1.2)))
 REFERENCE_COLOUR, REFERENCE_LINE = "#555555", (0, (4, 2))
 STOPPED_MARKER = "X"
 UNCOUNTED_MARKER = "+"
-MEASURE_LABELS = {
-    "precision": "precision at ½",
-    "recall": "recall at ½",
-    "f1": "F1 at ½",
-    "blank_rate": "blank at ½",
-    "f1_tuned": "F1, tuned",
-    "blank_rate_tuned": "blank, tuned",
-    "f1_best": "F1, best",
-    "average_precision": "AP",
-    "top_n": "F1 of N peaks",
-    "similarity": "likeness",
-    "mean_peak": "mean peak",
-    "pitches_per_frame": "pitches a frame",
+KIND_MARKERS: Mapping[str, str] = {
+    Kind.LEVEL_SUNK: "v",
+    Kind.CONTENT_LOST: "d",
+    Kind.CONSTANT_PATTERN: "H",
+    Kind.ALL_ON: "*",
+    BLANK: "v",
 }
-"""Every measure of a set, in as few words as fit everywhere; the published score says that it is
-at a salience of one half"""
+"""Shapes of trials that have degenerated; hollow where the kind is not known"""
+MEASURE_LABELS = MEASURES
 
 DPI = 200
 # Any, for matplotlib types every key of this mapping by name
@@ -77,6 +73,12 @@ def end_handles(trials: Iterable[StoredTrial]) -> list[Artist]:
     handles: list[Artist] = []
     if any(t.stopped for t in trials):
         handles.append(stopped_handle())
+    return handles + uncounted_handles(trials)
+
+
+def uncounted_handles(trials: Iterable[StoredTrial]) -> list[Artist]:
+    """Return the legend entry of trials without a result, if there are any."""
+    handles: list[Artist] = []
     if not all(t.has_result for t in trials):
         label = "no result (failed, interrupted): not in means"
         look: Any = {"ls": "none", "marker": UNCOUNTED_MARKER, "ms": 6, "mew": 1.2}

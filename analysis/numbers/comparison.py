@@ -13,22 +13,23 @@ from analysis.reading.track_scores import Scores, read_track_scores
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 
-MEASURES = (
-    "precision",
-    "recall",
-    "f1",
-    "blank_rate",
-    "f1_tuned",
-    "blank_rate_tuned",
-    "f1_best",
-    "average_precision",
-    "top_n",
-    "similarity",
-    "mean_peak",
-    "pitches_per_frame",
-)
-"""Measures of a set: those of ``ssmpe.evaluation.scores``, which needs torch"""
-PUBLISHED = MEASURES[:4]
+MEASURES = {
+    "precision": "precision at ½",
+    "recall": "recall at ½",
+    "f1": "F1 at ½",
+    "blank_rate": "blank at ½",
+    "f1_tuned": "tuned F1",
+    "blank_rate_tuned": "tuned blank",
+    "f1_best": "best F1",
+    "average_precision": "AP",
+    "top_n": "F1 of N peaks",
+    "similarity": "likeness",
+    "mean_peak": "mean peak",
+    "pitches_per_frame": "pitches a frame",
+}
+"""Measures of a set, those of ``ssmpe.evaluation.scores`` (which needs torch), with what they are
+called everywhere; the published ones say that they are at a salience of one half"""
+PUBLISHED = ("precision", "recall", "f1", "blank_rate")
 LEVEL = 0.05
 """Chance of any false finding among all differences of a measure in a sweep"""
 

@@ -75,9 +75,9 @@ class Plane:
 
     @property
     def shown(self) -> tuple[tuple[str, str], ...]:
-        """Sets and measures that tell of a collapse and of its price."""
-        own = self.own_set
-        found = [(own, "blank_rate"), (own, "f1"), (self.sweep.validation, "f1")]
+        """Sets and measures that tell of a collapse, as the paper sees it, and of its price."""
+        own, f1 = self.own_set, self.sweep.f1
+        found = [(own, "blank_rate"), (own, f1), (self.sweep.validation, f1)]
         return tuple(dict.fromkeys(found))
 
     def spread(self, place: tuple[float, int], set_name: str, measure: str) -> Spread:

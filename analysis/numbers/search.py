@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from analysis.numbers.comparison import MEASURES
 from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -30,7 +31,7 @@ class Goal:
     @property
     def label(self) -> str:
         set_name, _, measure = self.metric.rpartition("/")
-        return f"{measure.replace('_', ' ').replace('f1', 'F1')}, {set_name}"
+        return f"{MEASURES.get(measure, measure)}, {set_name}"
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,13 @@ class StoredTrial:
 
     @property
     def tuned(self) -> bool:
-        """Whether scores at a tuned threshold were logged; versions up to 0.3.0 did not."""
-        return any(metric.endswith(schema.set_metric("", "f1_tuned")) for metric in self.curves)
+        """Whether it was scored at a tuned threshold, which versions up to 0.3.0 did not.
+
+        Told by the average precision that is logged with it, for an output without any peak has no
+        such threshold.
+        """
+        suffix = schema.set_metric("", "average_precision")
+        return any(metric.endswith(suffix) for metric in self.curves)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """A report as one HTML file, everything in it."""
 
 import base64
+import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,7 @@ from analysis.drawing.tables import Frame
 from analysis.figure import Drawn
 from analysis.numbers.comparison import Comparison
 from analysis.reading.records import StoredSweep
-from analysis.reporting import provenance
+from analysis.reporting import glossary, provenance
 from ssmpe.tracking.ui import run_url, trial_url, ui_command
 
 _TYPES = {
@@ -25,6 +26,8 @@ _TYPES = {
     ".md": "text/markdown",
     ".tex": "application/x-tex",
 }
+MOST_LINES = 200
+"""Lines of a table of numbers up to which it stands in the page; a longer one is a download"""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Page:
             "report.html",
             sweep=sweep,
             answer=self.answer,
+            words=glossary.words(sweep.tuned),
             figures=[_figure(f) for f in self.figures],
             omitted=self.omitted,
             results=self._results(),
@@ -113,8 +117,26 @@ def _figure(figure: Drawn) -> Mapping[str, Any]:
         "images": [_embedded(image) for image in figure.images],
         "alt": " ".join([f"Figure: {figure.question}", *findings[:1]]),
         "findings": findings,
-        "downloads": [_download(f) for f in figure.tables],
+        "numbers": [_numbers(f) for f in figure.tables],
     }
+
+
+def _numbers(file: Path) -> Mapping[str, Any]:
+    """Return a CSV as a table of the page, and as a download."""
+    with file.open(encoding="utf-8", newline="") as lines:
+        headings, *rows = list(csv.reader(lines)) or [[]]
+    shown = [[_short(cell) for cell in row] for row in rows] if len(rows) <= MOST_LINES else []
+    return {"name": file.name, "uri": _embedded(file), "headings": headings, "rows": shown}
+
+
+def _short(cell: str) -> str:
+    """Return a number with four digits, if it has more; "–" if it is none; other text as it is."""
+    if cell == "nan":
+        return "–"
+    try:
+        return cell if cell.isdigit() else f"{float(cell):.4g}"
+    except ValueError:
+        return cell
 
 
 def _download(file: Path) -> tuple[str, str]:

@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from analysis import curves, degeneration
 from analysis.drawing import rows, style
 from analysis.numbers.counts import SampleCount
+from analysis.numbers.kinds import kind
 from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
+from ssmpe.evaluation.collapse import Kind
 from ssmpe.tracking.schema import EndReason
 from tests.support.analysis_store import SETS, Invented, sample_count_trials
 
@@ -69,35 +72,104 @@ def large() -> StoredSweep:
     return sweep_of(invented, (*SETS, "FMA/eval"), batches=25)
 
 
-def panel(figure: Figure, sweep: StoredSweep, row: int, set_name: str) -> Axes:
-    return figure.axes[row * len(sweep.sets) + sweep.sets.index(set_name)]
+def panel(figure: Figure, sweep: StoredSweep, measure: str, set_name: str) -> Axes:
+    """Return a panel of the figure of degeneration."""
+    shown, drawn = degeneration.shown(sweep), degeneration.measures(sweep)
+    return figure.axes[shown.index(set_name) * len(drawn) + drawn.index(measure)]
 
 
 def points(ax: Axes, marker: str) -> list[float]:
     """Heights of the points of a kind, in the order in which they were drawn."""
-    return [float(np.asarray(x.get_ydata())[0]) for x in ax.lines if x.get_marker() == marker]
+    return [height(x) for x in ax.lines if x.get_marker() == marker]
+
+
+def stopped(ax: Axes) -> list[float]:
+    """Heights of the points with a black edge."""
+    points = [x for x in ax.lines if x.get_marker() != "None"]
+    return [height(x) for x in points if x.get_markeredgecolor() == "black"]
+
+
+def height(point: Line2D) -> float:
+    return float(np.asarray(point.get_ydata())[0])
 
 
 def test_stopped_runs_keep_their_last_state_and_are_marked():
     sweep = usual()
-    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, 2, "MusicNet/test")
+    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, "blank_rate", "MusicNet/test")
     metric = "MusicNet/test/blank_rate"
     last = [t.curves(SETS)[metric][300] for t in sample_count_trials(3) if t.row == "+MN-8"]
-    assert points(ax, style.STOPPED_MARKER) == last
+    assert stopped(ax) == last
     (mean,) = [x for x in ax.lines if len(np.asarray(x.get_xdata())) == 5]
     assert np.asarray(mean.get_ydata())[-1] == pytest.approx(np.mean(last))
 
 
 def test_every_trial_is_a_point():
     sweep = usual()
-    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, 0, "URMP/validation")
-    assert len(points(ax, style.MARKERS[0])) == 4 * 3
-    assert len(points(ax, style.STOPPED_MARKER)) == 3
+    figure = degeneration.draw(SampleCount.of(sweep))
+    for measure in ("f1", "blank_rate", "f1_tuned", "average_precision"):
+        ax = panel(figure, sweep, measure, "URMP/validation")
+        assert len(points(ax, style.MARKERS[0])) == 5 * 3
+        assert len(stopped(ax)) == 3
+
+
+def test_what_the_paper_sees_stands_beside_what_is_lost():
+    sweep = usual()
+    figure = degeneration.draw(SampleCount.of(sweep))
+    heads = [ax.get_title() for ax in figure.axes[:4]]
+    assert heads == [
+        "what the paper sees\nF1 at ½",
+        "what the paper sees\nblank at ½",
+        "what is really lost\ntuned F1",
+        "what is really lost\nAP",
+    ]
+    ax = panel(figure, sweep, "f1_tuned", "MusicNet/test")
+    means = [np.asarray(x.get_ydata()) for x in ax.lines if len(np.asarray(x.get_xdata())) == 5]
+    best, tuned = means
+    assert best == pytest.approx(1.04 * tuned)
+
+
+def test_shapes_of_points_tell_the_kind_of_collapse():
+    sweep = usual()
+    figure, where = degeneration.draw(SampleCount.of(sweep)), "MusicNet/test"
+    found = [t for t in sweep.trials if t.added_set and kind(sweep, t, where)]
+    kinds = {kind(sweep, t, where) for t in found}
+    assert kinds == {Kind.LEVEL_SUNK, Kind.CONTENT_LOST}
+    for measure in ("blank_rate", "f1_tuned"):
+        ax = panel(figure, sweep, measure, where)
+        for word in kinds:
+            own = [t.final(where, measure) for t in found if kind(sweep, t, where) == word]
+            assert sorted(points(ax, style.KIND_MARKERS[word])) == sorted(own)
+    legend = [t.get_text() for t in figure.legends[0].get_texts()]
+    assert {"level sunk", "content lost", "black edge: stopped as collapsed"} < set(legend)
+
+
+def test_a_store_of_0_3_0_is_drawn_at_one_half_and_says_so():
+    invented = sample_count_trials(2)
+    for one in invented:
+        one.half_alone = True
+    sweep = sweep_of(invented)
+    for figure in (degeneration.draw(SampleCount.of(sweep)), curves.draw(sweep)):
+        written = " ".join(" ".join(t.get_text() for t in figure.texts).split())
+        assert "at a salience of one half (½) alone, as up to version 0.3.0" in written
+        assert "tuned" not in written
+    said = degeneration.findings(SampleCount.of(sweep))[0]
+    assert said.endswith("cannot tell a sunk level from lost content.")
+    assert "really lost" not in said
+
+
+@pytest.mark.parametrize("make", [small, usual, large])
+def test_captions_explain_their_words_in_five_lines(make):
+    sweep = make()
+    for figure in (degeneration.draw(SampleCount.of(sweep)), curves.draw(sweep)):
+        note = figure.texts[-1].get_text()
+        assert note.count("\n") < 5
+        for word in ("Blank: share of", "tuned: at the", "Ref. adds no"):
+            assert word in " ".join(note.split())
 
 
 def test_supervised_row_is_a_line_across_all_counts():
     sweep = usual()
-    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, 0, "URMP/validation")
+    ax = panel(degeneration.draw(SampleCount.of(sweep)), sweep, "f1", "URMP/validation")
     across = [x for x in ax.lines if list(np.asarray(x.get_xdata())) == [0, 1]]
     mean = np.mean([t.final("URMP/validation", "f1") for t in sweep.of_row("supervised")])
     assert [np.asarray(x.get_ydata())[0] for x in across] == [pytest.approx(mean)]
@@ -108,7 +180,7 @@ def test_failed_run_is_shown_but_not_counted():
     comparison = SampleCount.of(sweep)
     assert comparison.correlation("MusicNet/train", "MusicNet/test").n == 14
     assert comparison.correlation("FMA/all", "MusicNet/test").n == 15
-    ax = panel(degeneration.draw(comparison), sweep, 0, "MusicNet/test")
+    ax = panel(degeneration.draw(comparison), sweep, "f1", "MusicNet/test")
     assert len(points(ax, style.UNCOUNTED_MARKER)) == 1
 
 
@@ -117,22 +189,24 @@ def test_set_without_annotation_is_said_to_be_so():
     assert sweep.sets[:3] == ("URMP/validation", "FMA/eval", "MusicNet/test")
     figure = degeneration.draw(SampleCount.of(sweep))
     noted = [i for i, ax in enumerate(figure.axes) if "not annotated" in texts_of(ax)]
-    assert noted == [1, 6]
+    assert noted == [4, 6, 7]  # all but the blank rate, of the second row
     noted = [i for i, ax in enumerate(curves.draw(sweep).axes) if "not annotated" in texts_of(ax)]
-    assert noted == [1]
+    assert noted == [1, 6]
 
 
 def texts_of(ax: Axes) -> list[str]:
     return [t.get_text() for t in ax.texts]
 
 
-def test_blank_rate_panels_carry_the_rank_correlation():
+def test_panels_carry_their_rank_correlation():
     sweep = usual()
     comparison = SampleCount.of(sweep)
     figure = degeneration.draw(comparison)
-    for set_name in sweep.sets:
-        rho = comparison.correlation("MusicNet/train", set_name).rho
-        assert texts_of(panel(figure, sweep, 2, set_name)) == [f"ρ = {rho:+.2f} (n = 15)"]
+    for set_name in ("URMP/validation", "MusicNet/test"):
+        for measure in degeneration.measures(sweep):
+            rho = comparison.correlation("MusicNet/train", set_name, measure).rho
+            shown = texts_of(panel(figure, sweep, measure, set_name))
+            assert shown == [f"ρ = {rho:+.2f} (n = 15)"]
 
 
 def test_curves_reach_the_end_and_mark_what_was_stopped():

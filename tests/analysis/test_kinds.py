@@ -88,7 +88,7 @@ def test_the_last_validations_are_averaged():
 
 def test_the_headline_is_tuned_where_every_trial_that_counts_is():
     old = trial("Ref.")
-    new = scored(trial("+X-1", 0, "X/x", 1), blank_rate=ALIVE, f1_tuned=KEPT)
+    new = scored(trial("+X-1", 0, "X/x", 1), blank_rate=ALIVE, average_precision=KEPT)
     failed = trial("+X-2", 0, "X/x", 2, reason=EndReason.FAILED)
     assert (sweep(new, failed).f1, sweep(new, failed).blank) == ("f1_tuned", "blank_rate_tuned")
     for of_old in (sweep(old), sweep(old, new)):

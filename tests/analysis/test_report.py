@@ -1,6 +1,8 @@
 """Reports: their numbers are the store's, recomputed here, and they have all that they need."""
 
+import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +16,17 @@ from analysis.figure import SweepFigure
 from analysis.numbers.bootstrap import two_level_bootstrap
 from analysis.numbers.comparison import Comparison
 from analysis.reading.store import read_sweep
+from analysis.reporting import html
 from ssmpe.errors import UserError
 from tests.analysis.test_figures_of_sweeps import final_values
+from tests.support.analysis_store import sample_count_trials, write_sweep
 from tests.support.reporting import LONG, Page
 
 MEASURES = {
-    "F1, tuned": "f1_tuned",
+    "tuned F1": "f1_tuned",
     "AP": "average_precision",
     "F1 at ½": "f1",
-    "blank, tuned": "blank_rate_tuned",
+    "tuned blank": "blank_rate_tuned",
     "blank at ½": "blank_rate",
 }
 """heading -> measure"""
@@ -47,7 +51,7 @@ def test_numbers_equal_the_store(report_store, reports, name):
                 both = (row, "Ref.")
                 ends = [final_values(report_store, name, r, f"{set_name}/f1_tuned") for r in both]
                 gain = np.mean(np.array(ends[0]) - np.array(ends[1]))
-                assert of["F1, tuned − Ref."].partition(" ")[0] == f"{gain:+.3f}"
+                assert of["tuned F1 − Ref."].partition(" ")[0] == f"{gain:+.3f}"
     assert checked >= 4 * 4 * 5
 
 
@@ -123,6 +127,59 @@ def test_a_report_has_all_that_it_needs(report_store, reports):
     assert "data.added.MusicNet/train" in page.text
     assert "python sweeps/sample_count.py --preset tiny --seeds 0 --rows" in page.text
     assert "mlflow server --backend-store-uri" in page.text.replace(" -m", "")
+
+
+def test_numbers_of_figures_are_in_the_page(reports):
+    """A report is read where the files beside it are not."""
+    made = reports["counts"]
+    page = Page.of(made)
+    shown = page.tables["cells"]
+    files = [f for f in made.file.parent.glob("*.csv") if f.name != "results.csv"]
+    assert files
+    for file in files:
+        head, *rows = list(csv.reader(file.open()))
+        assert head in shown
+        for row in rows:
+            numbers = [as_shown(cell) for cell in row]
+            assert numbers in shown
+
+
+def as_shown(cell: str) -> str:
+    if cell == "nan":
+        return "–"
+    return f"{float(cell):.4g}" if re.fullmatch(r"-?\d+\.\d+(e-\d+)?", cell) else cell
+
+
+def test_long_tables_of_numbers_are_downloads_alone(report_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(html, "MOST_LINES", 1)
+    made = report.write(read_sweep(report_store, "counts"), tmp_path)
+    page = Page.of(made)
+    assert "cells" not in page.tables
+    assert sum(link.startswith("data:text/csv") for link in page.links) >= 2
+
+
+def test_words_are_explained_before_the_figures(reports, tmp_path):
+    words = ("Ref.", "blank", "collapsed", "tuned threshold", "average precision (AP)")
+    text = Page.of(reports["counts"]).text
+    answer, _, after = text.partition("Data:")
+    assert all(f"{word}: " in answer for word in words)
+    assert all(f"{word}: " not in after for word in words)
+    old = [replace(i, half_alone=True) for i in sample_count_trials(1)]
+    write_sweep(uri := f"sqlite:///{tmp_path / 'mlflow.db'}", "old", old)
+    text = Page.of(report.write(read_sweep(uri, "old"), tmp_path / "out")).text
+    assert "collapsed: " in text
+    assert "tuned threshold" not in text
+    assert "average precision" not in text
+    index = reports["long"].file.parent.parent / "index.html"
+    assert "tuned threshold: " in Page(index.read_text(encoding="utf-8")).text
+
+
+def test_headings_are_questions_alone(reports):
+    for made in reports.values():
+        text = made.file.read_text(encoding="utf-8")
+        headings = re.findall(r"<figure>\s*<h3>(.*?)</h3>", text)
+        assert headings
+        assert all(h.endswith("?") and h.count("?") == 1 for h in headings)
 
 
 def test_a_figure_that_fails_is_left_out_and_said(report_store, tmp_path, monkeypatch):

@@ -53,6 +53,27 @@ def test_on_a_phone_tables_and_enlarged_figures_scroll_in_their_boxes(chromium, 
     assert chromium.value(OVERFLOW) <= 0
 
 
+@pytest.mark.parametrize("name", ["counts", "long"])
+def test_on_paper_two_pictures_fit_on_a_page(chromium, reports, name):
+    """Pages break between them, or what does not fit on one would leave it half empty."""
+    page_width, page_height = 740, 980  # of A4 and of Letter, within the margins
+    chromium.open(reports[name].file.as_uri(), page_width, page_height)
+    chromium.call("Emulation.setEmulatedMedia", media="print")
+    try:
+        heights = chromium.value("[...document.images].map(i => i.clientHeight)")
+        assert len(heights) >= 2
+        assert max(heights) <= 0.45 * page_height - 50
+        breaks = (
+            "[...document.querySelectorAll('figure')].map(f => getComputedStyle(f).breakInside)"
+        )
+        assert set(chromium.value(breaks)) == {"auto"}
+        assert not chromium.value(
+            "[...document.querySelectorAll('.numbers, nav')].some(e => e.clientHeight)"
+        )
+    finally:
+        chromium.call("Emulation.setEmulatedMedia", media="")
+
+
 def test_the_page_of_links(chromium, reports):
     page = reports["long"].file.parent.parent / "index.html"
     chromium.open(page.as_uri(), *SIZES[0])

@@ -189,7 +189,7 @@ def test_differences_are_marked_that_survive_holm_s_correction(uri, rendered):
     found, shown = Comparison.of(read_sweep(uri, NAME)), set()
     for set_name in SETS:
         table = results.scores(found, set_name)
-        for row, difference in zip(table["row"], table["F1, tuned − Ref."], strict=True):
+        for row, difference in zip(table["row"], table["tuned F1 − Ref."], strict=True):
             shown |= {set_name + row.removesuffix(" †")} if difference.endswith("*") else set()
     assert shown == rejected
     assert "survives Holm's correction for all 12 differences" in text(rendered, ".md")
@@ -278,7 +278,7 @@ def test_latex_is_a_whole_table(rendered):
 def test_without_ref_the_first_row_is_the_baseline(uri, tmp_path):
     rendered = drawn(results.FIGURE, uri, "no-reference", tmp_path)
     assert {x["baseline"] for x in lines_of(rendered)} == {"T1"}
-    assert "F1, tuned − T1" in text(rendered, ".md")
+    assert "tuned F1 − T1" in text(rendered, ".md")
 
 
 def test_a_sweep_that_asks_nothing_has_tables_all_the_same(uri, tmp_path):
