@@ -186,6 +186,9 @@ def test_differences_are_marked_that_survive_holm_s_correction(uri, rendered):
             break
         rejected.add(compared[place]["set"] + compared[place]["row"])
     assert 0 < len(rejected) < len(compared) == 12
+    corrected = [float(compared[place]["f1_tuned_p_holm"]) for place in order]
+    scaled = [p_values[place] * (12 - rank) for rank, place in enumerate(order)]
+    assert corrected == pytest.approx(np.minimum(np.maximum.accumulate(scaled), 1))
     found, shown = Comparison.of(read_sweep(uri, NAME)), set()
     for set_name in SETS:
         table = results.scores(found, set_name)
