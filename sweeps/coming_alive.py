@@ -3,9 +3,6 @@
 How the preset tiny was chosen. Good is, on the labelled kind's validation set alone, a high average
 precision (content) and a high F1 at a salience of one half (level), after half of the batches. What
 is added, and every test set, is neither trained on nor scored.
-
-The preset had 420 batches and self-supervised weights of a half then; at a half, added music sank
-some seeds of such networks and not others, so that it now has the paper's weights, and longer time.
 """
 
 from collections.abc import Iterable
