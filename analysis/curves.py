@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.drawing import labels, page, rows, style
 from analysis.figure import SweepFigure
+from analysis.numbers.comparison import PUBLISHED
 from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial
 
 NOTE = (
@@ -49,7 +50,8 @@ def draw(sweep: StoredSweep) -> Figure:
 
 
 def _curve(trial: StoredTrial, set_name: str, measure: str) -> MetricCurve | None:
-    return trial.curve(set_name, measure)
+    """Return what is drawn of a trial: without a network, nothing that is measured at one half."""
+    return trial.curve(set_name, measure) if trial.learns or measure not in PUBLISHED else None
 
 
 def findings(sweep: StoredSweep) -> list[str]:

@@ -21,6 +21,7 @@ from analysis.drawing import labels, page, style, tables
 from analysis.figure import SweepFigure
 from analysis.numbers.counts import SEVERITY, SampleCount
 from analysis.numbers.kinds import BLANK, Kinds, kind
+from analysis.numbers.ladder import foot
 from analysis.numbers.statistics import Spread, saved_batches
 from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
@@ -114,6 +115,8 @@ def _panel(ax: Axes, comparison: SampleCount, set_name: str, measure: str) -> No
     counts, sweep = comparison.counts, comparison.sweep
     known = [t.final(set_name, measure) for t in comparison.supervised if t.has_result]
     _reference(ax, known)
+    if measure in LOST and (line := foot(sweep, set_name, measure)):
+        ax.axhline(line.score, color=style.SIGNAL_COLOUR, ls=style.SIGNAL_LINE, lw=1.4)
     for added_set in comparison.added:
         if measure == "f1_tuned":
             _ceiling(ax, comparison, added_set, set_name)
@@ -220,6 +223,10 @@ def _legend(comparison: SampleCount) -> list[Artist]:
     if any(t.has_result for t in comparison.supervised):
         look: Any = {"color": style.REFERENCE_COLOUR, "ls": style.REFERENCE_LINE, "lw": 1.2}
         handles.append(Line2D([], [], label="supervised only", **look))
+    if rows := [r for r in sweep.signal_rows if any(t.has_result for t in sweep.of_row(r))]:
+        look = {"color": style.SIGNAL_COLOUR, "ls": style.SIGNAL_LINE, "lw": 1.4}
+        label = rows[0] if len(rows) == 1 else f"the better of {' and '.join(rows)}"
+        handles.append(Line2D([], [], label=label, **look))
     if sweep.tuned:
         look = {"color": "#aaaaaa", "lw": 1.0, "ls": _CEILING}
         handles.append(Line2D([], [], label="best F1 of any threshold", **look))
@@ -361,7 +368,7 @@ def texts(comparison: SampleCount) -> dict[str, str]:
 def findings(comparison: SampleCount) -> list[str]:
     """Say how scores move with the count, what closed training gains, and what stopping saved."""
     lines = [_degeneration(comparison, added_set) for added_set in comparison.added]
-    lines += [_closed_gain(comparison), _savings(comparison)]
+    lines += [*_lines_without_network(comparison), _closed_gain(comparison), _savings(comparison)]
     if comparison.left_out:
         rows = ", ".join(comparison.left_out)
         lines.append(f"Not compared, for they differ in more than added excerpts: {rows}.")
@@ -419,6 +426,14 @@ def _share(low: list[StoredTrial], high: list[StoredTrial], scored: str) -> str:
     if not half > _SMALL:  # nor of a set without annotation
         return ""
     return f"; of F1's loss at ½, a tuned threshold leaves {max(0.0, tuned / half):.0%}"
+
+
+def _lines_without_network(comparison: SampleCount) -> list[str]:
+    """Say what is known without a network, where the sweep has such a row."""
+    sweep = comparison.sweep
+    found = [(s, m, line) for s in shown(sweep) for m in LOST if (line := foot(sweep, s, m))]
+    said = [f"{style.MEASURE_LABELS[m]} {f.score:.3f} ({f.row}, {s})" for s, m, f in found]
+    return [f"Without a network: {', '.join(said)}."] if said else []
 
 
 def _closed_gain(comparison: SampleCount) -> str:

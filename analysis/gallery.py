@@ -99,9 +99,10 @@ def chosen(sweep: StoredSweep, rows: str | None) -> tuple[str, ...]:
                 raise UserError(f"sweep {sweep.name!r}: no row {name!r} (rows: {listed})")
         if names:
             return names
-    finished = [r for r in sweep.rows if any(t.has_result for t in sweep.of_row(r))]
+    networks = [r for r in sweep.rows if r not in sweep.signal_rows] or sweep.rows
+    finished = [r for r in networks if any(t.has_result for t in sweep.of_row(r))] or networks
     blankest = max(finished, key=lambda r: _blankness(sweep, r))
-    first = (REFERENCE_ROW,) if REFERENCE_ROW in sweep.rows else sweep.rows[:1]
+    first = (REFERENCE_ROW,) if REFERENCE_ROW in networks else networks[:1]
     return tuple(dict.fromkeys((*first, blankest)))
 
 

@@ -15,6 +15,7 @@ from analysis.drawing import labels, page, style
 from analysis.figure import SweepFigure
 from analysis.numbers.statistics import Spread
 from analysis.reading.records import REFERENCE_ROW, StoredSweep
+from ssmpe.errors import UserError
 
 LEVELS = (0.2, 0.4, 0.6, 0.8)
 """Values of F1 along which a line is drawn"""
@@ -23,11 +24,24 @@ NOTE = (
     "0.4, 0.6, 0.8). Both are at a salience of one half: a sunk level loses recall that a lower "
     "threshold brings back. "
 )
+LEFT_OUT = " Rows without a network are left out."
 
 
 def applies(sweep: StoredSweep) -> bool:
     """Tell whether rows have objectives of content, which trade recall for precision."""
     return any("objectives.weights.energy" in t.params for t in sweep.trials)
+
+
+def shown(sweep: StoredSweep) -> tuple[str, ...]:
+    """Return the rows that are drawn: at one half, those without a network mean nothing."""
+    return tuple(r for r in sweep.rows if r not in sweep.signal_rows)
+
+
+def of(sweep: StoredSweep) -> StoredSweep:
+    """Return the sweep; UserError if it has no row that is drawn."""
+    if not shown(sweep):
+        raise UserError(f"sweep {sweep.name!r}: no row has a network; at one half, none is drawn")
+    return sweep
 
 
 def draw(sweep: StoredSweep) -> Figure:
@@ -37,8 +51,8 @@ def draw(sweep: StoredSweep) -> Figure:
         subtitle=labels.subtitle(sweep),
         x_label=style.MEASURE_LABELS["recall"],
         legend=_legend(sweep),
-        legend_columns=page.legend_columns(sweep.rows),
-        note=f"{NOTE}{labels.terms(sweep)}",
+        legend_columns=page.legend_columns(shown(sweep)),
+        note=f"{NOTE}{labels.terms(sweep)}{LEFT_OUT * bool(sweep.signal_rows)}",
         panel=(1.95, 1.95),
     )
     figure, (axes,) = page.panels(1, len(sweep.sets), text)
@@ -49,7 +63,7 @@ def draw(sweep: StoredSweep) -> Figure:
         ax.set_xlim(ax.get_ylim())
         ax.set_xticks(ax.get_yticks(), ["0", "", "0.5", "", "1"])
         _draw_levels(ax)
-        drawn = [_draw_row(ax, sweep, row, set_name) for row in sweep.rows]
+        drawn = [_draw_row(ax, sweep, row, set_name) for row in shown(sweep)]
         if not any(drawn):
             style.say_unannotated(ax)
     return figure
@@ -87,14 +101,14 @@ def _look(sweep: StoredSweep, row: str) -> tuple[style.Colour, str]:
     supervised = [r for r in sweep.rows if sweep.of_row(r)[0].supervised_only]
     if row in supervised:
         return style.REFERENCE_COLOUR, "p"
-    named = [r for r in sweep.rows if r != REFERENCE_ROW and r not in supervised]
+    named = [r for r in shown(sweep) if r != REFERENCE_ROW and r not in supervised]
     turn, place = divmod(named.index(row), len(style.OKABE_ITO))
     return style.colour(place), style.MARKERS[(place + turn) % len(style.MARKERS)]
 
 
 def _legend(sweep: StoredSweep) -> list[Artist]:
     look: Any = {"ms": 6, "mec": "black", "mew": 0.6, "ls": "none"}
-    looks = {row: _look(sweep, row) for row in sweep.rows}
+    looks = {row: _look(sweep, row) for row in shown(sweep)}
     handles: list[Artist] = [
         Line2D([], [], color=colour, marker=marker, label=row, **look)
         for row, (colour, marker) in looks.items()
@@ -102,7 +116,7 @@ def _legend(sweep: StoredSweep) -> list[Artist]:
     return handles + [style.stopped_handle()] * any(t.stopped for t in sweep.trials)
 
 
-FIGURE = SweepFigure("precision_recall", __doc__, lambda sweep: sweep, draw, applies=applies)
+FIGURE = SweepFigure("precision_recall", __doc__, of, draw, applies=applies)
 main = FIGURE.main
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from analysis import (
     gallery,
     gradients,
     hyperparameters,
+    ladder,
     precision_recall,
     results,
     spending,
@@ -39,6 +40,7 @@ FIGURES: tuple[SweepFigure[Any], ...] = (
     hyperparameters.FIGURE,
     curves.FIGURE,
     degeneration.FIGURE,
+    ladder.FIGURE,
     border.FIGURE,
     precision_recall.FIGURE,
     gallery.FIGURE,
@@ -83,11 +85,15 @@ def write(sweep: StoredSweep, out: Path) -> SweepReport:
     omitted: list[Omitted] = []
     for figure in (f for f in FIGURES if f.applies(sweep)):
         try:
-            figures.append(figure.write(sweep, out))
+            is_table = figure is ladder.FIGURE  # of the same comparison, read once
+            figures.append(
+                figure.write_found(comparison, sweep, out) if is_table else figure.write(sweep, out)
+            )
         except UserError as error:
             omitted.append(Omitted(figure.question, str(error)))
     scores = {s: results.scores(comparison, s) for s in sweep.sets}
-    page = Page(comparison, said, scores, results.reading(comparison), figures, omitted)
+    reading = [*results.reading(comparison), *results.climbed(comparison)]
+    page = Page(comparison, said, scores, reading, figures, omitted)
     file = output_folder(out) / FILE
     write_text(file, page.html(tables.files))
     return SweepReport(

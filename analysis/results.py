@@ -13,13 +13,14 @@ from rich.text import Text
 from analysis.drawing import labels, tables
 from analysis.drawing.style import MEASURE_LABELS
 from analysis.figure import SweepFigure
+from analysis.numbers import ladder
 from analysis.numbers.comparison import LEVEL, Comparison, Result
 from analysis.numbers.kinds import BLANK
-from analysis.reading.records import RECENT
+from analysis.reading.records import CEILING_ROW, RECENT
 from ssmpe.console import printable
 from ssmpe.evaluation.collapse import KINDS, Kind
 
-STOPPED, SURVIVES = "†", "*"
+STOPPED, SURVIVES, BELOW = "†", "*", "‡"
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
@@ -29,6 +30,7 @@ _LATEX = {
     "–": "--",
     STOPPED: r"$^\dagger$",
     SURVIVES: r"$^*$",
+    BELOW: r"$^\ddagger$",
     "−": "$-$",
     "·": r"$\cdot$",
     "½": r"$\frac{1}{2}$",
@@ -48,7 +50,10 @@ def scores(comparison: Comparison, set_name: str) -> tables.Frame:
 
     def line(result: Result) -> dict[str, str]:
         def mean(*measures: str) -> dict[str, str]:
-            return {MEASURE_LABELS[m]: result.spreads[m].text() for m in measures}
+            return {
+                MEASURE_LABELS[m]: f"{result.spreads[m].text()}{_below(comparison, result, m)}"
+                for m in measures
+            }
 
         def difference(measure: str) -> dict[str, str]:
             return {f"{MEASURE_LABELS[measure]} {minus}": _difference(result, measure)}
@@ -71,6 +76,11 @@ def _difference(result: Result, measure: str) -> str:
     """Return a difference, marked if it survives Holm's correction."""
     found = result.differences.get(measure)
     return f"{found.text()}{SURVIVES * found.survives}" if found else ""
+
+
+def _below(comparison: Comparison, result: Result, measure: str) -> str:
+    """Return the mark of a score that is below what is known without a network."""
+    return BELOW * ladder.below(comparison.sweep, result.row, result.set_name, measure)
 
 
 def _marked(result: Result) -> str:
@@ -115,6 +125,13 @@ def reading(comparison: Comparison) -> list[str]:
             f"Differences to {baseline} are paired by seed; without intervals, for the store has "
             "no scores by track."
         )
+    if sweep.signal_rows:
+        rows = " and ".join(sweep.signal_rows)
+        best = f"the better of {rows}" if len(sweep.signal_rows) > 1 else rows
+        sentences.append(
+            f"{BELOW} a mean below that of {best} on that set: the network has learnt less than "
+            "its input tells by itself."
+        )
     found = dict.fromkeys(word for r in comparison.results for word in r.kinds.counts)
     if found:
         meant = "; ".join(f"{word}: {_MEANT[word]}" for word in found)
@@ -128,8 +145,28 @@ def reading(comparison: Comparison) -> list[str]:
 
 
 def findings(comparison: Comparison) -> list[str]:
-    """Say what the data are, and how to read the table."""
-    return [f"data: {comparison.sweep.data_label}", *reading(comparison)]
+    """Say what the data are, how to read the table, and how near rows come to the ceiling."""
+    data = f"data: {comparison.sweep.data_label}"
+    return [data, *reading(comparison), *climbed(comparison)]
+
+
+def climbed(comparison: Comparison) -> list[str]:
+    """Say what rows close of the gap to the ceiling; [] of a sweep without one."""
+    found = ladder.gaps(comparison)
+    lines = []
+    for gap in found:
+        head = f"Gap from {comparison.baseline} to {CEILING_ROW} on {gap.set_name}, "
+        head += f"{MEASURE_LABELS[gap.measure]}: {gap.width:+.3f}"
+        rising = {row: share for row, share in gap.shares.items() if share.value > 0}
+        shares = ", ".join(f"{row} {share.text()}" for row, share in rising.items())
+        rest = ", the other rows close none of it" * (len(rising) < len(gap.shares))
+        closed = f"; of it closed by {shares or 'no row'}{rest * bool(rising)}"
+        lines.append(f"{head}{closed if gap.shares else ', nothing to close'}.")
+    if any(s.bounded for gap in found for s in gap.shares.values()):
+        lines.append(
+            "In brackets, 95 % intervals of a share, from gains and gaps resampled together."
+        )
+    return lines
 
 
 def texts(comparison: Comparison) -> dict[str, str]:
@@ -144,7 +181,7 @@ def _markdown(comparison: Comparison) -> str:
     for name in sweep.sets:
         parts.append(f"**{name}** ({labels.kind(sweep, name)})")
         parts.append(tables.markdown(scores(comparison, name), ("row", "runs")))
-    return "\n\n".join([*parts, " ".join(reading(comparison))]) + "\n"
+    return "\n\n".join([*parts, " ".join([*reading(comparison), *climbed(comparison)])]) + "\n"
 
 
 def _latex(comparison: Comparison) -> str:
@@ -182,6 +219,7 @@ def _tex(text: str) -> str:
 def numbers(comparison: Comparison) -> tables.Frame:
     """Return every number: of each measure its spread, difference, interval and p-values."""
     sweep, lines = comparison.sweep, []
+    gaps = {(g.set_name, g.measure): g for g in ladder.gaps(comparison)}
     for result in comparison.results:
         line: dict[str, object] = {
             "sweep": sweep.name,
@@ -198,6 +236,9 @@ def numbers(comparison: Comparison) -> tables.Frame:
         }
         for measure in comparison.measures:
             line |= {f"{measure}_{k}": v for k, v in _numbers(result, measure).items()}
+            if measure in ladder.MEASURES:
+                gap = gaps.get((result.set_name, measure))
+                line |= {f"{measure}_{k}": v for k, v in _climbed(comparison, result, measure, gap)}
         lines.append(line)
     return tables.frame(lines)
 
@@ -222,6 +263,20 @@ def _numbers(result: Result, measure: str) -> dict[str, object]:
     }
 
 
+def _climbed(
+    comparison: Comparison, result: Result, measure: str, gap: ladder.Gap | None
+) -> list[tuple[str, object]]:
+    """Return the line without a network, and the share of the gap that is closed."""
+    line = ladder.foot(comparison.sweep, result.set_name, measure)
+    share = gap.shares.get(result.row) if gap else None
+    return [
+        ("without_network", line.score if line else ""),
+        ("closed", share.value if share else ""),
+        ("closed_low", share.low if share else ""),
+        ("closed_high", share.high if share else ""),
+    ]
+
+
 def table(comparison: Comparison) -> Table:
     """Return means, and the difference of F1, for the terminal."""
     sweep, groups = comparison.sweep, []
@@ -229,7 +284,10 @@ def table(comparison: Comparison) -> Table:
     for set_name in sweep.sets:
         group: list[list[str | Text]] = [[Text(set_name, style="bold")]]
         for result in comparison.on(set_name):
-            means = [result.spreads[m].mean_text(2) for m in (sweep.f1, *shown)]
+            means = [
+                f"{result.spreads[m].mean_text(2)}{_below(comparison, result, m)}"
+                for m in (sweep.f1, *shown)
+            ]
             difference = result.differences.get(sweep.f1)
             gain = f"{difference.text(2)}{SURVIVES * difference.survives}" if difference else ""
             kinds = result.kinds.text() if result.kinds.counts else ""

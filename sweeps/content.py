@@ -9,7 +9,14 @@ without +MN are the remedies alone: what they cost where nothing is added.
 from ssmpe.config import TrialConfig
 from ssmpe.experiments.sweep import Delta, Row, row
 from sweeps import deltas, sweep
-from sweeps.deltas import CONTENT_EVERYWHERE, REFERENCE, STOP_GRADIENT, added, objective
+from sweeps.deltas import (
+    CONTENT_EVERYWHERE,
+    NO_NETWORK,
+    REFERENCE,
+    STOP_GRADIENT,
+    added,
+    objective,
+)
 
 RATIO = 2.0
 ON_ALL = ("additivity", "feature_dropout")
@@ -24,10 +31,10 @@ def remedies(base: TrialConfig) -> tuple[list[Delta], list[Delta]]:
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """Return the closed condition, +MN, +MN with every remedy, and every remedy alone."""
+    """Return what is without remedies, +MN with every remedy, and every remedy alone."""
     on_all, on_content = remedies(base)
     more = added(base, "MusicNet/train", RATIO)
-    table = [row(REFERENCE), row(more)]
+    table = [row(NO_NETWORK), row(REFERENCE), row(more)]
     table += [row(more, remedy) for remedy in (*on_all, *on_content)]
     alone = [row(remedy, CONTENT_EVERYWHERE) for remedy in on_content]
     return [*table, *(row(remedy) for remedy in on_all), *alone]
@@ -35,6 +42,6 @@ def rows(base: TrialConfig) -> list[Row]:
 
 SWEEP = sweep(
     rows,
-    default_rows=("Ref.", "+MN-*"),
-    scientific=("data.added", "data.labelled_excerpts", "objectives"),
+    default_rows=("no network", "Ref.", "+MN-*"),
+    scientific=("data.added", "data.labelled_excerpts", "model.network", "objectives"),
 )

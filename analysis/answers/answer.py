@@ -1,9 +1,11 @@
-"""The answer of a sweep to its question: two sentences with numbers, and what they rest on."""
+"""The answer of a sweep to its question: sentences with numbers, and what they rest on."""
 
 from dataclasses import dataclass
 
+from analysis.answers.climb import climb
 from analysis.answers.facts import WORDS, Facts, change, clear, counted, listed, rows_of, sentence
 from analysis.answers.own import OWN, Two
+from analysis.numbers import ladder
 from analysis.numbers.comparison import Comparison
 from analysis.numbers.counts import SEVERITY
 
@@ -13,19 +15,43 @@ class Answered:
     """An answer.
 
     Attributes:
-        sentences: two, with numbers.
+        sentences: two, with numbers; a third where rows without a network are a line for them.
         basis: what they rest on, and do not: seeds, intervals, rows that are missing.
     """
 
-    sentences: Two
+    sentences: tuple[str, ...]
     basis: tuple[str, ...]
 
 
 def answer(comparison: Comparison) -> Answered:
     """Return what a sweep says to its question."""
     facts = Facts(comparison)
-    own = (found for fits in (asleep, *OWN) if (found := fits(facts)))
-    return Answered(next(own, None) or general(facts), tuple(_basis(facts)))
+    own = (found for fits in (asleep, climb, *OWN) if (found := fits(facts)))
+    said = next(own, None) or general(facts)
+    return Answered((*said, *_against_the_signal(facts)), tuple(_basis(facts)))
+
+
+def _against_the_signal(facts: Facts) -> list[str]:
+    """Say which rows score less than is known without a network; [] where that is not known."""
+    sets = dict.fromkeys((facts.validation, *facts.kinds))
+    said = []
+    for name in sets:
+        lines = {m: f for m in ladder.MEASURES if (f := ladder.foot(facts.sweep, name, m))}
+        if not lines or set(facts.rows) <= set(facts.sweep.signal_rows):
+            continue
+        known = listed([f"{WORDS[m]} {f.score:.2f}" for m, f in lines.items()])
+        under = [f"{_under(facts, name, m)} in {WORDS[m]}" for m in lines]
+        said.append(f"{known} on {name} (below that line: {listed(under)})")
+    return [sentence(f"Without a network, peaks of the signal have {'; '.join(said)}")] * bool(said)
+
+
+def _under(facts: Facts, set_name: str, measure: str) -> str:
+    """Return "a and b", "none" or "all 5 rows", of those below the line."""
+    ranked = facts.ranked(set_name, measure)
+    found = [r for r in facts.rows if ladder.below(facts.sweep, r, set_name, measure)]
+    if len(found) == len(ranked) > 1:
+        return f"all {len(found)} rows"
+    return listed(found)
 
 
 def general(facts: Facts) -> Two:
@@ -159,7 +185,8 @@ def _basis(facts: Facts) -> list[str]:
         lines.append(
             sentence(f"Not alive yet at 0.5, so that nothing there could collapse: {rows}")
         )
-    missing = [row for row in sweep.rows if row not in facts.rows]
+    known = {t.row for t in sweep.trials if t.has_result}
+    missing = [row for row in sweep.rows if row not in known]
     if missing:
         lines.append(f"Without a result, and left out: {listed(missing)}.")
     if not sweep.finished:

@@ -49,8 +49,13 @@ class Facts:
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """Rows with a trial that counts, in the table's order."""
-        return tuple(r for r in self.sweep.rows if any(t.has_result for t in self.of_row(r)))
+        """Rows with a trial that counts, in the table's order; lines to compare them with aside.
+
+        These are the rows without a network, unless a sweep has no others.
+        """
+        known = [r for r in self.sweep.rows if any(t.has_result for t in self.of_row(r))]
+        networks = [r for r in known if r not in self.sweep.signal_rows]
+        return tuple(networks or known)
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def kind(sweep: StoredSweep, set_name: str) -> str:
 
 
 def terms(sweep: StoredSweep) -> str:
-    """Explain the words of every figure: blank, tuned, ½ and Ref."""
+    """Explain the words of every figure: blank, tuned, ½, Ref., and rows without a network."""
     tuned = (
         "tuned: at the salience threshold that is best on the labelled validation set, for all "
         "sets; at ½: at a salience of one half, as published. "
@@ -43,6 +43,9 @@ def terms(sweep: StoredSweep) -> str:
     said = f"Blank: share of sounding frames without a pitch; {tuned if sweep.tuned else ''}"
     if not sweep.tuned:
         said += f"{HALF_ALONE} "
+    if sweep.signal_rows:
+        names = ", ".join(sweep.signal_rows)
+        said += f"Without a network ({names}): peaks of the signal; at ½ they mean nothing. "
     return f"{said}{REFERENCE_ROW} adds no excerpts."
 
 

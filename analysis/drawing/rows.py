@@ -22,6 +22,8 @@ def draw_rows(
 ) -> None:
     """Draw a thick line per row, the mean over seeds, and thin ones of single runs.
 
+    A row without a network is a level, across the panel: nothing moves there.
+
     Args:
         curve_of: what is drawn of a trial; None if it has nothing of the kind.
         line: of all rows, if lines tell other things than rows.
@@ -31,6 +33,10 @@ def draw_rows(
         colour, own = look(sweep, row)
         trials = [(t, c) for t in sweep.of_row(row) if (c := curve_of(t))]
         counted = [curve for trial, curve in trials if trial.has_result]
+        if row in sweep.signal_rows:
+            if counted:
+                ax.axhline(mean_curve(counted).values[-1], color=colour, ls=own, lw=1.4)
+            continue
         if len(trials) > 1 or (single and not counted):
             for _, curve in trials:
                 ax.plot(curve.steps, curve.values, color=colour, lw=0.5, alpha=0.45, ls=line or "-")
@@ -78,6 +84,9 @@ def look(sweep: StoredSweep, row: str) -> tuple[style.Colour, style.LineStyle]:
     rows differ in more than the set and the count, each has its own.
     """
     trial = sweep.of_row(row)[0]
+    if row in sweep.signal_rows:
+        first = row == sweep.signal_rows[0]
+        return style.SIGNAL_COLOUR if first else "#999999", style.SIGNAL_LINE
     if trial.supervised_only:
         return style.REFERENCE_COLOUR, style.REFERENCE_LINE
     if row == REFERENCE_ROW:
@@ -98,7 +107,8 @@ def look(sweep: StoredSweep, row: str) -> tuple[style.Colour, style.LineStyle]:
 
 def _has_own_look(sweep: StoredSweep, row: str) -> bool:
     """Tell whether neither what a row adds nor its standing as a reference gives it its look."""
-    if row == REFERENCE_ROW or sweep.of_row(row)[0].supervised_only:
+    trial = sweep.of_row(row)[0]
+    if row == REFERENCE_ROW or trial.supervised_only or not trial.learns:
         return False
     firsts = [sweep.of_row(r)[0] for r in sweep.rows]
     added = [(t.added_set, t.added_excerpts) for t in firsts if t.added_set]

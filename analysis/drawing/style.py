@@ -26,6 +26,8 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "^", "s", "D", "h", "P")
 LINES: tuple[LineStyle, ...] = ("-", (0, (5, 1.5)), (0, (3, 1.2, 1, 1.2)), (0, (1, 1.2)))
 REFERENCE_COLOUR, REFERENCE_LINE = "#555555", (0, (4, 2))
+SIGNAL_COLOUR, SIGNAL_LINE = "black", (0.0, (1.0, 1.6))
+"""of what is known without a network"""
 STOPPED_MARKER = "X"
 UNCOUNTED_MARKER = "+"
 KIND_MARKERS: Mapping[str, str] = {

@@ -72,9 +72,7 @@ def two_level_bootstrap(differences: ArrayLike, level: float = 0.95) -> Effect |
     if known.sum() < 2:
         return None
     n_seeds, n_tracks = given.shape
-    seeds, tracks = _drawn(n_seeds, n_tracks, RESAMPLES)
-    sums = ((seeds @ np.where(known, given, 0.0)) * tracks).sum(axis=1)
-    counts = ((seeds @ known.astype(np.float64)) * tracks).sum(axis=1)
+    sums, counts = _resampled(np.where(known, given, 0.0)), _resampled(known.astype(np.float64))
     means = sums[counts > 0] / counts[counts > 0]
     tail = (1 - level) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
@@ -86,6 +84,38 @@ def two_level_bootstrap(differences: ArrayLike, level: float = 0.95) -> Effect |
         n_seeds=n_seeds,
         n_tracks=n_tracks,
     )
+
+
+def bootstrapped_ratio(
+    parts: ArrayLike, wholes: ArrayLike, level: float = 0.95
+) -> tuple[float, float] | None:
+    """Return the interval of a ratio of two mean differences, of the same seeds and tracks.
+
+    Both are drawn together, as in ``two_level_bootstrap``, so that what they share cancels.
+
+    Args:
+        parts, wholes: (seeds, tracks); a track with NaN in either is left out.
+
+    Returns:
+        None if a resample's whole is not positive: a ratio to what may be nothing has no bounds.
+        Likewise if there are fewer than two differences.
+    """
+    both = np.array([parts, wholes], dtype=np.float64)
+    both = both[..., ~np.isnan(both).any(axis=(0, 1))]
+    if both[1].size < 2:
+        return None
+    part, whole = map(_resampled, both)
+    if not (whole > 0).all():
+        return None
+    tail = (1 - level) / 2
+    low, high = np.quantile(part / whole, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _resampled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the sum of the values (seeds, tracks) that each resample has."""
+    seeds, tracks = _drawn(*values.shape, RESAMPLES)
+    return np.asarray(((seeds @ values) * tracks).sum(axis=1))
 
 
 @lru_cache(maxsize=8)

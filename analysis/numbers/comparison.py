@@ -1,9 +1,10 @@
 """Every row of a sweep at its last validation, and its differences to a baseline row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.numbers.bootstrap import Effect, holm, two_level_bootstrap
 from analysis.numbers.kinds import Kinds
@@ -95,17 +96,22 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Results of a sweep; sets outermost, rows in the table's order."""
+    """Results of a sweep; sets outermost, rows in the table's order.
+
+    Attributes:
+        scores: by track, of which the intervals are.
+    """
 
     sweep: StoredSweep
     baseline: str
     results: tuple[Result, ...]
+    scores: Scores = field(repr=False)
 
     @classmethod
     def of(
         cls, sweep: StoredSweep, baseline: str | None = None, scores: Scores | None = None
     ) -> "Comparison":
-        """Compare rows with a baseline row; by default Ref., or the first row if there is none.
+        """Compare rows with a baseline row; by default Ref., or the first that has a network.
 
         Args:
             scores: by track; None: those of the store.
@@ -116,11 +122,12 @@ class Comparison:
         rows = sweep.rows
         scores = read_track_scores(sweep, MEASURES) if scores is None else scores
         if baseline is None:
-            baseline = REFERENCE_ROW if REFERENCE_ROW in rows else rows[0]
+            networks = [r for r in rows if r not in sweep.signal_rows]
+            baseline = REFERENCE_ROW if REFERENCE_ROW in rows else (networks or rows)[0]
         if baseline not in rows:
             raise UserError(f"sweep {sweep.name!r}: no row {baseline!r} (rows: {', '.join(rows)})")
         results = [_result(sweep, scores, baseline, s, row) for s in sweep.sets for row in rows]
-        return cls(sweep, baseline, _corrected(results))
+        return cls(sweep, baseline, _corrected(results), scores)
 
     @property
     def has_intervals(self) -> bool:
@@ -183,15 +190,21 @@ def _difference(
     pairs: Sequence[tuple[StoredTrial, StoredTrial]], scores: Scores, set_name: str, measure: str
 ) -> Difference:
     spread = Spread.of(a.final(set_name, measure) - b.final(set_name, measure) for a, b in pairs)
-    by_track = [
-        [scores[t.run_id, set_name][measure] for t in pair]
-        for pair in pairs
-        if all(measure in scores.get((t.run_id, set_name), ()) for t in pair)
-    ]
-    tracks = {frozenset(of_trial) for pair in by_track for of_trial in pair}
-    if len(by_track) < len(pairs) or len(tracks) != 1:
-        return Difference(spread, None)  # tables are missing, or rows were scored on other tracks
-    names = sorted(next(iter(tracks)))
+    found = by_track(scores, pairs, set_name, measure)
     return Difference(
-        spread, two_level_bootstrap(np.array([[a[n] - b[n] for n in names] for a, b in by_track]))
+        spread, None if found is None else two_level_bootstrap(found[:, 0] - found[:, 1])
     )
+
+
+def by_track(
+    scores: Scores, groups: Sequence[Sequence[StoredTrial]], set_name: str, measure: str
+) -> NDArray[np.float64] | None:
+    """Return scores (groups, trials of a group, tracks) of trials that are compared.
+
+    None if there are none, tables are missing, or trials were scored on other tracks.
+    """
+    tables = [[scores.get((t.run_id, set_name), {}).get(measure) for t in g] for g in groups]
+    tracks = {frozenset(of_trial or ()) for group in tables for of_trial in group}
+    if len(tracks) != 1 or not (names := sorted(next(iter(tracks)))):
+        return None
+    return np.array([[[t[n] for n in names] for t in g if t] for g in tables])

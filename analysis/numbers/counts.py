@@ -37,7 +37,7 @@ class SampleCount:
     def of(cls, sweep: StoredSweep) -> "SampleCount":
         """Pick the trials; UserError if no two finished rows differ in added excerpts alone."""
         supervised = tuple(t for t in sweep.trials if t.supervised_only)
-        others = tuple(t for t in sweep.trials if not t.supervised_only)
+        others = tuple(t for t in sweep.trials if t.learns and not t.supervised_only)
         if not any(t.added_set and t.has_result for t in others):
             raise UserError(f"sweep {sweep.name!r}: no finished row adds unlabelled excerpts")
         held = _held_configuration(others)

@@ -42,7 +42,7 @@ class Plane:
         """Place the runs; UserError if the rows do not vary both factor and count."""
         reference = next((t for t in sweep.trials if t.row == REFERENCE_ROW), None)
         unit = _mean(_self_supervised(reference)) if reference else 1.0
-        candidates = [t for t in sweep.trials if _self_supervised(t)]
+        candidates = [t for t in sweep.trials if t.learns and _self_supervised(t)]
         held = Counter(_held(t) for t in ([reference] if reference else candidates))
         kept = [t for t in candidates if held and _held(t) == held.most_common(1)[0][0]]
         sets = dict.fromkeys(t.added_set for t in kept if t.added_set)

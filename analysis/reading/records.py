@@ -13,6 +13,9 @@ from ssmpe.tracking.schema import EndReason
 REFERENCE_ROW = "Ref."
 """Row of the closed condition: every objective, no added excerpts (paper section 3.3)"""
 
+CEILING_ROW = "ceiling"
+"""Row in which all tracks of the added set are labelled: what labels would be worth"""
+
 WEIGHTS = "objectives.weights."
 """What paths of objectives' weights begin with, in a configuration"""
 RECENT = 3
@@ -77,14 +80,24 @@ class StoredTrial:
         return self.end_reason is EndReason.COLLAPSED
 
     @property
+    def learns(self) -> bool:
+        """Whether there is a network; without one, the signal itself is scored, and stays."""
+        return self.params.get("model.network", "autoencoder") == "autoencoder"
+
+    @property
     def supervised_only(self) -> bool:
         weights = [p for p in self.params if p.startswith(WEIGHTS)]
         return weights == [f"{WEIGHTS}supervised"]
 
     @property
+    def joined(self) -> frozenset[str]:
+        """Sets that it adds, those included whose labels it uses."""
+        return frozenset(p.removeprefix(_ADDED) for p in self.params if p.startswith(_ADDED))
+
+    @property
     def added_settings(self) -> frozenset[str]:
         """Paths of what is added: excerpts in a batch, and how much there is to draw them from."""
-        counts = {path for path in self.params if path.startswith(_ADDED)}
+        counts = {f"{_ADDED}{name}" for name in self.joined}
         return frozenset(counts | {p.replace(_ADDED, cap) for p in counts for cap in _CAPS})
 
     @property
@@ -138,7 +151,7 @@ class StoredSweep:
         tags: what its run has as tags beside those above.
         params: what its run has as parameters: versions, hardware, rows, seeds.
         planned: number of trials it was to have.
-        trials: supervised-only row first, then closed rows, then by added set and count.
+        trials: in the order of ``in_table_order``.
         seconds: from the begin of its run to the end; NaN while it is running.
     """
 
@@ -175,6 +188,11 @@ class StoredSweep:
     @property
     def rows(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(t.row for t in self.trials))
+
+    @property
+    def signal_rows(self) -> tuple[str, ...]:
+        """Rows without a network."""
+        return tuple(dict.fromkeys(t.row for t in self.trials if not t.learns))
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -250,7 +268,13 @@ def dataset_of(set_name: str) -> str:
 
 
 def in_table_order(trials: Iterable[StoredTrial]) -> tuple[StoredTrial, ...]:
-    """Sort: supervised only, nothing added, then by added set and count; else as given."""
-    return tuple(
-        sorted(trials, key=lambda t: (not t.supervised_only, t.added_set, t.added_excerpts))
-    )
+    """Sort from the foot of a ladder to its top; rows of one step stay as given.
+
+    Without a network, supervised only, nothing added, then by added set and count, the ceiling.
+    """
+
+    def step(trial: StoredTrial) -> tuple[bool, bool, bool, str, int]:
+        first = (trial.row == CEILING_ROW, trial.learns, not trial.supervised_only)
+        return (*first, trial.added_set, trial.added_excerpts)
+
+    return tuple(sorted(trials, key=step))

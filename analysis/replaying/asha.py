@@ -71,7 +71,8 @@ def cuts(sweep: StoredSweep, asha: Asha) -> dict[str, int]:
     as there were; each takes as long as it took; the next takes the place of one that is cut. A
     run whose curve ends early (because it was stopped) leaves at its end.
     """
-    waiting = deque(sorted(sweep.trials, key=lambda t: t.started))
+    learning = [t for t in sweep.trials if t.learns]  # of the others, nothing could be spared
+    waiting = deque(sorted(learning, key=lambda t: t.started))
     rungs = Rungs(asha, max(t.n_batches for t in sweep.trials))
     found: dict[str, int] = {}
     # time of the next report, number of the run (for ties), its reports to come

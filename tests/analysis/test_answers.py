@@ -25,7 +25,8 @@ NAMES = {
 
 
 def told(sweep: StoredSweep) -> tuple[str, str]:
-    return answer(Comparison.of(sweep, scores={})).sentences
+    first, second = answer(Comparison.of(sweep, scores={})).sentences
+    return first, second
 
 
 def continued(sweep: StoredSweep, **starts: float) -> StoredSweep:

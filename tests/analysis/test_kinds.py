@@ -50,7 +50,8 @@ def test_the_kind_is_told_from_the_curves_and_the_reference(blank, precision, ex
 
 def test_the_reference_is_of_the_same_seed_if_there_is_one():
     def with_precision(row: str, seed: int, *values: float) -> StoredTrial:
-        return scored(trial(row, seed), blank_rate=ALIVE, average_precision=list(values))
+        one = trial(row, seed, *(() if row == "Ref." else ("X/x", 8)))
+        return scored(one, blank_rate=ALIVE, average_precision=list(values))
 
     low, high = (0.1, 0.2, 0.3, 0.3), (0.1, 0.3, 0.5, 0.6)
     rows = [with_precision("Ref.", 1, *low), with_precision("Ref.", 0, *high)]
@@ -59,6 +60,20 @@ def test_the_reference_is_of_the_same_seed_if_there_is_one():
     said = [kind(found, t, WHERE) for t in found.of_row("+X")]
     # of seed 2, the first there is: that of seed 0
     assert said == [Kind.CONTENT_LOST, "", Kind.CONTENT_LOST]
+
+
+def test_a_weaker_row_that_adds_nothing_has_lost_nothing():
+    """Nor has one without a network; but what goes on from a collapsed trial is compared."""
+    weak = {"blank_rate": ALIVE, "average_precision": [0.1, 0.2, 0.3, 0.3]}
+    reference = scored(trial("Ref."), blank_rate=ALIVE, average_precision=KEPT)
+    supervised = scored(trial("supervised", objectives=("supervised",)), **weak)
+    regenerated = scored(trial("-regen", params={"training.parent": "x"}), **weak)
+    signal = trial("no network", 0, "X/x", 8, params={"model.network": "energy"})
+    found = sweep(reference, supervised, regenerated, signal := scored(signal, **weak))
+    said = {t.row: kind(found, t, WHERE) for t in (supervised, regenerated, signal)}
+    assert said == {"supervised": "", "-regen": Kind.CONTENT_LOST, "no network": ""}
+    lost = scored(trial("-T"), blank_rate=ALIVE, average_precision=LOST)
+    assert kind(found, lost, WHERE) == Kind.CONTENT_LOST
 
 
 def test_kinds_are_counted_over_the_trials_that_count():

@@ -14,6 +14,7 @@ FIGURES = (
     "gallery",
     "gradients",
     "hyperparameters",
+    "ladder",
     "precision_recall",
     "replay",
     "results",
