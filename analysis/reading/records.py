@@ -47,6 +47,7 @@ class StoredTrial:
         started: when its run was begun, in seconds since 1970.
         seconds: from then to its run's end; NaN while it is running.
         copied: whether its run is a copy of one that an earlier sweep has trained.
+        order: its place in the table as planned; "" of trials of version 0.3.0.
     """
 
     run_id: str
@@ -61,6 +62,7 @@ class StoredTrial:
     started: float = float("nan")
     seconds: float = float("nan")
     copied: bool = False
+    order: str = ""
 
     @property
     def has_result(self) -> bool:
@@ -133,7 +135,8 @@ class StoredSweep:
         tags: what its run has as tags beside those above.
         params: what its run has as parameters: versions, hardware, rows, seeds.
         planned: number of trials it was to have.
-        trials: supervised-only row first, then closed rows, then by added set and count.
+        trials: rows as planned; of version 0.3.0, supervised-only row first, then closed rows,
+            then by added set and count.
         seconds: from the begin of its run to the end; NaN while it is running.
     """
 
@@ -245,7 +248,10 @@ def dataset_of(set_name: str) -> str:
 
 
 def in_table_order(trials: Iterable[StoredTrial]) -> tuple[StoredTrial, ...]:
-    """Sort: supervised only, nothing added, then by added set and count; else as given."""
+    """Sort as planned; without a plan: supervised only, nothing added, by added set and count."""
+    given = list(trials)
+    if given and all(t.order for t in given):
+        return tuple(sorted(given, key=lambda t: t.order))
     return tuple(
-        sorted(trials, key=lambda t: (not t.supervised_only, t.added_set, t.added_excerpts))
+        sorted(given, key=lambda t: (not t.supervised_only, t.added_set, t.added_excerpts))
     )
