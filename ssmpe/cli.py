@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ssmpe.console import exit_code, make_console
 from ssmpe.experiments import options as sweep_options
@@ -26,7 +27,9 @@ def main(
     console = make_console()
 
     def run() -> int:
-        script = f"sweeps/{sweep.name}.py"
+        typed = Path(sys.argv[0])
+        own = typed.stem == sweep.name and typed.suffix == ".py"
+        script = str(typed) if own else f"sweeps/{sweep.name}.py"
         options = sweep_options.parse(sweep.question, script, given, sweep.add_options)
         return run_sweep(sweep, options, report, console)
 

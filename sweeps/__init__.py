@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ssmpe.config import TrialConfig
@@ -68,6 +69,20 @@ def search(
         )
 
     return _become(make)
+
+
+def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a mistake at the top level of a sweep's file in one line, as those in its options."""
+    if not isinstance(error, UserError):
+        return sys.__excepthook__(kind, error, trace)
+
+    def run() -> int:
+        raise error
+
+    raise SystemExit(exit_code(run))
+
+
+sys.excepthook = _told
 
 
 def _become(make: Callable[[str, str], Experiment]) -> Experiment:

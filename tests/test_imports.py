@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    ("errors", "units", "seeding"),
+    ("errors", "own", "units", "seeding"),
     ("config", "storage"),
     ("data", "world", "console"),
     ("signal",),

@@ -9,6 +9,9 @@ from analysis.numbers import ladder
 from analysis.numbers.comparison import Comparison
 from analysis.numbers.counts import SEVERITY
 
+TINY_ALIVE = (300, 400)
+"""Batches after which rows of the preset tiny come alive, in the embedded world."""
+
 
 @dataclass(frozen=True)
 class Answered:
@@ -73,6 +76,8 @@ def asleep(facts: Facts) -> Two | None:
         f"{least} at best"
     )
     longer = "train longer before rows are compared"
+    if facts.sweep.preset == "tiny" and batches < TINY_ALIVE[1]:
+        longer += "; the preset tiny takes {} to {} batches".format(*TINY_ALIVE)
     if not facts.sweep.tuned or not facts.ranked(where):
         return sentence(first), sentence(longer)
     free = listed([_range(facts, m) for m in (facts.sweep.f1, "average_precision")])

@@ -111,7 +111,10 @@ class Comparison:
     def of(
         cls, sweep: StoredSweep, baseline: str | None = None, scores: Scores | None = None
     ) -> "Comparison":
-        """Compare rows with a baseline row; by default Ref., or the first that has a network.
+        """Compare rows with a baseline row.
+
+        By default that is Ref., or else the first row as planned that has a network; of a search,
+        its start.
 
         Args:
             scores: by track; None: those of the store.

@@ -50,6 +50,7 @@ class StoredTrial:
         started: when its run was begun, in seconds since 1970.
         seconds: from then to its run's end; NaN while it is running.
         copied: whether its run is a copy of one that an earlier sweep has trained.
+        order: its place in the table as planned; "" of trials of version 0.3.0.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class StoredTrial:
     started: float = float("nan")
     seconds: float = float("nan")
     copied: bool = False
+    order: str = ""
 
     @property
     def has_result(self) -> bool:
@@ -268,13 +270,17 @@ def dataset_of(set_name: str) -> str:
 
 
 def in_table_order(trials: Iterable[StoredTrial]) -> tuple[StoredTrial, ...]:
-    """Sort from the foot of a ladder to its top; rows of one step stay as given.
+    """Sort as planned; without a plan, from the foot of a ladder to its top.
 
-    Without a network, supervised only, nothing added, then by added set and count, the ceiling.
+    That is without a network, supervised only, nothing added, then by added set and count, the
+    ceiling; rows of one step stay as given.
     """
 
     def step(trial: StoredTrial) -> tuple[bool, bool, bool, str, int]:
         first = (trial.row == CEILING_ROW, trial.learns, not trial.supervised_only)
         return (*first, trial.added_set, trial.added_excerpts)
 
-    return tuple(sorted(trials, key=step))
+    given = list(trials)
+    if given and all(t.order for t in given):
+        return tuple(sorted(given, key=lambda t: t.order))
+    return tuple(sorted(given, key=step))

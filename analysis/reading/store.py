@@ -201,6 +201,7 @@ def _read_trial(run: "Run", curves: Mapping[str, MetricCurve]) -> StoredTrial:
         started=run.info.start_time / 1000,
         seconds=_seconds(run),
         copied=schema.COPIED_FROM in tags,
+        order=tags.get(schema.ORDER, ""),
     )
 
 

@@ -65,8 +65,8 @@ def has_command(sweep: StoredSweep) -> bool:
 
 
 def machine(sweep: StoredSweep) -> dict[str, str]:
-    """Return versions and hardware, as the sweep's run has them."""
-    kinds = ("version.", "hardware.")
+    """Return versions, code and hardware, as the sweep's run has them."""
+    kinds = ("version.", "hardware.", schema.CODE)
     found = {k: v for k, v in sweep.params.items() if k.startswith(kinds)}
     return {k.removeprefix("version.").replace("hardware.", ""): v for k, v in found.items()}
 

@@ -1,7 +1,9 @@
 """What a trial is trained for: names of the objectives, and their weights."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from ssmpe.config.plain import require, require_within
 
@@ -28,7 +30,11 @@ OBJECTIVES = (
     "transposition",
     "adversarial",
 )
-"""Names of the objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
+"""Names of the package's objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
+_own: set[str] = set()
+"""Names of the objectives that a user's file has brought into this process."""
+_NAME = re.compile(r"[A-Za-z]\w{0,39}", re.ASCII)
+"""What an objective may be called: a key of settings and of metrics."""
 
 LABELLED_TARGETS = ("salience", "truth")
 """What the views of labelled excerpts are compared with; ``ssmpe.objectives.targets`` has each."""
@@ -37,6 +43,38 @@ CONSISTENCIES = ("BCE", "KL", "MSE", "stop+H")
 
 _MOST_PITCHES = 1000.0
 """Largest number of peaks in units of the true pitches."""
+
+
+def name_own(name: str) -> None:
+    """Let configurations of this process name an objective that is not the package's.
+
+    Raises:
+        UserError: it is no name, or that of one of the package's.
+    """
+    ok = isinstance(name, str) and bool(_NAME.fullmatch(name))
+    require(ok, "an objective's name", name, "letters, digits and _, a letter first")
+    require(name not in (*OBJECTIVES, "total"), "an objective's name", name, "one that is free")
+    _own.add(name)
+
+
+def require_known(values: Mapping[str, Any], kept: Collection[str]) -> None:
+    """Check the objectives that settings name against those that there are in this process.
+
+    A stored configuration may name others, of a file that is not here: it is read all the same.
+
+    Args:
+        values: settings, as plain data.
+        kept: names that were in the configuration before.
+
+    Raises:
+        UserError: one is unknown; names those there are.
+    """
+    known = (*OBJECTIVES, *sorted(_own))
+    for setting in ("weights", "fade", "ramp"):
+        given = values.get(setting)
+        for name in given if isinstance(given, Mapping) else ():
+            ok = name in known or name in kept
+            require(ok, f"objectives.{setting}", name, f"one of {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -109,11 +147,12 @@ class ObjectivesConfig:
         on = self.content_on
         require(on in ("unlabelled", "all"), "objectives.content_on", on, "'unlabelled' or 'all'")
         for name, weight in self.weights.items():
-            known = ", ".join(OBJECTIVES)
-            require(name in OBJECTIVES, "objectives.weights", name, f"one of {known}")
+            _require_name("objectives.weights", name)
             require_within(f"objectives.weights.{name}", weight, 0, _HEAVIEST)
-        # a weight of zero is no term: rows that mean the same must have one identity
-        active = {n: float(self.weights[n]) for n in OBJECTIVES if self.weights.get(n, 0.0) > 0}
+        # a weight of zero is no term: rows that mean the same must have one identity; and one order
+        # of their terms, whichever was registered first
+        order = (*OBJECTIVES, *sorted(self.weights.keys() - set(OBJECTIVES)))
+        active = {n: float(self.weights[n]) for n in order if self.weights.get(n, 0.0) > 0}
         require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")
         object.__setattr__(self, "weights", active)
         decay = self.teacher_decay
@@ -142,7 +181,7 @@ class ObjectivesConfig:
         """
         setting, given = f"objectives.{name}", getattr(self, name)
         for objective, share in given.items():
-            require(objective in OBJECTIVES, setting, objective, f"one of {', '.join(OBJECTIVES)}")
+            _require_name(setting, objective)
             what = "a share of the batches above 0, 1 at the most"
             require(0 < share <= 1, f"{setting}.{objective}", share, what)
         # a change of a term that is not there is none, like a weight of zero
@@ -150,3 +189,8 @@ class ObjectivesConfig:
         object.__setattr__(self, name, kept)
         stays = self.weights.keys() - self.fade.keys() - kept.keys()
         require(bool(stays), setting, kept, f"one objective that does not {verb}")
+
+
+def _require_name(setting: str, name: object) -> None:
+    ok = isinstance(name, str) and bool(_NAME.fullmatch(name))
+    require(ok, setting, name, f"one of {', '.join(OBJECTIVES)}, or one of your own")

@@ -12,7 +12,7 @@ from ssmpe.config import plain
 from ssmpe.config.data import DataConfig
 from ssmpe.config.geometry import GeometryConfig
 from ssmpe.config.model import ModelConfig
-from ssmpe.config.objectives import ObjectivesConfig, PseudoLabelsConfig
+from ssmpe.config.objectives import ObjectivesConfig, PseudoLabelsConfig, require_known
 from ssmpe.config.training import TrainingConfig
 
 OPEN = (
@@ -71,6 +71,8 @@ class TrialConfig:
         values = self.to_dict()
         for path, value in changes.items():
             plain.set_path(values, path, value, OPEN)
+        if isinstance(values["objectives"], Mapping):
+            require_known(values["objectives"], self.objectives.weights.keys())
         return TrialConfig.from_dict(values)
 
     @cached_property

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ssmpe.config import GeometryConfig, ObjectivesConfig
+from ssmpe.errors import UserError
 from ssmpe.network.discriminator import Discriminator
 from ssmpe.objectives.base import Batch, Objective, Outputs, View
 from ssmpe.objectives.passes import Network, Pass
@@ -147,7 +148,7 @@ class TotalLoss:
             # a salience of its own: every term goes back through it by itself
             common = self._outputs(originals.logits, taught, batch)
             out = self._own(objective, step, common, view, None if seen is None else seen.logits)
-            value = objective.loss(batch, out, self.geometry).mean()
+            value = self._frames(objective, batch, out).mean()
             (weight * value).backward()
             if seen is not None:
                 seen.backward()
@@ -167,7 +168,7 @@ class TotalLoss:
         for objective, weight in active:
             name = objective.name
             out = self._own(objective, step, common, views.get(name), view_logits.get(name))
-            frames = objective.loss(batch, out, self.geometry)
+            frames = self._frames(objective, batch, out)
             first = out.rows.start if objective.on_content else 0
             terms.append(Term(name, weight, frames, frames.mean(), first, out))
         return terms
@@ -199,7 +200,38 @@ class TotalLoss:
     def _view(self, objective: Objective, step: Step) -> View | None:
         if objective.make_view is None:
             return None
-        return objective.make_view(step.batch, self.geometry, step.generator(objective.name))
+        view = objective.make_view(step.batch, self.geometry, step.generator(objective.name))
+        wanted = tuple(step.batch.features.shape)
+        if not isinstance(view, View):
+            raise UserError(f"objective {objective.name!r} made {_of(view)}, expected a View")
+        if tuple(view.features.shape) != wanted:
+            made = _of(view.features)
+            raise UserError(f"objective {objective.name!r} made a view of {made}, not {wanted}")
+        return view
+
+    def _frames(self, objective: Objective, batch: Batch, out: Outputs) -> Tensor:
+        """Return the losses (n, T) of an objective.
+
+        Raises:
+            UserError: it returns another shape, whose mean would weigh otherwise; or a constant.
+        """
+        frames = objective.loss(batch, out, self.geometry)
+        n_seen, n_frames = len(out.logits[out.rows]), out.logits.shape[-1]
+        n = n_seen if objective.on_content else len(out.logits)
+        shapes = {(n, n_frames)}
+        if not objective.on_content:
+            shapes.add((batch.n_labelled, n_frames))
+        if not isinstance(frames, Tensor) or tuple(frames.shape) not in shapes:
+            summed = isinstance(frames, Tensor) and frames.ndim > 2
+            hint = "sum over frequency" if summed else "a loss for every excerpt and frame"
+            wanted = f"expected {(n, n_frames)}: {hint}"
+            raise UserError(f"objective {objective.name!r} returned {_of(frames)}, {wanted}")
+        if out.logits.requires_grad and not frames.requires_grad:
+            raise UserError(
+                f"objective {objective.name!r} returned a constant, from which no gradient leads "
+                "back to the logits"
+            )
+        return frames
 
     def _taught(self, step: Step, logits: Tensor) -> Taught:
         """Return what the batch is taught, given the logits (B, F, T) of the originals."""
@@ -246,3 +278,8 @@ class TotalLoss:
         if self.fused is not None:
             return self.fused
         return features.numel() <= FUSED_NUMBERS.get(features.device.type, 0)
+
+
+def _of(thing: object) -> str:
+    """Say what a user's function gave instead: the shape of a tensor, else its type."""
+    return f"{tuple(thing.shape)}" if isinstance(thing, Tensor) else type(thing).__name__

@@ -6,14 +6,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ray.exceptions import RayTaskError
 from ray.tune import Callback
 
 from ssmpe.errors import last_line
+from ssmpe.own import raised_at
 from ssmpe.runner.queue.retries import Outcome, is_lost, lacked_memory
 from ssmpe.runner.session import Session
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.reports import trial_of
 from ssmpe.storage import tells_of_full_disk
+
+MAX_FAILURES = 3
+"""Restarts of a trial whose process died without having got any further."""
 
 
 class SessionCallback(Callback):
@@ -49,6 +54,10 @@ class SessionCallback(Callback):
         """Count no more for a process that has died, and that Tune starts anew."""
         self._session.account.running.pop(trial.trial_id, None)
         _end_if_disk_is_full(trial)
+        if error := _raised(trial):
+            self._session.raised(trial_of(trial), error)
+            # what is computed alike fails alike: once more, and no more unless it gets further
+            trial.run_metadata.num_failures = MAX_FAILURES
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Tell of an end that Tune has given up to prevent."""
@@ -68,7 +77,7 @@ def outcome_of(trial: Any, errored: bool) -> Outcome:
     error = trial.get_pickled_error() if errored else None
     why, file = result.get(reports.FAILURE, ""), ""
     if errored:
-        why, file = last_line(trial.get_error()), str(Path(trial.path) / "error.txt")
+        why, file = _said(trial.get_error()), str(Path(trial.path) / "error.txt")
     return Outcome(
         reason=reports.end_reason(result, planned.config.training.n_batches, errored),
         batch=result.get(reports.BATCH, 0),
@@ -80,6 +89,22 @@ def outcome_of(trial: Any, errored: bool) -> Outcome:
         declined=bool(result.get(reports.UNFIT)),
         own_fault=not errored and bool(result.get(reports.DIVERGED)),
     )
+
+
+def _raised(trial: Any) -> str:
+    """Return what a trial's code has raised, and where; "" of a process that died by itself.
+
+    Nor is it what comes from outside, as a storage that is away: that may come back.
+    """
+    error = trial.get_pickled_error()
+    code = isinstance(error, RayTaskError) and not isinstance(error, OSError)
+    return _said(trial.get_error()) if code and not is_lost(error) else ""
+
+
+def _said(trace: str) -> str:
+    """Return the last line of a traceback, and where in the user's own file it was raised."""
+    place = raised_at(trace)
+    return f"{last_line(trace)} ({place})" if place else last_line(trace)
 
 
 def _end_if_disk_is_full(trial: Any) -> None:

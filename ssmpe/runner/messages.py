@@ -15,6 +15,8 @@ from ssmpe.tracking.ui import ui_command
 
 ASSUMED_CPUS = 2
 """CPUs for an estimate of time where no cluster has been asked for its own."""
+LONG_HOURS = 48
+"""Hours from which on a time is told in days."""
 
 
 def dry_run(
@@ -26,13 +28,15 @@ def dry_run(
     data: str,
     found: Mapping[str, Origin],
     options: Options,
+    lacking: Sequence[str],
 ) -> None:
-    """Print what would run, and an estimate of batches, time and disk.
+    """Print what would run, an estimate of batches, time and disk, and what data are missing.
 
     Args:
         plan: of a search.
         trials: all of them; of a search, samples.
         found: where the trials that others continue come from, by identity.
+        lacking: lines about the data.
     """
     _question(console, sweep, data, options)
     table = Table(*overview.columns, box=None, pad_edge=False)
@@ -44,6 +48,8 @@ def dry_run(
     origins(console, trials, found)
     trials = [t for t in trials if t.identity not in found or not found[t.identity].run]
     _cost(console, trials, plan.n_trials if plan else len(trials), options)
+    for line in lacking:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
 def _question(console: Console, sweep: Sweep | Search, data: str, options: Options) -> None:
@@ -60,12 +66,18 @@ def _cost(console: Console, trials: Sequence[Trial], n_trials: int, options: Opt
     at_once = min(options.concurrent or ASSUMED_CPUS, n_trials)
     share = n_trials / max(len(trials), 1)
     seconds, size = sweep_cost(trials, "cuda" if gpu else "cpu", at_once)
+    cpu, cuda = (share * sweep_cost(trials, device, 1)[0] / 3600 for device in ("cpu", "cuda"))
     batches = round(share * sum(t.config.training.n_batches for t in trials))
     seeds = ", ".join(str(s) for s in options.seeds)
     console.print(
         f"{n_trials} trials (seeds {seeds}), {batches} batches; about {_duration(share * seconds)} "
         f"with {at_once} at a time on {'GPUs' if gpu else 'CPU cores'} if none is stopped early, "
         f"and {share * size / 1e6:.0f} MB of disk",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.print(
+        f"that is {_hours(cpu)} of a CPU core, or, by a guess, {_hours(cuda)} of a large GPU",
         highlight=False,
         soft_wrap=True,
     )
@@ -133,4 +145,10 @@ def without_ray(console: Console, plan: Plan, gone: str, joined: bool, arrived: 
 def _duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{max(1, round(seconds / 60))} min"
-    return f"{seconds / 3600:.{0 if seconds > 360_000 else 1}f} h"
+    if seconds < LONG_HOURS * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86_400:.1f} days"
+
+
+def _hours(hours: float) -> str:
+    return f"{hours:.1f} h" if hours < 100 else f"{hours:,.0f} h"

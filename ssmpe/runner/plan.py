@@ -47,6 +47,7 @@ class Plan:
         diagnostics: batches from one measurement to the next; None: nothing is measured.
         command: with which it was begun; "" of sweeps of early versions.
         code: digests of what its numbers depend on, by name; none of sweeps of version 0.3.0.
+        made_by: "user" and "commit", as far as they are known.
         taken: identity of a trial -> run of the store that it is taken from, instead of trained.
     """
 
@@ -67,6 +68,7 @@ class Plan:
     command: str = ""
     taken: dict[str, str] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
+    made_by: dict[str, str] = field(default_factory=dict)
     search: SearchPlan | None = None
     diagnostics: int | None = None
 
@@ -185,7 +187,8 @@ def _check(plan: Plan) -> None:
         kind = hint if isinstance(hint, UnionType) else get_origin(hint) or hint
         if not isinstance(getattr(plan, name), kind):
             raise TypeError(f"{name} is {getattr(plan, name)!r:.80}")
-    for text in (*(t.row for t in plan.trials), *_items(plan.folders, plan.taken, plan.code)):
+    mappings = (plan.folders, plan.taken, plan.code, plan.made_by)
+    for text in (*(t.row for t in plan.trials), *_items(*mappings)):
         if not isinstance(text, str):
             raise TypeError(f"{text!r:.80} is no text")
     counts = {"threads": plan.threads, "concurrent": plan.concurrent, "every": plan.diagnostics}

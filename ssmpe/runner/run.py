@@ -26,6 +26,7 @@ from ssmpe.runner.planning.make import (
     accepted_code,
     base_of,
     describe_data,
+    looked_at,
     make_plan,
     plan_trials,
     require_code,
@@ -219,7 +220,8 @@ def _dry_run(sweep: Sweep | Search, options: Options, results: Path, console: Co
     found = parents.origins(trials, store, data)
     plan = search_plan(sweep, options)
     overview = sweep.overview(trials, base_of(options), plan)
-    messages.dry_run(console, sweep, overview, plan, trials, data, found, options)
+    lacking = looked_at(options, trials)
+    messages.dry_run(console, sweep, overview, plan, trials, data, found, options, lacking)
 
 
 def _retries(plan: Plan, excluded: Excluded, console: Console) -> Retries:

@@ -11,7 +11,7 @@ from ssmpe.errors import last_line
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.cluster.excluded import Excluded
 from ssmpe.runner.ending import SPENT_CODE, Account, Ending
-from ssmpe.runner.planning.presentation import Presentation
+from ssmpe.runner.planning.presentation import Presentation, order_of
 from ssmpe.runner.progress import Progress
 from ssmpe.runner.queue.queue import Assignment, Queue
 from ssmpe.runner.queue.retries import Outcome
@@ -81,7 +81,9 @@ class Session:
     ) -> None:
         """Record that a trial begins, or goes on; the rest as of an ``Assignment``."""
         # how to find it in the study
-        tags = {} if number is None else {schema.SUGGESTION: str(number)}
+        tags = {}
+        if number is not None:
+            tags = {schema.SUGGESTION: str(number), schema.ORDER: order_of(number)}
         self._start(trial, tags, {schema.SUGGESTED + k: v for k, v in (suggested or {}).items()})
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / schema.CONFIG_ARTIFACT
@@ -103,6 +105,10 @@ class Session:
             self.progress.say(f"{trial.name}: {damage}")
         self.queue.record(trial, batch, result.get(reports.METRICS, {}))
         return gets_on
+
+    def raised(self, trial: Trial, error: str) -> None:
+        """Tell at once what has gone wrong in a trial, which is tried once more."""
+        self.progress.say(f"{trial.name}: {error}; once more, from its last checkpoint")
 
     def ended(self, trial: Trial, result: dict[str, Any], outcome: Outcome) -> None:
         """Record the end of a run of a trial; whether that is run again, the queue decides."""

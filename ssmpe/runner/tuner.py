@@ -12,7 +12,7 @@ from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from ssmpe.errors import OutOfSpaceError
-from ssmpe.runner.callback import SessionCallback
+from ssmpe.runner.callback import MAX_FAILURES, SessionCallback
 from ssmpe.runner.cluster.nodes import alive
 from ssmpe.runner.cluster.release import release
 from ssmpe.runner.cluster.resources import Share, require_room
@@ -20,13 +20,11 @@ from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.queue.queue import Assignment
 from ssmpe.runner.session import Session
+from ssmpe.runner.trial.brought import packed
 from ssmpe.runner.trial.reports import trial_of
 from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.runner.trial.worker import Worker
 from ssmpe.storage import is_full, tells_of_full_disk
-
-MAX_FAILURES = 3
-"""Restarts of a trial whose process died without having got any further."""
 
 
 def run(
@@ -163,6 +161,7 @@ def worker_of(plan: Plan, data: Prepared, gpus: float, mark: str = "") -> Worker
         diagnostics=plan.diagnostics,
         asked=tuple(node.id for node in alive()) if mark else (),
         mark=mark,
+        brought=packed(),
     )
 
 

@@ -28,7 +28,8 @@ class CompletedRun:
     Attributes:
         run: its id.
         sweep: name of the sweep that trained it.
-        made_with: parameters of that sweep: versions and hardware.
+        made_with: parameters of that sweep: versions, code and hardware; and its tags of code that
+            was accepted on a resume.
         has_best: the store has its best checkpoint.
     """
 
@@ -195,7 +196,9 @@ def completed_runs(uri: str, trial: str, data: str) -> list[CompletedRun]:
 def _completed(client: "MlflowClient", run: "Run") -> CompletedRun:
     best = client.list_artifacts(run.info.run_id, schema.BEST_CHECKPOINT_ARTIFACT)
     sweep = client.get_run(run.data.tags[schema.PARENT_RUN])
-    return CompletedRun(run.info.run_id, run.data.tags[schema.SWEEP], sweep.data.params, bool(best))
+    accepted = {k: v for k, v in sweep.data.tags.items() if k.startswith(schema.ACCEPTED_CODE)}
+    made_with = {**sweep.data.params, **accepted}
+    return CompletedRun(run.info.run_id, run.data.tags[schema.SWEEP], made_with, bool(best))
 
 
 def fetch_record(uri: str, run: str, folder: Path) -> Record:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ssmpe.errors import OutOfSpaceError, UserError
+from ssmpe.tracking import schema
 from ssmpe.tracking.connection import check_server, connect_ahead, reason_of, store_errors
 from ssmpe.tracking.delivery import Delivery
 from ssmpe.tracking.inputs import UsedSet
@@ -104,6 +105,10 @@ class Tracker:
         self._append(operation)
         tag = {"key": view_key(name), "value": (view or View()).tag(name, operation.time)}
         self._append(Operation.now(Kind.VIEW, None, **tag))
+        if question := tags.get(schema.QUESTION):
+            link = f"[{name}]({self.url})"
+            note = f"**{question}**\n\nThe latest sweep, its trials and curves: {link}"
+            self._append(Operation.now(Kind.VIEW, None, key=schema.NOTE, value=note))
         self._raise_if_full()
         return run
 

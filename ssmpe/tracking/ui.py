@@ -38,7 +38,7 @@ def run_url(uri: str, experiment_id: str, sweep: str) -> str:
         {
             "workflowType": "machine_learning",
             "compareRunsMode": "CHART",
-            "orderByKey": f"tags.`{schema.ROW}`",
+            "orderByKey": f"tags.`{schema.ORDER}`",
             "orderByAsc": "true",
             "searchFilter": filter_of(sweep),
         }

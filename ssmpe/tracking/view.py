@@ -59,7 +59,7 @@ class View:
         averages = {"aggregateFunction": "average", "groupByKeys": [groups]}
         return {
             "searchFilter": filter_of(sweep),
-            "orderByKey": f"tags.`{schema.ROW}`",
+            "orderByKey": f"tags.`{schema.ORDER}`",
             "orderByAsc": True,
             "selectedColumns": columns,
             "columnWidths": {column: _width(column) for column in columns},

@@ -29,6 +29,12 @@ def told(sweep: StoredSweep) -> tuple[str, str]:
     return first, second
 
 
+def shortened(trial: StoredTrial) -> StoredTrial:
+    """Return a trial that has had one validation."""
+    first = {key: MetricCurve(c.steps[:1], c.values[:1]) for key, c in trial.curves.items()}
+    return replace(trial, curves=first)
+
+
 def continued(sweep: StoredSweep, **starts: float) -> StoredSweep:
     """Return the sweep with rows -FT that begin with such scores at batch 0."""
     trials = []
@@ -193,6 +199,10 @@ def test_of_rows_that_are_all_blank_none_is_the_best(half):
     )
     free = "Below that threshold there are tuned F1 0.20 and average precision 0.11 to 0.14; train"
     assert second.startswith("Train longer" if half else free)
+    assert "tiny takes" not in second
+    early = replace(dead, preset="tiny", trials=tuple(map(shortened, dead.trials)))
+    assert "after 50 batches: " in told(early)[0]
+    assert "the preset tiny takes 300 to 400 batches" in told(early)[1]
     # one that is alive somewhere is compared
     assert "come alive" not in told(sweep)[0]
     basis = answer(Comparison.of(sweep, scores={})).basis

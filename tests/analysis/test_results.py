@@ -20,6 +20,7 @@ from analysis.figure import Drawn
 from analysis.numbers.comparison import Comparison
 from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
+from ssmpe.runner.planning.presentation import order_of
 from ssmpe.tracking import schema
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.analysis.test_figures_of_sweeps import final_values
@@ -282,6 +283,18 @@ def test_without_ref_the_first_row_is_the_baseline(uri, tmp_path):
     rendered = drawn(results.FIGURE, uri, "no-reference", tmp_path)
     assert {x["baseline"] for x in lines_of(rendered)} == {"T1"}
     assert "tuned F1 − T1" in text(rendered, ".md")
+
+
+def test_rows_stand_as_planned_whichever_began_first(uri):
+    planned = ("T1/T2", "T1", "T1+EG")
+    write_sweep(uri, "planned", [Invented(row, 0) for row in sorted(planned)], sets=SETS[:1])
+    assert read_sweep(uri, "planned").rows == tuple(sorted(planned))  # of 0.3.0: as they began
+    for run in trials_of(client := MlflowClient(uri), "planned"):
+        place = planned.index(run.data.tags[schema.ROW])
+        client.set_tag(run.info.run_id, schema.ORDER, order_of(10 * place))
+    sweep = read_sweep(uri, "planned")
+    assert sweep.rows == planned
+    assert Comparison.of(sweep).baseline == "T1/T2"
 
 
 def test_a_sweep_that_asks_nothing_has_tables_all_the_same(uri, tmp_path):

@@ -14,6 +14,7 @@ from rich.console import Console
 from ssmpe.config.presets import tiny
 from ssmpe.errors import UserError
 from ssmpe.experiments.sweep import Delta, Sweep, row
+from ssmpe.runner.cluster.release import code_here
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import make, parents
@@ -187,15 +188,18 @@ def test_a_parent_is_taken_from_the_store(trained):
     [
         ({}, "trained first, for run {run} in the store has no checkpoint"),
         ({"version.ssmpe": "9.9"}, r"trained first, for run {run} .* ssmpe .* \(here 9\.9\)"),
+        ({"code.ssmpe": "0"}, r"trained first, for run {run} .* made with other code of ssmpe"),
         ({"version.torch": "9.9"}, r"taken from run {run} .*, made with torch 2.* \(here 9\.9\)"),
     ],
-    ids=["without its checkpoint", "of another version", "of another torch"],
+    ids=["without its checkpoint", "of another version", "of other code", "of another torch"],
 )
 def test_what_is_not_the_same_is_told(trained, monkeypatch, changes, said):
     folder, name = trained
     run = of_sweep(folder, name)["Ref."]
     here = {**make.versions(), **changes}
     monkeypatch.setattr(parents, "versions", lambda: here)
+    code = {**code_here(), **({"ssmpe": "0"} if "code.ssmpe" in changes else {})}
+    monkeypatch.setattr(parents, "code_here", lambda: code)
     best = Path(run.info.artifact_uri.removeprefix("file://")) / "checkpoint" / "best"
     aside = best.with_name("aside")
     if not changes:

@@ -1,7 +1,9 @@
 """Base of all datasets; a further dataset is a module with one further subclass."""
 
+import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -9,7 +11,8 @@ from typing import ClassVar
 from ssmpe.data.datasets import listing
 from ssmpe.data.files import audio
 from ssmpe.data.files.annotation import Annotation, check_fit
-from ssmpe.errors import UserError
+from ssmpe.errors import DataError, UserError
+from ssmpe.own import told
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,8 @@ class Dataset(ABC):
         source: where it is to be had.
         options: keyword arguments of the constructor that a user may set, by name.
         annotated: whether it tells what sounds, so that it can be learnt from or scored on.
+        code: digest of the file of a user's own reader, with which annotations are read anew; "" of
+            the package's.
     """
 
     name: str
@@ -85,6 +90,7 @@ class Dataset(ABC):
     source: ClassVar[Source]
     options: ClassVar[Mapping[str, Option]] = {}
     annotated: ClassVar[bool] = True
+    code: ClassVar[str] = ""
 
     def __init__(self, folder: Path) -> None:
         """Open the dataset in its own ``folder``; nothing is read yet."""
@@ -100,7 +106,8 @@ class Dataset(ABC):
         if split not in self.splits:
             raise UserError(f"{self.name} has no split {split!r}: it has {', '.join(self.splits)}")
         self._require(self.folder)
-        tracks = self._tracks(split)
+        with self._faults_told():
+            tracks = self._tracks(split)
         if not tracks:
             raise UserError(
                 f"{self.folder}: no tracks of split {split!r}; expected layout: {self._shown()}"
@@ -129,7 +136,8 @@ class Dataset(ABC):
         Raises:
             DataError: the annotation does not parse, or does not fit the track's audio.
         """
-        annotation = self._annotation(track)
+        with self._faults_told():
+            annotation = self._annotation(track)
         if annotation is not None:
             check_fit(annotation, audio.duration(track.audio), track.audio)
             if track.start or track.seconds is not None:
@@ -143,6 +151,16 @@ class Dataset(ABC):
     @abstractmethod
     def _annotation(self, track: Track) -> Annotation | None:
         """Read the annotation of a track's whole audio file."""
+
+    @contextmanager
+    def _faults_told(self) -> Iterator[None]:
+        """Turn what a user's own reader raises into a line, with the place in it."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, UserError | OSError) or not self.code:
+                raise
+            raise DataError(f"dataset {self.name}: {told(error, traceback.format_exc())}") from None
 
     def _track(self, name: str, path: Path) -> Track:
         return Track(self.name, name, path)

@@ -24,6 +24,7 @@ from ssmpe.data.datasets.swd import SWD
 from ssmpe.data.datasets.trios import TRIOS
 from ssmpe.data.datasets.urmp import URMP
 from ssmpe.errors import UserError
+from ssmpe.own import digest_of
 
 DATASETS: dict[str, type[Dataset]] = {
     dataset.name: dataset
@@ -35,6 +36,7 @@ DATASETS: dict[str, type[Dataset]] = {
 
 SET_NAMES = tuple(f"{name}/{split}" for name, d in DATASETS.items() for split in d.splits)
 """Names of all published sets"""
+_PUBLISHED = frozenset(DATASETS)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,37 @@ class ResolvedSet:
     dataset: Dataset
     split: str
     tracks: tuple[Track, ...]
+
+
+def dataset(reader: type[Dataset]) -> type[Dataset]:
+    """Add a reader of one's own to the datasets that configurations may name; a decorator.
+
+    A sweep's file uses it at its top level. Nodes get the reader with the code it was written with.
+
+    Raises:
+        UserError: it is no subclass of ``Dataset``, lacks what one has to have, or has a name that
+            a published dataset has.
+    """
+    if not (isinstance(reader, type) and issubclass(reader, Dataset)):
+        raise UserError(f"dataset {reader!r:.80}: expected a subclass of ssmpe's Dataset")
+    for attribute in ("name", "splits", "layout"):
+        if not getattr(reader, attribute, None):
+            raise UserError(f"dataset {reader.__name__}: it needs a class attribute {attribute!r}")
+    if left := ", ".join(sorted(reader.__abstractmethods__)):
+        raise UserError(f"dataset {reader.name}: it needs {left}")
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", reader.name) or reader.name in _PUBLISHED:
+        raise UserError(
+            f"dataset {reader.name!r:.80}: expected a name of letters, digits, - and _ that no "
+            "published dataset has"
+        )
+    reader.code = digest_of(reader) or reader.__qualname__
+    DATASETS[reader.name] = reader
+    return reader
+
+
+def own_datasets() -> list[type[Dataset]]:
+    """Return the readers that are not the package's."""
+    return [reader for name, reader in DATASETS.items() if name not in _PUBLISHED]
 
 
 def check_folder_names(names: Iterable[str]) -> None:

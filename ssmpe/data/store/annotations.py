@@ -25,7 +25,8 @@ def annotations_key(dataset: Dataset, tracks: Sequence[Track], options: Mapping[
     """Return the key of the annotations of these tracks, read with these options."""
     stretches = [(t.name, t.start, t.seconds) for t in tracks]
     files = [path for track in tracks for path in dataset.files(track)]
-    return files_key((FORMAT, dataset.name, dict(options), stretches), files, dataset.folder)
+    own = (dataset.code,) if dataset.code else ()
+    return files_key((FORMAT, dataset.name, dict(options), stretches, *own), files, dataset.folder)
 
 
 def load_annotations(cache: Path, key: str) -> Annotations | None:

@@ -1,17 +1,26 @@
 """What the results of a trial depend on besides its configuration: the code, and what it calls."""
 
+import getpass
 import hashlib
 import platform
+import subprocess
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import ssmpe
+from ssmpe.config import TrialConfig
+from ssmpe.data.datasets.registry import own_datasets
 from ssmpe.errors import UserError
+from ssmpe.objectives import own_objectives
+from ssmpe.own import digest_of
 
 PACKAGES = ("torch", "ray", "nnAudio", "mir_eval", "numpy")
 CODE = "ssmpe"
 DELTAS = "deltas.py"
 """File that the sweeps of a folder share."""
+GIT_SECONDS = 10.0
+"""Patience with git, on a slow disk say."""
 
 
 def release() -> dict[str, str]:
@@ -48,12 +57,64 @@ def require_same(wanted: dict[str, str], found: dict[str, str]) -> None:
 
 
 def code_of(script: Path) -> dict[str, str]:
-    """Return digests of this package's code, and of a sweep's file with the deltas beside it."""
+    """Return digests of code by name: this package's, and that of a sweep's file.
+
+    The file's is one with that of the deltas beside it. Files of objectives and datasets of the
+    user's own have digests of their own, as "objective huber".
+    """
     digest = hashlib.sha256()
     for path in (script, script.with_name(DELTAS)):
         if path.is_file():
             digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return {CODE: _code(), script.name: digest.hexdigest()[:20]}
+    return {**code_here(), script.name: digest.hexdigest()[:20]}
+
+
+def code_here() -> dict[str, str]:
+    """Return digests of this package's code, and of the files of what is the user's own."""
+    objectives = {
+        f"objective {found.name}": digest_of(*filter(None, (found.loss, found.make_view)))
+        for found in own_objectives()
+    }
+    datasets = {f"dataset {found.name}": found.code for found in own_datasets()}
+    return {CODE: _code(), **objectives, **datasets}
+
+
+def decisive(config: TrialConfig) -> list[str]:
+    """Return the names, in ``code_of``, of the code that a trial's numbers depend on.
+
+    Rows and deltas are no part of it: what they come to is in the configuration.
+    """
+    own = code_here()
+    used = [f"objective {name}" for name in config.objectives.weights]
+    used += [f"dataset {name.split('/')[0]}" for name in config.data.names]
+    return [CODE, *dict.fromkeys(name for name in used if name in own)]
+
+
+def checkout() -> dict[str, str]:
+    """Return who runs this code, and the commit it is of, if it lies in a clone: "user", "commit".
+
+    A commit ends in "-dirty" if files that git knows have been changed since.
+    """
+    found = {}
+    with suppress(OSError, KeyError, ImportError):  # a user without a name, as in some containers
+        found["user"] = getpass.getuser()
+    package = Path(ssmpe.__file__)
+    if _git(package, "ls-files", "--error-unmatch", package.name) is None:
+        return found  # installed, perhaps below somebody's clone of something else
+    if commit := _git(package, "rev-parse", "HEAD"):
+        changed = _git(package, "status", "--porcelain", "--untracked-files=no", ":/")
+        found["commit"] = f"{commit}{'-dirty' if changed else ''}"
+    return found
+
+
+def _git(file: Path, *arguments: str) -> str | None:
+    """Return what git says about the clone of a file; None if it says nothing."""
+    command = ["git", "-C", str(file.parent), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=GIT_SECONDS)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _version(package: str) -> str:

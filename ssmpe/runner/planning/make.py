@@ -6,6 +6,7 @@ import os
 import platform
 import secrets
 import string
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -16,16 +17,20 @@ from ssmpe.config import TrialConfig
 from ssmpe.config.presets import preset
 from ssmpe.data.datasets import registry
 from ssmpe.data.datasets.registry import Locations
+from ssmpe.data.sets import uses_of
+from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
 from ssmpe.experiments.options import Options
 from ssmpe.experiments.search import Objective, Search, SearchPlan
 from ssmpe.experiments.sweep import Sweep, Trial
+from ssmpe.own import written
 from ssmpe.runner.cluster import nodes, resources
-from ssmpe.runner.cluster.release import code_of
+from ssmpe.runner.cluster.release import checkout, code_of
 from ssmpe.runner.plan import Plan
 from ssmpe.storage import is_uri
 from ssmpe.tracking import schema
 from ssmpe.tracking.reading import sweep_tags
+from ssmpe.world.build import world_key
 
 
 def world_size(options: Options) -> str:
@@ -143,6 +148,7 @@ def make_plan(
         command=options.command,
         diagnostics=options.diagnostics,
         code=code_of(_file_of(sweep)),
+        made_by=checkout(),
     )
 
 
@@ -221,9 +227,7 @@ def with_objectives(plan: Plan) -> Plan:
 
 def _file_of(sweep: Sweep | Search) -> Path:
     """Return the file that says what the rows, or the suggestions, of a sweep are."""
-    made = inspect.unwrap(sweep.space if isinstance(sweep, Search) else sweep.rows)
-    made = getattr(made, "func", made)  # of a partial function
-    return Path(inspect.getfile(made if inspect.isroutine(made) else type(made)))
+    return Path(inspect.getfile(written(sweep.space if isinstance(sweep, Search) else sweep.rows)))
 
 
 def describe_data(options: Options) -> str:
@@ -232,6 +236,31 @@ def describe_data(options: Options) -> str:
     else:
         data = f"folder {_absolute(options.data_root)}"
     return "".join([data, *(f", {name} = {folder}" for name, folder in options.folders.items())])
+
+
+def looked_at(options: Options, trials: Sequence[Trial]) -> list[str]:
+    """Return a line for every set of the trials that is not there, or that was not looked for.
+
+    Files are listed, not opened: ``python -m ssmpe data check`` does that.
+    """
+    if options.data_root is None:
+        world = cache_dir() / "world" / world_key(world_size(options))
+        if not world.is_dir():
+            return ["the embedded world is not in the cache yet: it is rendered first"]
+        root = world
+    elif isinstance(options.data_root, str):
+        return [f"{options.data_root} was not looked at: what is used of it is copied first"]
+    else:
+        root = options.data_root.absolute()
+    where, lines = Locations(root, options.folders), []
+    configs = [trial.config for trial in trials]
+    for use in dict.fromkeys(u for c in configs for u in uses_of(c.data, c.geometry.sample_rate)):
+        try:
+            dataset, tracks = use.listed(where)
+            dataset.require_files(tracks)
+        except UserError as error:
+            lines.append(f"missing: {use.name}: {error}")
+    return lines
 
 
 def _absolute(data_root: Path | str) -> str:
@@ -261,7 +290,7 @@ def versions() -> dict[str, str]:
 
 
 def sweep_params(plan: Plan) -> dict[str, str]:
-    """Return what is needed to run it again: versions and hardware, but no paths."""
+    """Return what is needed to run it again: versions, code and hardware, but no paths."""
     if plan.search:
         names = {"trials": str(plan.n_trials), "objective": plan.search.objective}
         seeds = [plan.search.base.training.seed]
@@ -270,6 +299,7 @@ def sweep_params(plan: Plan) -> dict[str, str]:
         seeds = list(dict.fromkeys(t.seed for t in plan.trials))
     return {
         **versions(),
+        **{f"{schema.CODE}{name}": text for name, text in {**plan.code, **plan.made_by}.items()},
         "version.python": platform.python_version(),
         "hardware.machine": platform.machine(),
         "hardware.threads_per_trial": str(plan.threads),

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from ssmpe.errors import UserError
 from ssmpe.experiments.sweep import Trial
+from ssmpe.runner.cluster.release import code_here, decisive
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.make import versions
 from ssmpe.runner.planning.presentation import Presentation
@@ -25,7 +26,8 @@ from ssmpe.tracking.tracker import Tracker
 from ssmpe.transcription.trained import load_trained
 
 DECISIVE = "version.ssmpe"
-"""Version by which trials are told apart: with another, a configuration may mean another trial."""
+"""Version by which trials are told apart: with another, a configuration may mean another trial. So
+it may with other code of the same version, of the package or of the user's own objectives."""
 TOLD = ("version.torch", "version.nnAudio", "version.mir_eval")
 """Versions that are told where they differ. They change a result no more than another machine does:
 in its last digits, from which trials drift apart as from another seed."""
@@ -60,14 +62,24 @@ def origins(trials: Sequence[Trial], uri: str, data: str) -> dict[str, Origin]:
     Raises:
         UserError: the store cannot be read.
     """
-    here = versions()
+    code = {f"{schema.CODE}{name}": digest for name, digest in code_here().items()}
+    here = {**versions(), **code}
     return {
-        trial.identity: _origin(completed_runs(uri, trial.identity, data), here)
+        trial.identity: _origin(
+            completed_runs(uri, trial.identity, data),
+            here,
+            [f"{schema.CODE}{name}" for name in decisive(trial.config)],
+        )
         for trial in parents(trials)
     }
 
 
-def _origin(runs: Sequence[CompletedRun], here: Mapping[str, str]) -> Origin:
+def _origin(runs: Sequence[CompletedRun], here: Mapping[str, str], code: Sequence[str]) -> Origin:
+    """Return where a parent comes from.
+
+    Args:
+        code: names of the digests that have to be the same.
+    """
     refusal = ""
     for found in runs:
         there = found.made_with
@@ -76,11 +88,22 @@ def _origin(runs: Sequence[CompletedRun], here: Mapping[str, str]) -> Origin:
         elif there.get(DECISIVE) != here[DECISIVE]:
             differences = _differences(there, here, (DECISIVE,))
             refusal = refusal or f", for run {found.run} in the store was {differences}"
+        elif other := _other_code(there, here, code):
+            refusal = refusal or f", for run {found.run} in the store was {other}"
         else:
             differences = _differences(there, here, TOLD)
             made = f", {differences}" if differences else ""
             return Origin(found.run, f"taken from run {found.run} of sweep {found.sweep}{made}")
     return Origin(None, f"trained first{refusal}")
+
+
+def _other_code(there: Mapping[str, str], here: Mapping[str, str], code: Sequence[str]) -> str:
+    """Return in words that a run was made with other code than is here; "": with the same."""
+    changed = [key.removeprefix(schema.CODE) for key in code if there.get(key) != here[key]]
+    if changed:
+        return f"made with other code of {' and '.join(changed)}"
+    mixed = any(key.startswith(schema.ACCEPTED_CODE) for key in there)
+    return "resumed with other code" if mixed else ""
 
 
 def _differences(there: Mapping[str, str], here: Mapping[str, str], keys: Sequence[str]) -> str:

@@ -75,13 +75,14 @@ class Presentation:
 
     def tags(self, trial: Trial) -> dict[str, str]:
         """Return tags by which a trial's run is found and told from others, and its description."""
-        data, name = trial.config.data, self.plan.preset
+        data, name, places = trial.config.data, self.plan.preset, self._places
         unlabelled = data.unlabelled
         base = preset(name).replace({"data.source": data.source, "training.seed": trial.seed})
         return {
             **self._shared_tags,
             schema.ROW: trial.row,
             schema.SEED: str(trial.seed),
+            **({schema.ORDER: order_of(places[trial.identity])} if places else {}),
             schema.ADDED_SET: ",".join(unlabelled),
             schema.ADDED_EXCERPTS: str(sum(unlabelled.values())),
             schema.NOTE: _trial_note(trial, name, differences(trial.config, base), base),
@@ -132,7 +133,18 @@ class Presentation:
     @property
     def _shared_tags(self) -> dict[str, str]:
         plan = self.plan
-        return {schema.PRESET: plan.preset, schema.DATA: plan.data, schema.SCRIPT: plan.script}
+        own = {schema.PRESET: plan.preset, schema.DATA: plan.data, schema.SCRIPT: plan.script}
+        made_by = {schema.USER: "user", schema.COMMIT: "commit"}
+        known = {tag: plan.made_by[key] for tag, key in made_by.items() if key in plan.made_by}
+        return {**own, **known, **({schema.SOURCE: plan.command} if plan.command else {})}
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        """Places of the trials in the table, by identity: rows first, their seeds within."""
+        trials = self.plan.trials
+        rows = list(dict.fromkeys(trial.row for trial in trials))
+        ordered = sorted(trials, key=lambda trial: rows.index(trial.row))
+        return {trial.identity: place for place, trial in enumerate(ordered)}
 
     @cached_property
     def _has_seeds(self) -> bool:
@@ -143,6 +155,11 @@ class Presentation:
         keys = dict.fromkeys(key for trial in self.trials for key in trial.config.flat())
         # an axis of parallel coordinates leaves out trials without a value
         return {key: 0 for key in keys if key.startswith(schema.COUNTED)}
+
+
+def order_of(place: int) -> str:
+    """Return a place as the tag ``schema.ORDER`` has it."""
+    return f"{place:05d}"
 
 
 def _metrics(names: list[str], measures: Sequence[str] = _MEASURES) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ their own, with the reason beside them: Optuna ends a trial once and for all, an
 again when the search is resumed.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.exceptions import OptunaError
+from optuna.exceptions import ExperimentalWarning, OptunaError
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -70,6 +71,7 @@ class Study:
     Args:
         path: of the file.
         directions: of the objectives.
+        names: of the objectives, as Optuna's dashboard shows them.
         question: of the search.
         start: parameters of the first suggestion.
 
@@ -82,6 +84,7 @@ class Study:
         path: Path,
         name: str,
         directions: Sequence[Direction],
+        names: Sequence[str],
         question: str,
         start: Mapping[str, Any],
     ) -> None:
@@ -99,6 +102,9 @@ class Study:
             )
             if not self.all():
                 self._study.set_user_attr(schema.QUESTION, question)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ExperimentalWarning)
+                    self._study.set_metric_names(list(names))
                 self._study.enqueue_trial(dict(start))
             self._take_up()
 

@@ -55,7 +55,8 @@ class Suggestions:
         goals: list[Direction] = (
             ["maximize"] if self._single else [o.direction for o in self._objectives]
         )
-        self._study = Study(results / FILE, plan.name, goals, plan.question, search.start)
+        names = ["score"] if self._single else [o.metric for o in self._objectives]
+        self._study = Study(results / FILE, plan.name, goals, names, plan.question, search.start)
         self._left = list(self._study.left)
 
     @property

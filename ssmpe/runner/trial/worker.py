@@ -15,6 +15,7 @@ from ssmpe.data.store.mirror import mirror, mirror_root
 from ssmpe.errors import UserError, first_line
 from ssmpe.runner.cluster.excluded import UnfitNodeError
 from ssmpe.runner.cluster.release import release, require_same
+from ssmpe.runner.trial.brought import unpack
 from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.storage import is_uri
 from ssmpe.world.build import build_world, world_key
@@ -40,6 +41,7 @@ class Worker:
         diagnostics: batches from one measurement to the next; None: nothing is measured.
         asked: nodes that were asked at the start whether they can run trials, by Ray's id.
         mark: of the storage, by which the others are asked; "": they are not.
+        brought: objectives and datasets of the sweep's file, as ``brought.packed`` gives them.
     """
 
     home: str
@@ -57,9 +59,12 @@ class Worker:
     diagnostics: int | None
     asked: tuple[str, ...] = ()
     mark: str = ""
+    brought: bytes = b""
 
     def sets(self, config: TrialConfig) -> Sets:
         """Return the sets of a trial, and make those first that this node's cache lacks.
+
+        Brings with them what of the trial's code the sweep's file has.
 
         Raises:
             UserError: data that cannot be used.
@@ -71,6 +76,7 @@ class Worker:
             if host != self.home:  # a node that joined late has not been asked at the start
                 require_same(self.release, release())
                 self._require_storage()
+            unpack(self.brought)
             cache = node_cache(Path(self.cache))
             ready = {key: Ready(*keys) for key, keys in self.ready.items()}
             rate = config.geometry.sample_rate
