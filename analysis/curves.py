@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from analysis.drawing import labels, page, rows, style
 from analysis.figure import SweepFigure
-from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial
 
 MEASURES = ("f1", "blank_rate")
 NOTE = (

@@ -21,8 +21,8 @@ from analysis.drawing import labels, page, style, tables
 from analysis.figure import SweepFigure
 from analysis.numbers.counts import SEVERITY, SampleCount
 from analysis.numbers.statistics import Spread, saved_batches
-from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 MEASURES = ("f1", "recall", SEVERITY)
 """Measures that are drawn"""

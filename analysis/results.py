@@ -15,9 +15,9 @@ from analysis.drawing.style import MEASURE_LABELS
 from analysis.figure import SweepFigure
 from analysis.numbers.comparison import LEVEL, Comparison, Result
 from analysis.numbers.kinds import BLANK
-from analysis.reading.records import RECENT
 from ssmpe.console import printable
 from ssmpe.evaluation.collapse import KINDS, Kind
+from ssmpe.tracking.stored.records import RECENT
 
 STOPPED, SURVIVES = "†", "*"
 _LATEX = {

@@ -5,10 +5,10 @@ seen by the self-supervised objectives alone, join the labelled ones in every ba
 the paper's ratios to the labelled excerpts: a quarter, a half, one and two times as many.
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import REFERENCE, added, supervised_only
 from ssmpe.experiments.sweep import Row, row
-from sweeps import sweep
-from sweeps.deltas import REFERENCE, added, supervised_only
 
 SETS = ("MusicNet/train", "NSynth/train", "FMA/train")
 RATIOS = (0.25, 0.5, 1.0, 2.0)

@@ -13,7 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.reading.records import StoredTrial
+from ssmpe.tracking.stored.records import StoredTrial
 
 Colour = str | tuple[float, float, float]
 LineStyle = str | tuple[float, tuple[float, ...]]

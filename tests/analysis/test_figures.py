@@ -12,8 +12,8 @@ from matplotlib.transforms import Bbox
 from analysis import curves, degeneration
 from analysis.drawing import rows, style
 from analysis.numbers.counts import SampleCount
-from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from tests.support.analysis_store import SETS, Invented, sample_count_trials
 
 MANY_SETS = ("MusicNet/train", "NSynth/train", "FMA/all")
