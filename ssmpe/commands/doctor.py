@@ -85,18 +85,26 @@ def _version(name: str) -> str | None:
 def _folders() -> Iterator[tuple[str, str]]:
     from ssmpe.data.store.cache import cache_dir
     from ssmpe.experiments.options import RESULTS
-    from ssmpe.world.build import world_key
 
     try:
         cache = cache_dir()
     except UserError as error:
         yield "cache", str(error)
     else:
-        rendered = (cache / "world" / world_key("tiny")).is_dir()
-        world = "is there" if rendered else "will be rendered by the first sweep"
-        yield "cache", f"{cache}, {_free(cache)}; the embedded world (tiny) {world}"
+        yield "cache", f"{cache}, {_free(cache)}; the embedded world (tiny) {_world(cache)}"
     there = "has sweeps" if (RESULTS / "mlflow.db").is_file() else "no sweep has run here yet"
     yield "results", f"{RESULTS.absolute()}, {_free(Path.cwd())}; {there}"
+
+
+def _world(cache: Path) -> str:
+    """Return what of the embedded world is in the cache; the core alone cannot render it."""
+    try:
+        from ssmpe.world.build import world_key
+
+        rendered = (cache / "world" / world_key("tiny")).is_dir()
+    except ModuleNotFoundError:
+        return "needs 'ssmpe[sweep]'"
+    return "is there" if rendered else "will be rendered by the first sweep"
 
 
 def _free(folder: Path) -> str:
