@@ -87,9 +87,7 @@ def load(given: argparse.Namespace, console: Console) -> "Trained":
     """
     from ssmpe.transcription.trained import with_threshold
 
-    if given.threads is not None and not 1 <= given.threads <= MAX_THREADS:
-        raise UserError(f"--threads {given.threads}: expected 1 to {MAX_THREADS}")
-    device = device_of(given.device)
+    device = _device(given)
     if given.checkpoint is None:
         found = stored(given.tracking_uri or local_uri(RESULTS), given.run_id, device)
     elif given.tracking_uri is not None:
@@ -112,7 +110,7 @@ def load_all(given: argparse.Namespace, console: Console) -> list[Named]:
 
     if given.sweep is None:
         return [Named(load(given, console))]
-    device, uri = device_of(given.device), given.tracking_uri or local_uri(RESULTS)
+    device, uri = _device(given), given.tracking_uri or local_uri(RESULTS)
     networks = []
     for one in runs_with_weights(uri, given.sweep):
         trained = with_threshold(_of_run(uri, one.run, device), given.threshold)
@@ -174,6 +172,13 @@ def _of_run(uri: str, run: str, device: str) -> "Trained":
 
     with tempfile.TemporaryDirectory() as scratch:
         return load_trained(fetch_best(uri, run, Path(scratch)), device)
+
+
+def _device(given: argparse.Namespace) -> str:
+    """Return the device that is asked for, and check the number of threads there."""
+    if given.threads is not None and not 1 <= given.threads <= MAX_THREADS:
+        raise UserError(f"--threads {given.threads}: expected 1 to {MAX_THREADS}")
+    return device_of(given.device)
 
 
 def device_of(name: str | None) -> str:

@@ -67,6 +67,7 @@ for given in {given}:
         (["ui", "--port", "99999999"], "no MLflow store there"),
         (["transcribe", "x.wav"], "no MLflow store there"),
         (["transcribe", "x.wav", "--threads", "0"], "error: --threads 0: expected 1 to 1024"),
+        (["evaluate", "--sweep", "x", "--threads", "2000"], "--threads 2000: expected 1 to 1024"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path, monkeypatch, capsys, given, said):
