@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from analysis.drawing import labels, page, rows, style
 from analysis.figure import SweepFigure
 from analysis.numbers.comparison import PUBLISHED
-from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial
 
 NOTE = (
     "Thick lines: mean over seeds, to the end of a row's longest run, stopped runs held at their "

@@ -23,8 +23,8 @@ from analysis.numbers.counts import SEVERITY, SampleCount
 from analysis.numbers.kinds import BLANK, Kinds, kind
 from analysis.numbers.ladder import foot
 from analysis.numbers.statistics import Spread, saved_batches
-from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 PUBLISHED, LOST = ("f1", SEVERITY), ("f1_tuned", "average_precision")
 """Measures that are drawn: what the paper sees, and what is really lost"""

@@ -17,8 +17,8 @@ from analysis.drawing import labels, page, rows, style, tables
 from analysis.figure import SweepFigure, allows
 from analysis.numbers.diagnosed import Measured
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial
 
 START, CONTINUED = "from random weights", "continued from another row"
 COMPARED = ("objectives.consistency", "objectives.stop_gradient")

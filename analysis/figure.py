@@ -21,11 +21,11 @@ from rich.table import Table
 
 from analysis.drawing import style
 from analysis.drawing.tables import Frame, comma_separated
-from analysis.reading import store
-from analysis.reading.records import StoredSweep
 from ssmpe.console import Parser, exit_code, make_console, write_text
 from ssmpe.errors import UserError
 from ssmpe.tracking.sqlite import local_uri
+from ssmpe.tracking.stored import store
+from ssmpe.tracking.stored.records import StoredSweep
 
 RESULTS = Path("results")
 """Where sweeps started in this folder write"""

@@ -22,10 +22,10 @@ from analysis.figure import SweepFigure
 from analysis.numbers.kinds import kind
 from analysis.numbers.statistics import Spread
 from analysis.reading.pictures import Picture, Pictures, read_pictures
-from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
-from analysis.reading.store import opened
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.records import REFERENCE_ROW, StoredSweep, StoredTrial, dataset_of
+from ssmpe.tracking.stored.store import opened
 
 MAX_COLUMNS = 5
 MAP = "magma"

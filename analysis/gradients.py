@@ -16,7 +16,7 @@ from analysis.drawing import labels, page, rows, style, tables
 from analysis.figure import SweepFigure, allows
 from analysis.numbers.diagnosed import Measured
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import MetricCurve, StoredTrial
+from ssmpe.tracking.stored.records import MetricCurve, StoredTrial
 
 NOTE = (
     "Means of the batches measured since the last validation, and over seeds; thin lines: single "

@@ -16,8 +16,8 @@ from matplotlib.lines import Line2D
 from analysis.drawing import labels, style, tables
 from analysis.figure import SweepFigure
 from analysis.numbers.search import StoredSearch, number_of
-from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 NOTE = (
     f"{labels.LAST} Importances: fANOVA over the trials that "

@@ -15,8 +15,8 @@ from analysis.drawing import labels, page, style, tables
 from analysis.figure import SweepFigure
 from analysis.numbers.comparison import Comparison, Result
 from analysis.numbers.ladder import MEASURES, foot, gaps
-from analysis.reading.records import CEILING_ROW, StoredSweep
 from ssmpe.errors import UserError
+from ssmpe.tracking.stored.records import CEILING_ROW, StoredSweep
 
 _STEP = 0.2
 """Height of a row in inches"""

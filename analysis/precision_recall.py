@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from analysis.drawing import labels, page, style
 from analysis.figure import SweepFigure
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, StoredSweep
 from ssmpe.errors import UserError
+from ssmpe.tracking.stored.records import REFERENCE_ROW, StoredSweep
 
 LEVELS = (0.2, 0.4, 0.6, 0.8)
 """Values of F1 along which a line is drawn"""

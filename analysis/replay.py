@@ -12,7 +12,6 @@ from analysis.answers.facts import WORDS, counted, listed, minus
 from analysis.drawing import tables
 from analysis.figure import SweepFigure
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, StoredTrial
 from analysis.replaying import effects
 from analysis.replaying.asha import Asha, at_a_time
 from analysis.replaying.checkpoints import CHOICES, SCORED
@@ -20,6 +19,7 @@ from analysis.replaying.collapse import DEFAULT, Recorded, Verdict
 from analysis.replaying.drawing import draw_checkpoints, draw_settings, draw_stops
 from analysis.replaying.effects import FREE_MEASURES, Swap
 from analysis.replaying.replayed import Replay
+from ssmpe.tracking.stored.records import REFERENCE_ROW, StoredTrial
 
 
 def draw(replay: Replay) -> dict[str, Figure]:

@@ -26,13 +26,13 @@ from analysis import (
 from analysis.answers.answer import Answered, answer
 from analysis.figure import RESULTS, Drawn, SweepFigure, first_line, output_folder, run
 from analysis.numbers.comparison import Comparison
-from analysis.reading import store
-from analysis.reading.records import StoredSweep
 from analysis.reporting import glossary
 from analysis.reporting.html import Omitted, Page, fill
 from ssmpe.console import Parser, exit_code, make_console, write_text
 from ssmpe.errors import UserError
 from ssmpe.tracking.sqlite import local_uri
+from ssmpe.tracking.stored import store
+from ssmpe.tracking.stored.records import StoredSweep
 from ssmpe.tracking.ui import ui_command
 
 FILE, INDEX = "report.html", "index.html"

@@ -16,9 +16,9 @@ from analysis.figure import SweepFigure
 from analysis.numbers import ladder
 from analysis.numbers.comparison import LEVEL, Comparison, Result
 from analysis.numbers.kinds import BLANK
-from analysis.reading.records import CEILING_ROW, RECENT
 from ssmpe.console import printable
 from ssmpe.evaluation.collapse import KINDS, Kind
+from ssmpe.tracking.stored.records import CEILING_ROW, RECENT
 
 STOPPED, SURVIVES, BELOW = "†", "*", "‡"
 _LATEX = {

@@ -1,12 +1,25 @@
-"""``python -m ssmpe``: everything but the sweeps, which are scripts of their own."""
+"""The command ``ssmpe``, likewise ``python -m ssmpe``."""
 
-import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
-from ssmpe.commands import data, evaluate, transcribe
+from ssmpe import __version__
 from ssmpe.console import Parser, exit_code, make_console
+
+COMMANDS = {
+    "sweep": "run a sweep or a search; without a name: list them",
+    "report": "draw what a sweep has found, on one page; or one of its figures",
+    "ui": "look at a sweep in MLflow's pages",
+    "transcribe": "multi-pitch, MIDI and a picture of audio files of any length",
+    "evaluate": "score trained networks on any sets",
+    "data": "check datasets, or tell where to get them",
+    "doctor": "tell what of this machine is fit for it",
+}
+"""Name of a module of ``ssmpe.commands`` -> what it does"""
+PASSING = ("sweep", "report")
+"""Commands that pass their options on, unread"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -14,18 +27,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: all well; 1: out of space; 2: a mistake in what was given; 130: interrupted or terminated.
     """
-    parser: argparse.ArgumentParser = Parser(
-        prog="python -m ssmpe", description="Tools around the sweeps (see sweeps/ for these)."
-    )
+    given = sys.argv[1:] if arguments is None else [*arguments]
+    name = next(iter(given), "")
+    # what is not asked for is not imported: torch alone takes seconds
+    command = import_module(f"ssmpe.commands.{name}") if name in COMMANDS else None
+    if command is not None and name in PASSING:
+        return int(command.main(given[1:]))
+    parser = Parser(prog="ssmpe", description="Self-supervised multi-pitch estimation.")
+    parser.add_argument("--version", action="version", version=f"ssmpe {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    data.add_to(commands)
-    transcribe.add_to(commands)
-    evaluate.add_to(commands)
-    given = parser.parse_args(arguments)
+    for one, text in COMMANDS.items():
+        own = commands.add_parser(one, help=text, description=text)
+        if command is not None and one == name:
+            command.add_options(own)
+    options = parser.parse_args(given)
     # as Ctrl-C does: what is unfinished is cleared away
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return exit_code(lambda: int(given.run(given, make_console())))
+        return exit_code(lambda: int(options.run(options, make_console())))
     finally:
         signal.signal(signal.SIGTERM, before)
 

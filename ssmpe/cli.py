@@ -1,18 +1,78 @@
-"""The entry point of every sweep script."""
+"""What makes a sweep, or a search, of the file that ends in one, and runs it as a script.
 
+::
+
+    SWEEP = sweep(rows, scientific=("data.added",))
+"""
+
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from ssmpe import bundled
+from ssmpe.config import TrialConfig
 from ssmpe.console import exit_code, make_console
+from ssmpe.errors import UserError
 from ssmpe.experiments import options as sweep_options
-from ssmpe.experiments.search import Search
-from ssmpe.experiments.sweep import Sweep
-from ssmpe.runner.run import Report, run_sweep
+from ssmpe.experiments.search import Objective, Search
+from ssmpe.experiments.sweep import Delta, Row, Sweep
+
+if TYPE_CHECKING:
+    import optuna
+
+    from ssmpe.runner.run import Report
+
+Experiment = TypeVar("Experiment", Sweep, Search)
+
+
+def sweep(
+    rows: Callable[[TrialConfig], Sequence[Row]],
+    *,
+    default_rows: tuple[str, ...] = ("*",),
+    scientific: tuple[str, ...] = (),
+    nuisance: tuple[str, ...] = (),
+) -> Sweep:
+    """Return the sweep of the file that calls this; as a script, run it and exit.
+
+    Args:
+        rows: see ``Sweep`` for this and the others.
+    """
+
+    def make(name: str, question: str) -> Sweep:
+        return Sweep(name, question, rows, default_rows, scientific, nuisance)
+
+    return _become(make)
+
+
+def search(
+    space: Callable[["optuna.Trial", TrialConfig], Iterable[Delta]],
+    *,
+    objectives: Callable[[TrialConfig], Sequence[Objective]],
+    start: Mapping[str, Any],
+    n_trials: int,
+    common: Callable[[TrialConfig], Iterable[Delta]] = lambda base: (),
+    scientific: tuple[str, ...] = (),
+    nuisance: tuple[str, ...] = (),
+) -> Search:
+    """Return the search of the file that calls this; as a script, run it and exit.
+
+    Args:
+        space: see ``Search`` for this and the others.
+    """
+
+    def make(name: str, question: str) -> Search:
+        return Search(
+            name, question, common, space, objectives, start, n_trials, scientific, nuisance
+        )
+
+    return _become(make)
 
 
 def main(
-    sweep: Sweep | Search, report: Report | None = None, arguments: Sequence[str] | None = None
+    sweep: Sweep | Search, report: "Report | None" = None, arguments: Sequence[str] | None = None
 ) -> int:
     """Run a sweep or a search from the command line; the exit code.
 
@@ -31,6 +91,50 @@ def main(
         own = typed.stem == sweep.name and typed.suffix == ".py"
         script = str(typed) if own else f"sweeps/{sweep.name}.py"
         options = sweep_options.parse(sweep.question, script, given, sweep.add_options)
+        from ssmpe.runner.run import run_sweep  # Ray takes seconds, which a help can do without
+
         return run_sweep(sweep, options, report, console)
 
     return exit_code(run)
+
+
+def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Print a mistake at the top level of a sweep's file in one line, as those in its options."""
+    if not isinstance(error, UserError):
+        return sys.__excepthook__(kind, error, trace)
+
+    def run() -> int:
+        raise error
+
+    raise SystemExit(exit_code(run))
+
+
+sys.excepthook = _told
+
+
+def _become(make: Callable[[str, str], Experiment]) -> Experiment:
+    """Make an experiment of the file that calls the caller, and run it if that is the script."""
+    file = sys._getframe(2).f_globals
+    path = Path(file.get("__file__") or "")
+    if file["__name__"] != "__main__":
+        return make(path.stem, _question(path, file.get("__doc__")))
+
+    def run() -> int:
+        experiment = make(path.stem, _question(path, file.get("__doc__")))
+        return main(experiment, lambda *ended: bundled.analysis("report").of_ended(*ended))
+
+    raise SystemExit(exit_code(run))
+
+
+def _question(path: Path, docstring: str | None) -> str:
+    """Return the question that a sweep file asks.
+
+    Raises:
+        UserError: it asks none, or its name cannot be a sweep's.
+    """
+    lines = (docstring or "").strip().splitlines()
+    if not lines or not lines[0].endswith("?"):
+        raise UserError(f"{path}: its docstring has to begin with a question, ending in ?")
+    if not re.fullmatch(r"\w[\w+-]*", path.stem):
+        raise UserError(f"{path}: a sweep is named after its file: letters, digits, _, + and -")
+    return lines[0]

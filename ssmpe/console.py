@@ -26,7 +26,7 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from ssmpe.errors import OutOfSpaceError, UserError
+from ssmpe.errors import OutOfSpaceError, UserError, extras_told
 
 if TYPE_CHECKING:
     from ssmpe.data.check import SetReport
@@ -117,7 +117,8 @@ class Parser(argparse.ArgumentParser):
 def exit_code(run: Callable[[], int]) -> int:
     """Return the exit code of a command; print errors of the user or the machine, a line each."""
     try:
-        return run()
+        with extras_told():
+            return run()
     except UserError as error:
         return _failed(str(error), 2)
     except OutOfSpaceError as error:

@@ -1,7 +1,19 @@
 """The errors a user can cause, told apart from faults of the program; and errors in few words."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 MAX_REASON = 200
 """Number of characters of an error that are shown within a message"""
+
+
+OF_SWEEPS = frozenset(
+    {
+        *("ray", "mlflow", "optuna", "music21", "pretty_midi", "pyarrow", "pandas", "jinja2"),
+        *("sqlalchemy", "alembic"),
+    }
+)
+"""Packages that the core does without: those of the extra ``sweep``, and what comes with them"""
 
 
 class UserError(Exception):
@@ -20,6 +32,22 @@ class OutOfSpaceError(Exception):
 
     Command-line entry points print the message alone and exit with code 1.
     """
+
+
+@contextmanager
+def extras_told() -> Iterator[None]:
+    """Say in one line how a package is installed that the core does without.
+
+    Raises:
+        UserError: one is missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        if name not in OF_SWEEPS:
+            raise
+        raise UserError(f"this needs {name}: pip install 'ssmpe[sweep]'") from None
 
 
 def first_line(error: BaseException) -> str:

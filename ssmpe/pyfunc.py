@@ -10,9 +10,8 @@ from typing import Any
 
 import torch
 
-from ssmpe.transcription.streaming import Recording
 from ssmpe.transcription.trained import Trained, load_trained, with_threshold
-from ssmpe.transcription.transcribe import multi_pitch
+from ssmpe.transcription.transcribe import pitches
 
 MultiPitch = dict[str, list[Any]]
 """Pitches: "times" of the frames in s, and their "f0s" in Hz, a list for each frame"""
@@ -43,12 +42,8 @@ class Transcriber:
 
 
 def _transcribed(path: Path, trained: Trained) -> MultiPitch:
-    recording = Recording(path, trained.hcqt, trained.device, lambda *_: None)
-    found: MultiPitch = {"times": [], "f0s": []}
-    for _, times, f0s in multi_pitch(recording, trained):
-        found["times"] += times.tolist()
-        found["f0s"] += [frame.tolist() for frame in f0s]
-    return found
+    found = pitches(path, trained)
+    return {"times": found.times.tolist(), "f0s": [frame.tolist() for frame in found.f0s]}
 
 
 def _load_pyfunc(path: str) -> Transcriber:

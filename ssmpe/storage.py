@@ -15,11 +15,12 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
-
-from pyarrow import fs
+from typing import TYPE_CHECKING, TypeVar
 
 from ssmpe.errors import OutOfSpaceError, UserError, first_line
+
+if TYPE_CHECKING:
+    from pyarrow import fs
 
 PATIENCE = 900.0
 """Seconds for which storage may be away before what needs it fails"""
@@ -39,7 +40,7 @@ def is_uri(place: str) -> bool:
     return "://" in place
 
 
-def opened(place: str) -> tuple[fs.FileSystem, str]:
+def opened(place: str) -> "tuple[fs.FileSystem, str]":
     """Return the file system of a folder, and the folder's path in it without a slash at its end.
 
     Credentials, region and endpoint of object storage come from the environment, as
@@ -48,6 +49,8 @@ def opened(place: str) -> tuple[fs.FileSystem, str]:
     Raises:
         ValueError, OSError: no such kind of storage, or nothing of that name.
     """
+    from pyarrow import fs  # what is transcribed and scored does not need it
+
     if is_uri(place):
         filesystem, root = fs.FileSystem.from_uri(place)
         return filesystem, root.rstrip("/")
@@ -73,7 +76,7 @@ def probe(place: str, n_bytes: int = 1) -> None:
     write_and_remove(filesystem, root, n_bytes)
 
 
-def write_and_remove(filesystem: fs.FileSystem, root: str, n_bytes: int = 1) -> None:
+def write_and_remove(filesystem: "fs.FileSystem", root: str, n_bytes: int = 1) -> None:
     """Write a file into a folder that is there, and remove it again; OSError if that fails."""
     path = f"{root}/.write-test-{uuid.uuid4().hex}"
     with filesystem.open_output_stream(path) as stream:

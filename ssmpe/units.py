@@ -19,6 +19,15 @@ def midi_to_hz(midi: ArrayLike) -> Floats:
     return np.asarray(440.0 * 2.0 ** ((np.asarray(midi, dtype=np.float64) - 69.0) / 12.0))
 
 
+_NOTES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
+
+
+def note_name(hz: float) -> str:
+    """Return the name of the nearest note, as "A4" of 440 Hz."""
+    midi = round(float(hz_to_midi(hz)))
+    return f"{_NOTES[midi % 12]}{midi // 12 - 1}"
+
+
 def hz_to_bin(hz: ArrayLike, fmin: float, bins_per_octave: int) -> Floats:
     """Convert a frequency in Hz to a (fractional) bin of a log-frequency grid from ``fmin`` Hz."""
     return np.asarray(bins_per_octave * np.log2(np.asarray(hz, dtype=np.float64) / fmin))

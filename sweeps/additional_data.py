@@ -5,10 +5,10 @@ labelled ones join every batch, of single notes, of chamber music and piano, or 
 sets of the kind, and the user's own, are rows or a ``--set data.added.NAME/all=N`` away.
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import REFERENCE, SHORT_NAMES, added
 from ssmpe.experiments.sweep import Row, row
-from sweeps import sweep
-from sweeps.deltas import REFERENCE, SHORT_NAMES, added
 
 RATIO = 2.0
 

@@ -6,19 +6,22 @@ is added, and every test set, is neither trained on nor scored.
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import optuna
-
+from ssmpe.cli import search
 from ssmpe.config import TrialConfig
 from ssmpe.experiments.search import maximise
 from ssmpe.experiments.sweep import Delta
-from sweeps import search
 
+if TYPE_CHECKING:
+    import optuna
+
+GOOD = ("average_precision", "f1")
 START = {"skip_connections": False, "learning_rate": 1e-3, "warmup_batches": 50}
 START |= {"output_bias": -4.0, "decoder_lr_factor": 0.5}
 
 
-def space(trial: optuna.Trial, base: TrialConfig) -> Iterable[Delta]:
+def space(trial: "optuna.Trial", base: TrialConfig) -> Iterable[Delta]:
     """Suggest settings of the network's and the optimizer's start."""
     skips = trial.suggest_categorical("skip_connections", [False, True])
     bias = trial.suggest_float("output_bias", -5.0, -1.0, step=0.5)
@@ -39,10 +42,7 @@ def common(base: TrialConfig) -> Iterable[Delta]:
 SWEEP = search(
     space,
     common=common,
-    objectives=lambda c: (
-        maximise(f"{c.data.validation}/average_precision"),
-        maximise(f"{c.data.validation}/f1"),
-    ),
+    objectives=lambda c: [maximise(f"{c.data.validation}/{measure}") for measure in GOOD],
     start=START,
     n_trials=24,
     scientific=("model", "training"),

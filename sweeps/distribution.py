@@ -5,10 +5,10 @@ The paper's rows T1, T1/T2 and T1/T2+EG: URMP's training pieces divided in two. 
 sparsity objectives on these (+EG).
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import energy_and_sparsity
 from ssmpe.experiments.sweep import Delta, Row, row
-from sweeps import sweep
-from sweeps.deltas import energy_and_sparsity
 
 RATIO = 10 / 8
 

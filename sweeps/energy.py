@@ -5,10 +5,10 @@ to be where there is energy, and sparse. Besides, with MusicNet: either objectiv
 other, both with weights times a factor (+EGx0.3), and less sparsity than energy.
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import REFERENCE, added, energy, energy_and_sparsity, sparsity
 from ssmpe.experiments.sweep import Row, row
-from sweeps import sweep
-from sweeps.deltas import REFERENCE, added, energy, energy_and_sparsity, sparsity
 
 SETS = ("MusicNet/train", "NSynth/train", "FMA/train")
 RATIO = 2.0

@@ -9,10 +9,10 @@ From the start, where the output is blank, and going on from Ref., which is aliv
 --diagnostics 10 to see the pulls on saliences below and above one half.
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import KL, REFERENCE, STOP_GRADIENT, STOP_H, added, going_on, mse
 from ssmpe.experiments.sweep import Delta, Row, row
-from sweeps import sweep
-from sweeps.deltas import KL, REFERENCE, STOP_GRADIENT, STOP_H, added, going_on, mse
 
 RATIO = 2.0
 

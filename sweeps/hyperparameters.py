@@ -7,14 +7,16 @@ prunes. +MN-16 comes first. Test sets choose nothing, and are not even scored.
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-import optuna
-
+from ssmpe.cli import search
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import added, energy, self_supervised_scaled, sparsity
 from ssmpe.experiments.search import maximise, minimise
 from ssmpe.experiments.sweep import Delta
-from sweeps import search
-from sweeps.deltas import added, energy, self_supervised_scaled, sparsity
+
+if TYPE_CHECKING:
+    import optuna
 
 ADDED = "MusicNet/train"
 FACTORS = [0.0, 0.1, 0.3, 1.0]
@@ -22,7 +24,7 @@ START = {"self_supervised": 1.0, "added_ratio": 2.0, "energy": 0.0, "sparsity": 
 START |= {"stop_gradient": False, "learning_rate": 1.0, "decoder_lr_factor": 0.5}
 
 
-def space(trial: optuna.Trial, base: TrialConfig) -> Iterable[Delta]:
+def space(trial: "optuna.Trial", base: TrialConfig) -> Iterable[Delta]:
     """Suggest changes; weights and rates are factors on those of the preset."""
     yield self_supervised_scaled(base, trial.suggest_float("self_supervised", 0.1, 2.0, log=True))
     yield added(base, ADDED, trial.suggest_float("added_ratio", 0.5, 2.0, step=0.25))

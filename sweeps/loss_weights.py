@@ -5,10 +5,10 @@ the preset), against the number of MusicNet excerpts added to a batch: none, and
 many as labelled ones.
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import added, self_supervised_scaled
 from ssmpe.experiments.sweep import Row, row
-from sweeps import sweep
-from sweeps.deltas import added, self_supervised_scaled
 
 FACTORS = (0.1, 0.3, 1.0, 2.0)
 RATIOS = (0.5, 1.0, 2.0)

@@ -6,10 +6,10 @@ shift cross-entropy, equivariant transposition; +PESTO), beside the paper's obje
 of them (PESTO), under closed conditions and with twice as many MusicNet excerpts as labelled ones.
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import REFERENCE, added, categorical, pesto, supervised_only
 from ssmpe.experiments.sweep import Row, row
-from sweeps import sweep
-from sweeps.deltas import REFERENCE, added, categorical, pesto, supervised_only
 
 RATIO = 2.0
 

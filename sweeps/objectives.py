@@ -6,10 +6,10 @@ geometric (equivariance), with each pair of them, and with all three (Ref.). Not
 
 from itertools import combinations
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import REFERENCE, SELF_SUPERVISED, supervised_only, with_objective
 from ssmpe.experiments.sweep import Row, row
-from sweeps import sweep
-from sweeps.deltas import REFERENCE, SELF_SUPERVISED, supervised_only, with_objective
 
 
 def rows(base: TrialConfig) -> list[Row]:

@@ -8,10 +8,11 @@ those pieces before MAPS's ambient microphones that the others have not. Give --
 released recordings (+classical) want --folder classical=DIR besides.
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments import deltas
+from ssmpe.experiments.deltas import AUG, REFERENCE, STOP_GRADIENT, TRUTH, added
 from ssmpe.experiments.sweep import Delta, Row, row
-from sweeps import deltas, sweep
-from sweeps.deltas import AUG, HARMONIC_SUM, NO_NETWORK, REFERENCE, STOP_GRADIENT, TRUTH, added
 
 PIANO, SONGS, RATIOS = "MAPS/ENSTDkCl", "classical/all", (1.0, 2.0)
 REAL = {
@@ -26,7 +27,8 @@ REAL = {
 def rows(base: TrialConfig) -> list[Row]:
     """Return what is without added music, every count with every remedy, and the ceiling."""
     stop, teacher = STOP_GRADIENT, deltas.teacher(base)
-    foot = [NO_NETWORK, HARMONIC_SUM, deltas.supervised_only(base), AUG, REFERENCE, stop, teacher]
+    bare = [deltas.NO_NETWORK, deltas.HARMONIC_SUM, deltas.supervised_only(base)]
+    foot = [*bare, AUG, REFERENCE, stop, teacher]
     remedies = [(), (stop,), (teacher,), (TRUTH, deltas.rank(base)), (TRUTH, deltas.signal(base))]
     table: list[tuple[Delta, ...]] = [(delta,) for delta in foot]
     for name in (PIANO, SONGS):

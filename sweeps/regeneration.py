@@ -7,25 +7,27 @@ contrastive objective alone (supervised+...). What returns, and how fast: the le
 (blank rate at one half), or the content as well (average precision)?
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.sweep import Row, row
-from sweeps import sweep
-from sweeps.content import RATIO, remedies
-from sweeps.deltas import (
+from ssmpe.experiments.deltas import (
     KL,
     REFERENCE,
     added,
     adversarial,
     going_on,
     objective,
+    remedies,
     supervised_only,
 )
+from ssmpe.experiments.sweep import Row, row
+
+RATIO = 2.0
 
 
 def rows(base: TrialConfig) -> list[Row]:
     """Return Ref., the collapsed parent, and what continues it."""
     parent = row(added(base, "MusicNet/train", RATIO))
-    on_all, on_content = remedies(base)
+    on_all, on_content = remedies(base, RATIO)
     later = going_on(base, "-regen")
     ways = [(REFERENCE,), parent.deltas]
     ways += [(*parent.deltas, way) for way in (*on_all, *on_content, KL, adversarial(base))]

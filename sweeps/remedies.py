@@ -8,10 +8,11 @@ as published and with each remedy. "+truth" teaches views of labelled excerpts t
 network alone or together with the signal.
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments import deltas
+from ssmpe.experiments.deltas import REFERENCE, STOP_GRADIENT, TRUTH
 from ssmpe.experiments.sweep import Row, row
-from sweeps import deltas, sweep
-from sweeps.deltas import REFERENCE, STOP_GRADIENT, TRUTH
 
 UNLABELLED, RATIO = "MusicNet/train", 2.0
 

@@ -6,10 +6,10 @@ the paper's ratios to the labelled excerpts: a quarter, a half, one and two time
 of it lies what the input tells without a network.
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import NO_NETWORK, REFERENCE, added, supervised_only
 from ssmpe.experiments.sweep import Row, row
-from sweeps import sweep
-from sweeps.deltas import NO_NETWORK, REFERENCE, added, supervised_only
 
 SETS = ("MusicNet/train", "NSynth/train", "FMA/train")
 RATIOS = (0.25, 0.5, 1.0, 2.0)

@@ -6,10 +6,17 @@ alone or of other datasets, too, at as many labelled excerpts in a batch; and, s
 share of the added tracks themselves (scored on MusicNet/test, of which no track is trained on).
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import (
+    REFERENCE,
+    added,
+    fewer_tracks,
+    labelled_too,
+    of_family,
+    with_labels,
+)
 from ssmpe.experiments.sweep import Delta, Row, row
-from sweeps import sweep
-from sweeps.deltas import REFERENCE, added, fewer_tracks, labelled_too, of_family, with_labels
 
 UNLABELLED, RATIO = "MusicNet/train", 2.0
 TRACKS = (2, 5, 10, 20)

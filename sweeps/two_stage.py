@@ -7,10 +7,10 @@ start (+MN-16), and with continuing Ref. for as long with nothing added (Ref.-FT
 What the rows continue is taken from the tracking store if it has it, and else trained first.
 """
 
+from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
+from ssmpe.experiments.deltas import REFERENCE, added, fine_tuning
 from ssmpe.experiments.sweep import Row, row
-from sweeps import sweep
-from sweeps.deltas import REFERENCE, added, fine_tuning
 
 SETS = ("MusicNet/train", "FMA/train")
 RATIO = 2.0

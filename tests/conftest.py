@@ -22,6 +22,9 @@ TIERS = {
 }
 """Folders of tests by what they need: arithmetic; files and SQLite; real processes and servers"""
 
+# modules of the checkout that are no part of the package are found from any folder
+PATHS = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, PATHS))
 # tests compare numbers that depend on the number of threads
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 LAYERS = (
-    ("errors", "own", "units", "seeding"),
+    ("errors", "own", "units", "seeding", "bundled"),
     ("config", "storage"),
     ("data", "world", "console"),
     ("signal",),
@@ -23,6 +23,7 @@ LAYERS = (
     ("runner",),
     ("cli",),
     ("commands",),
+    ("api",),
     ("__main__",),
 )
 """modules and folders of ``ssmpe``"""
@@ -105,8 +106,7 @@ def test_folders_of_the_runner_import_what_stands_before_them(number):
 
 
 def sweep_files() -> list[Path]:
-    # deltas are what rows are composed of
-    return [p for p in (ROOT / "sweeps").glob("[!_]*.py") if p.name != "deltas.py"]
+    return [*(ROOT / "sweeps").glob("[!_]*.py")]
 
 
 def test_every_sweep_is_a_short_file_with_a_question():

@@ -20,7 +20,10 @@ from ssmpe.experiments import options
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"sweeps", "ssmpe", "clusters", "analysis", "tests"}
-FILES = {"pyproject.toml", "README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md"}
+FILES = {
+    *("pyproject.toml", "setup.py", "README.md", "LICENSE"),
+    *("CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md"),
+}
 PLACEHOLDER = re.compile(r"…|\bNAME\b|KEY\.PATH")
 """What stands for something that a reader puts in."""
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -101,12 +104,15 @@ def test_files_and_modules_that_are_named_exist(page):
 
 
 def commands(page: Path) -> Iterator[list[str]]:
-    """Yield the words behind ``python`` of every command of a page, in blocks and in prose."""
+    """Yield the words behind ``python`` of every command of a page, in blocks and in prose.
+
+    ``ssmpe`` stands for ``python -m ssmpe``.
+    """
     blocks = "".join(FENCED.findall(text_of(page))).replace("\\\n", " ")
     lines = blocks.splitlines()
     lines += [code.replace("\n", " ") for code in INLINE.findall(prose(page))]
     for line in lines:
-        if re.search(r"\bpython (-m|\S+\.py)", line):
+        if re.search(r"\bpython (-m|\S+\.py)|^ssmpe [a-z-]", line):
             yield from _commands(line)
 
 
@@ -119,6 +125,8 @@ def _commands(line: str) -> Iterator[list[str]]:
         found = part.split(" \0 ")
         if "python" in found:
             yield found[found.index("python") + 1 :]
+        elif found[0] == "ssmpe":
+            yield ["-m", *found]
 
 
 COMMANDS = sorted({tuple(words) for page in PAGES for words in commands(page)})

@@ -3,7 +3,7 @@
 from analysis.answers.facts import WORDS, Facts, change, clear, listed, sentence
 from analysis.answers.own import Two
 from analysis.numbers.ladder import Gap, gaps
-from analysis.reading.records import CEILING_ROW
+from ssmpe.tracking.stored.records import CEILING_ROW
 
 
 def climb(facts: Facts) -> Two | None:

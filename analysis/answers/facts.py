@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from analysis.numbers import kinds
 from analysis.numbers.comparison import Comparison, Difference
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.evaluation import collapse
 from ssmpe.evaluation.collapse import Kind
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 WORDS = {
     "f1": "F1 at 0.5",

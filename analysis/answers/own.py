@@ -19,9 +19,9 @@ from analysis.numbers.counts import SEVERITY, SampleCount
 from analysis.numbers.plane import BLANK, Plane
 from analysis.numbers.search import StoredSearch, number_of
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, WEIGHTS, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.stored.records import REFERENCE_ROW, WEIGHTS, StoredSweep, StoredTrial
 
 Two = tuple[str, str]
 NOTICEABLE = 0.05

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from analysis.reading.records import REFERENCE_ROW, StoredSweep, dataset_of
+from ssmpe.tracking.stored.records import REFERENCE_ROW, StoredSweep, dataset_of
 
 HALF_ALONE = (
     "scored at a salience of one half (½) alone, as up to version 0.3.0, which cannot tell a sunk "

@@ -10,7 +10,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from analysis.drawing import style
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, MetricCurve, StoredSweep, StoredTrial
+from ssmpe.tracking.stored.records import REFERENCE_ROW, MetricCurve, StoredSweep, StoredTrial
 
 
 def draw_rows(

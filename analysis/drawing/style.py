@@ -15,8 +15,8 @@ from matplotlib.lines import Line2D
 
 from analysis.numbers.comparison import MEASURES
 from analysis.numbers.kinds import BLANK
-from analysis.reading.records import StoredTrial
 from ssmpe.evaluation.collapse import Kind
+from ssmpe.tracking.stored.records import StoredTrial
 
 Colour = str | tuple[float, float, float]
 LineStyle = str | tuple[float, tuple[float, ...]]

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from analysis.numbers.bootstrap import Effect, holm, two_level_bootstrap
 from analysis.numbers.kinds import Kinds
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial
-from analysis.reading.track_scores import Scores, read_track_scores
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.records import REFERENCE_ROW, StoredSweep, StoredTrial
+from ssmpe.tracking.stored.track_scores import Scores, read_track_scores
 
 MEASURES = {
     "precision": "precision at ½",

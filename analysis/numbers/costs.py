@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 GPUS = "hardware.gpus_per_trial"
 """Parameter of the sweep's run"""

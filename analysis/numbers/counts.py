@@ -9,8 +9,8 @@ from analysis.numbers.statistics import (
     paired_difference,
     rank_correlation,
 )
-from analysis.reading.records import REFERENCE_ROW, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
+from ssmpe.tracking.stored.records import REFERENCE_ROW, StoredSweep, StoredTrial
 
 SEVERITY = "blank_rate"
 """Measure of degeneration that is correlated with the count by default: what the paper sees"""

@@ -6,9 +6,9 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial
 
 SUPERVISED = "supervised"
 

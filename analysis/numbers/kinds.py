@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.reading.records import REFERENCE_ROW, MetricCurve, StoredSweep, StoredTrial
 from ssmpe.evaluation import collapse
 from ssmpe.evaluation.collapse import Course, Kind
+from ssmpe.tracking.stored.records import REFERENCE_ROW, MetricCurve, StoredSweep, StoredTrial
 
 BLANK = "blank"
 """What is said of a collapsed trial whose kind is not known, for its content was not measured: on

@@ -7,7 +7,7 @@ from math import isnan, nan
 from analysis.numbers.bootstrap import bootstrapped_ratio
 from analysis.numbers.comparison import Comparison, by_track
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import CEILING_ROW, StoredSweep, dataset_of
+from ssmpe.tracking.stored.records import CEILING_ROW, StoredSweep, dataset_of
 
 MEASURES = ("f1_tuned", "average_precision")
 """Measures of which a row without a network is a line: no threshold of its own enters"""

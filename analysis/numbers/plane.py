@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import REFERENCE_ROW, WEIGHTS, StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.evaluation import collapse
+from ssmpe.tracking.stored.records import REFERENCE_ROW, WEIGHTS, StoredSweep, StoredTrial
 
 BLANK = collapse.DEFAULT.blank
 """Blank rate at the border"""

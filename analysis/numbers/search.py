@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.numbers.comparison import MEASURES
-from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 if TYPE_CHECKING:
     import optuna

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.reading.records import StoredSweep, StoredTrial
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 
 @dataclass(frozen=True)

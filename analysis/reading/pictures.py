@@ -10,10 +10,10 @@ from matplotlib import colormaps
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
-from analysis.reading.records import StoredTrial
-from analysis.reading.store import artifacts
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.records import StoredTrial
+from ssmpe.tracking.stored.store import artifacts
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

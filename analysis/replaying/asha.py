@@ -8,9 +8,9 @@ from math import log
 
 import numpy as np
 
-from analysis.reading.records import StoredSweep, StoredTrial
 from ssmpe.evaluation import collapse
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 FIRST_RUNG = 0.3
 """Share of a trial's batches at which plain ASHA begins to judge: most are alive by then"""

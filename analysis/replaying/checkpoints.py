@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import StoredSweep, StoredTrial
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 CHOICES = ("f1", "f1_tuned", "average_precision")
 """Measures by which the best checkpoint may be chosen on the labelled validation set"""

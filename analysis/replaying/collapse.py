@@ -7,11 +7,11 @@ from enum import StrEnum
 from itertools import product
 
 from analysis.numbers import kinds
-from analysis.reading.records import StoredSweep, StoredTrial, dataset_of
 from ssmpe.errors import UserError
 from ssmpe.evaluation import collapse
 from ssmpe.evaluation.collapse import Criterion, Kind
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial, dataset_of
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from analysis.drawing import labels, page, style
-from analysis.reading.records import StoredSweep, StoredTrial
 from analysis.replaying import effects
 from analysis.replaying.checkpoints import CHOICES, Choices
 from analysis.replaying.collapse import DEFAULT, VALUES, Verdict
 from analysis.replaying.replayed import Rule
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 PANEL_TITLES = {
     "patience": "patience (validations)",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from analysis.numbers.statistics import Spread
-from analysis.reading.records import StoredSweep, StoredTrial
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 
 MEASURES = ("f1", "blank_rate")
 """At a salience of one half"""

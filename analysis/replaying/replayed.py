@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.reading.records import StoredSweep
 from analysis.replaying import asha
 from analysis.replaying.asha import Asha
 from analysis.replaying.checkpoints import Choices
@@ -17,6 +16,7 @@ from analysis.replaying.collapse import (
     recorded,
     verdict,
 )
+from ssmpe.tracking.stored.records import StoredSweep
 
 TITLES = {
     Sign.HALF: "by default",

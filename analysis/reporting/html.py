@@ -15,8 +15,8 @@ from analysis.drawing import labels
 from analysis.drawing.tables import Frame
 from analysis.figure import Drawn
 from analysis.numbers.comparison import Comparison
-from analysis.reading.records import StoredSweep
 from analysis.reporting import glossary, provenance
+from ssmpe.tracking.stored.records import StoredSweep
 from ssmpe.tracking.ui import run_url, trial_url, ui_command
 
 _TYPES = {

@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.reading.records import StoredSweep
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.records import StoredSweep
 
 UNSET = "–"
 """Value of a setting that a configuration does not have"""

@@ -1,1 +1,1 @@
-"""The commands of ``python -m ssmpe``, a module each."""
+"""The commands of ``ssmpe``, a module each; what takes long to import, they import as they run."""

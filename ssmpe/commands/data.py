@@ -1,4 +1,4 @@
-"""``python -m ssmpe data``: whether the datasets are in order, and where they are to be had."""
+"""``ssmpe data``: whether the datasets are in order, and where they are to be had."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,8 @@ from ssmpe.errors import DataError, UserError
 from ssmpe.experiments.options import data_root_of, folders_of
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command and its two parts to the command line."""
-    parser = commands.add_parser("data", help="check datasets, or tell where to get them")
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's two parts and their options."""
     parts = parser.add_subparsers(required=True, metavar="check|where")
     check = parts.add_parser("check", help="what is there, and what is wrong with it")
     check.add_argument(
@@ -87,7 +86,7 @@ def run_check(given: argparse.Namespace, console: Console) -> int:
     bad = [r for r in reports if not r.whole and (given.sets or r.state is not State.MISSING)]
     if bad:
         names = ", ".join(report.name for report in bad)
-        raise UserError(f"{names}: not whole; see above, and python -m ssmpe data where")
+        raise UserError(f"{names}: not whole; see above, and ssmpe data where")
     if not given.sets and all(report.state is State.MISSING for report in reports):
         raise UserError(f"{where.root}: none of the known datasets is there")
     return 0

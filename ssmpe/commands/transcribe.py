@@ -1,4 +1,4 @@
-"""``python -m ssmpe transcribe``: pitches of one's own recordings."""
+"""``ssmpe transcribe``: pitches of one's own recordings."""
 
 import argparse
 import errno
@@ -6,24 +6,24 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from ssmpe.commands import weights
 from ssmpe.console import TaskBar, make_folder, printable
 from ssmpe.errors import UserError
-from ssmpe.transcription.trained import Trained
-from ssmpe.transcription.transcribe import Transcription, clear_unfinished, transcribe
+
+if TYPE_CHECKING:
+    from ssmpe.transcription.trained import Trained
+    from ssmpe.transcription.transcribe import Transcription
 
 OUT = Path("transcriptions")
 """Default folder of the outputs: beside a recording may lie its annotation, of the same name"""
 
 
-def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add the command to the command line."""
-    parser = commands.add_parser(
-        "transcribe", help="multi-pitch, MIDI and a picture of audio files of any length"
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the command's options."""
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="audio")
     weights.add_options(parser)
     parser.add_argument(
@@ -31,7 +31,7 @@ def add_to(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         type=Path,
         default=OUT,
         metavar="DIR",
-        help=f"folder of NAME.csv, NAME.mid and NAME.png (default: ./{OUT})",
+        help=f"folder of NAME.csv, NAME.txt, NAME.mid and NAME.png (default: ./{OUT})",
     )
     parser.set_defaults(run=run)
 
@@ -42,13 +42,16 @@ def run(given: argparse.Namespace, console: Console) -> int:
     Raises:
         UserError: nothing can be transcribed as it was asked for.
     """
+    from ssmpe.transcription.trained import with_threads
+    from ssmpe.transcription.transcribe import clear_unfinished
+
     _check_names(given.files)
-    trained = weights.load(given)
+    trained = weights.load(given, console)
     make_folder("--out", given.out)
     clear_unfinished(given.out)
     failures, used = [], f"threshold: {weights.threshold_of(given, trained)}"
     try:
-        with TaskBar(console) as bar:
+        with with_threads(trained.network, given.threads), TaskBar(console) as bar:
             for path in given.files:
                 try:
                     done = _transcribed(path, given.out, trained, bar)
@@ -64,12 +67,14 @@ def run(given: argparse.Namespace, console: Console) -> int:
     return 2 if failures else 0
 
 
-def _told(path: Path, done: Transcription, out: Path) -> str:
+def _told(path: Path, done: "Transcription", out: Path) -> str:
     found = f"{done.seconds:.1f} s, pitches in {done.pitched:.0%} of frames, {done.n_notes} notes"
-    return printable(f"{path}: {found}: {out / path.stem}.{{csv,mid,png}}")
+    return printable(f"{path}: {found}: {out / path.stem}.{{csv,txt,mid,png}}")
 
 
-def _transcribed(path: Path, out: Path, trained: Trained, bar: TaskBar) -> Transcription:
+def _transcribed(path: Path, out: Path, trained: "Trained", bar: TaskBar) -> "Transcription":
+    from ssmpe.transcription.transcribe import transcribe
+
     def show(name: str, what: str, done: int, total: int) -> None:
         bar.show(f"{what} {name} (s)", done, total)
 

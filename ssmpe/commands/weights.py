@@ -1,44 +1,75 @@
-"""The options that say which trained network a command is to use, and on which device."""
+"""The options that say which trained network a command is to use, on which device and threads."""
 
 import argparse
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from rich.console import Console
 
+from ssmpe.console import printable
 from ssmpe.errors import UserError
 from ssmpe.experiments.options import RESULTS
-from ssmpe.tracking.reading import fetch_best, runs_with_weights
-from ssmpe.tracking.tracker import local_uri
-from ssmpe.transcription.trained import Trained, load_trained, with_threshold
+from ssmpe.tracking.sqlite import local_uri
+
+if TYPE_CHECKING:
+    from ssmpe.transcription.trained import Trained
+
+MAX_THREADS = 1024
+"""Most threads that may be asked for"""
+_RUN_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
 class Named:
-    """A network of a sweep: its run in MLflow, its row and its seed; "" where it stands alone."""
+    """A network, its name in words, and, if it is one of a sweep's, its run, row and seed.
 
-    trained: Trained
+    Attributes:
+        chosen: whether it was chosen among several, and the user is to hear which it is.
+    """
+
+    trained: "Trained"
+    name: str = ""
     run: str = ""
     row: str = ""
     seed: str = ""
+    chosen: bool = False
 
 
 def add_options(parser: argparse.ArgumentParser, *, sweeps: bool = False) -> None:
-    """Add ``--run``, ``--checkpoint``, ``--tracking-uri``, ``--device`` and ``--threshold``.
+    """Add the options that say which network, and how it is applied.
 
     Args:
         sweeps: add ``--sweep``, too, which stands for many networks.
     """
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--run", dest="run_id", metavar="RUN_ID", help="MLflow run of a trial")
-    which.add_argument("--checkpoint", type=Path, metavar="FOLDER", help="checkpoint of a trial")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--run",
+        dest="run_id",
+        metavar="RUN",
+        help="trial, as SWEEP/ROW/SEED, or its MLflow run id; SWEEP/ROW or SWEEP: the best of them "
+        "on its validation set (default: the best of the latest sweep)",
+    )
+    which.add_argument(
+        "--checkpoint",
+        type=Path,
+        metavar="FOLDER",
+        help="checkpoint of a trial; or a folder above: the best below it",
+    )
     if sweeps:
         which.add_argument("--sweep", metavar="NAME", help="all trials of a sweep with weights")
     parser.add_argument(
         "--tracking-uri", metavar="URI", help="MLflow store of runs (default: below ./results)"
     )
     parser.add_argument("--device", metavar="DEVICE", help="as cpu or cuda (default: a GPU if any)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        metavar="N",
+        help="CPU threads (default: one for a small network, else all)",
+    )
     parser.add_argument(
         "--threshold",
         metavar="VALUE",
@@ -47,32 +78,47 @@ def add_options(parser: argparse.ArgumentParser, *, sweeps: bool = False) -> Non
     )
 
 
-def load(given: argparse.Namespace) -> Trained:
-    """Load the network that was asked for.
+def load(given: argparse.Namespace, console: Console) -> "Trained":
+    """Load the network that was asked for; print which it is if it was chosen among several.
 
     Raises:
-        UserError: there is none, it is damaged, or there is no such device or threshold.
+        UserError: there is none, it is damaged, or there is no such device, threshold or number of
+            threads.
     """
-    return with_threshold(_loaded(given, _device(given.device)), given.threshold)
+    from ssmpe.transcription.trained import with_threshold
+
+    device = _device(given)
+    if given.checkpoint is None:
+        found = stored(given.tracking_uri or local_uri(RESULTS), given.run_id, device)
+    elif given.tracking_uri is not None:
+        raise UserError("--tracking-uri goes with --run, not with --checkpoint")
+    else:
+        found = of_folder(given.checkpoint, device)
+    if found.chosen:
+        console.print(printable(f"network: {found.name}"), soft_wrap=True)
+    return with_threshold(found.trained, given.threshold)
 
 
-def load_all(given: argparse.Namespace) -> list[Named]:
+def load_all(given: argparse.Namespace, console: Console) -> list[Named]:
     """Load the network that was asked for, or those of all trials of a sweep.
 
     Raises:
         UserError: as ``load`` does, or there is no such sweep.
     """
+    from ssmpe.tracking.reading import runs_with_weights
+    from ssmpe.transcription.trained import with_threshold
+
     if given.sweep is None:
-        return [Named(load(given))]
-    device, uri = _device(given.device), given.tracking_uri or local_uri(RESULTS)
+        return [Named(load(given, console))]
+    device, uri = _device(given), given.tracking_uri or local_uri(RESULTS)
     networks = []
-    for run, row, seed in runs_with_weights(uri, given.sweep):
-        trained = with_threshold(_of_run(uri, run, device), given.threshold)
-        networks.append(Named(trained, run, row, seed))
+    for one in runs_with_weights(uri, given.sweep):
+        trained = with_threshold(_of_run(uri, one.run, device), given.threshold)
+        networks.append(Named(trained, one.name, one.run, one.row, one.seed))
     return networks
 
 
-def threshold_of(given: argparse.Namespace, trained: Trained) -> str:
+def threshold_of(given: argparse.Namespace, trained: "Trained") -> str:
     """Return in words which threshold is in use, and where it comes from."""
     if given.threshold is not None:
         return f"{trained.least_salience:.3g} (--threshold)"
@@ -81,20 +127,68 @@ def threshold_of(given: argparse.Namespace, trained: Trained) -> str:
     return f"{trained.least_salience:.3g}, tuned on {trained.config.data.validation}"
 
 
-def _loaded(given: argparse.Namespace, device: str) -> Trained:
-    if given.checkpoint is not None:
-        if given.tracking_uri is not None:
-            raise UserError("--tracking-uri goes with --run, not with --checkpoint")
-        return load_trained(given.checkpoint, device)
-    return _of_run(given.tracking_uri or local_uri(RESULTS), given.run_id, device)
+def stored(uri: str, asked: str | None, device: str) -> Named:
+    """Load a network from a store of runs.
+
+    Args:
+        asked: id of a run; SWEEP, SWEEP/ROW or SWEEP/ROW/SEED; None: the latest sweep.
+
+    Raises:
+        UserError: there is none.
+    """
+    from ssmpe.tracking.reading import find_weights, is_sweep
+
+    if asked is not None and not _RUN_ID.fullmatch(asked):
+        sweep = asked.partition("/")[0]
+        if not is_sweep(uri, sweep):
+            raise UserError(f"{uri}: no run with the id {asked!r}, and no sweep {sweep!r}")
+    elif asked is not None:
+        return Named(_of_run(uri, asked, device), f"run {asked}")
+    found = find_weights(uri, asked)
+    return Named(
+        _of_run(uri, found.run, device),
+        f"{found.name} (best F1 on its validation set: {found.score:.3f})",
+        chosen=asked != found.name,
+    )
 
 
-def _of_run(uri: str, run: str, device: str) -> Trained:
+def of_folder(folder: Path, device: str) -> Named:
+    """Load the network of a checkpoint, or the best of those below a folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    from ssmpe.transcription.trained import best_below, load_trained
+
+    found = best_below(folder)
+    trained = load_trained(found, device)
+    name = f"{found} (best F1 on its validation set: {trained.best_score:.3f})"
+    return Named(trained, name, chosen=found != folder)
+
+
+def _of_run(uri: str, run: str, device: str) -> "Trained":
+    from ssmpe.tracking.reading import fetch_best
+    from ssmpe.transcription.trained import load_trained
+
     with tempfile.TemporaryDirectory() as scratch:
         return load_trained(fetch_best(uri, run, Path(scratch)), device)
 
 
-def _device(name: str | None) -> str:
+def _device(given: argparse.Namespace) -> str:
+    """Return the device that is asked for, and check the number of threads there."""
+    if given.threads is not None and not 1 <= given.threads <= MAX_THREADS:
+        raise UserError(f"--threads {given.threads}: expected 1 to {MAX_THREADS}")
+    return device_of(given.device)
+
+
+def device_of(name: str | None) -> str:
+    """Return the device that is asked for; None: a GPU, if there is any.
+
+    Raises:
+        UserError: it cannot be used.
+    """
+    import torch
+
     if name is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:

@@ -1,16 +1,18 @@
 """What a sweep prints before and after its trials."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
 from ssmpe.experiments.estimate import sweep_cost
-from ssmpe.experiments.options import Options
+from ssmpe.experiments.options import RESULTS, Options
 from ssmpe.experiments.search import Search, SearchPlan
 from ssmpe.experiments.sweep import Overview, Sweep, Trial
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.parents import Origin
+from ssmpe.tracking.sqlite import local_uri
 from ssmpe.tracking.ui import ui_command
 
 ASSUMED_CPUS = 2
@@ -120,10 +122,19 @@ def farewell(
             soft_wrap=True,
         )
     for line in (
+        *(() if ending else (f"to use its best network: {_transcribe(plan)}",)),
         f"to look at the runs: {ui_command(plan.tracking_uri)}",
         f"and then open {url}",
     ):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _transcribe(plan: Plan) -> str:
+    """Return the command that transcribes with the best network of a sweep."""
+    words = ["ssmpe", "transcribe", "song.wav", "--run", plan.name]
+    if plan.tracking_uri != local_uri(RESULTS):
+        words += ["--tracking-uri", plan.tracking_uri]
+    return shlex.join(words)
 
 
 def without_ray(console: Console, plan: Plan, gone: str, joined: bool, arrived: bool) -> None:

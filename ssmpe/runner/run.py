@@ -274,7 +274,7 @@ def _draw(report: Report, plan: Plan, results: Path, console: Console) -> bool:
     except OSError as error:
         drawn, lines = False, [f"no figure: {error}"]
     except Exception as error:  # a defect of a figure must not hide how the trials ended
-        again = f"python -m analysis.report --sweep {plan.name}"
+        again = f"ssmpe report --sweep {plan.name}"
         drawn, lines = False, [f"no figure: {error!r}; all runs are stored: {again} tries anew"]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)

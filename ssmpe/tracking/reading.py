@@ -1,5 +1,6 @@
 """What runs have left in a store that is there already."""
 
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -133,8 +134,68 @@ def sweep_tags(uri: str, experiment: str, sweep: str) -> Mapping[str, str]:
         return runs[0].data.tags if runs else {}
 
 
-def runs_with_weights(uri: str, sweep: str) -> list[tuple[str, str, str]]:
-    """Return run, row and seed of every trial of a sweep that has left weights, as they began.
+@dataclass(frozen=True)
+class WithWeights:
+    """The run of a trial that has left weights: its id, sweep, row and seed.
+
+    Attributes:
+        score: the best of its validations, by which its weights were chosen; NaN if unknown.
+    """
+
+    run: str
+    sweep: str
+    row: str
+    seed: str
+    score: float
+
+    @property
+    def name(self) -> str:
+        """What names it: SWEEP/ROW/SEED."""
+        return f"{self.sweep}/{self.row}/{self.seed}"
+
+
+def find_weights(uri: str, asked: str | None) -> WithWeights:
+    """Return the trial with the best validation of those that are asked for.
+
+    Args:
+        asked: SWEEP, SWEEP/ROW or SWEEP/ROW/SEED; None: the latest sweep.
+
+    Raises:
+        UserError: there is none that has left weights.
+    """
+    sweep, _, row = (_latest_sweep(uri) if asked is None else asked).partition("/")
+    found = runs_with_weights(uri, sweep)
+    wanted = [one for one in found if row in ("", one.row, f"{one.row}/{one.seed}")]
+    if not wanted:
+        rows = ", ".join(dict.fromkeys(one.row for one in found))
+        raise UserError(f"{uri}: {asked}: no such trial with weights (rows that have: {rows})")
+    return max(wanted, key=lambda one: -math.inf if math.isnan(one.score) else one.score)
+
+
+def _latest_sweep(uri: str) -> str:
+    client = open_store(uri)
+    with reading(uri):
+        experiments = [e.experiment_id for e in client.search_experiments()]
+        condition = f"tags.`{schema.KIND}` = {quoted(schema.KIND_SWEEP)}"
+        order = ["start_time DESC"]
+        runs = client.search_runs(experiments, condition, order_by=order, max_results=1)
+        sweep = runs[0].data.tags.get(schema.SWEEP, "") if runs else ""
+    if not sweep:
+        raise UserError(f"{uri}: no sweep there: give --run or --checkpoint")
+    return sweep
+
+
+def is_sweep(uri: str, name: str) -> bool:
+    """Tell whether a store has trials of a sweep of that name."""
+    client = open_store(uri)
+    condition = f"tags.`{schema.SWEEP}` = {quoted(name)}"
+    with reading(uri):
+        experiments = [e.experiment_id for e in client.search_experiments()]
+        return bool(client.search_runs(experiments, condition, max_results=1))
+
+
+def runs_with_weights(uri: str, sweep: str) -> list[WithWeights]:
+    """Return the runs of the trials of a sweep that have left weights, as they began.
 
     Raises:
         UserError: there is no such store or sweep, or none of its trials has weights in the store.
@@ -151,7 +212,13 @@ def runs_with_weights(uri: str, sweep: str) -> list[tuple[str, str, str]]:
             page = client.search_runs(experiments, condition, order_by=order, page_token=token)
             runs, token = [*runs, *page], page.token or None
         found = [
-            (run.info.run_id, run.data.tags.get(schema.ROW, ""), run.data.tags.get(schema.SEED, ""))
+            WithWeights(
+                run.info.run_id,
+                sweep,
+                run.data.tags.get(schema.ROW, ""),
+                run.data.tags.get(schema.SEED, ""),
+                _best_score(client, run),
+            )
             for run in runs
             if client.list_artifacts(run.info.run_id, schema.BEST_CHECKPOINT_ARTIFACT)
         ]
@@ -159,6 +226,15 @@ def runs_with_weights(uri: str, sweep: str) -> list[tuple[str, str, str]]:
         there = "none of its trials has weights" if runs else "no such sweep"
         raise UserError(f"{uri}: --sweep {sweep}: {there} in the store")
     return found
+
+
+def _best_score(client: "MlflowClient", run: "Run") -> float:
+    """Return the best score of a trial on its validation set; NaN if the store has none."""
+    on = run.data.params.get("data.validation", "")
+    keys = [schema.set_metric(on, measure) for measure in ("f1_tuned", "f1")]
+    known = next((key for key in keys if key in run.data.metrics), None)
+    points = client.get_metric_history(run.info.run_id, known) if known else ()
+    return max((p.value for p in points if not math.isnan(p.value)), default=math.nan)
 
 
 def completed_runs(uri: str, trial: str, data: str) -> list[CompletedRun]:

@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 from ssmpe.tracking import schema
 from ssmpe.tracking.runs import quoted
 
-PORT = 5000
-"""Port of the server that ``ui_command`` starts, on this machine only"""
+HOST, PORT = "127.0.0.1", 5000
+"""Where the server listens that ``ui_command`` starts: on this machine only"""
+SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Its environment: by default it would start a job runner, which takes its memory"""
 
 
 def ui_command(uri: str) -> str:
@@ -17,14 +19,24 @@ def ui_command(uri: str) -> str:
 
     For a store that is a server the interface is there already: the command opens a browser.
     """
-    if uri.startswith(("http://", "https://")):
+    if is_server(uri):
         return f"python -m webbrowser {shlex.quote(uri)}"
-    mlflow = "mlflow" if shutil.which("mlflow") else f"{shlex.quote(sys.executable)} -m mlflow"
-    # by default it would start four workers and a job runner, of which each takes its memory
-    return (
-        f"MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false {mlflow} server "
-        f"--backend-store-uri {shlex.quote(uri)} --workers 1 --host 127.0.0.1 --port {PORT}"
-    )
+    command = server_arguments(uri, PORT)
+    if shutil.which("mlflow"):
+        command[:3] = ["mlflow"]
+    return " ".join([*(f"{k}={v}" for k, v in SETTINGS.items()), shlex.join(command)])
+
+
+def server_arguments(uri: str, port: int) -> list[str]:
+    """Return the words of the command that starts MLflow's interface, given ``SETTINGS``."""
+    # by default it would start four workers, of which each takes its memory
+    where = ["--workers", "1", "--host", HOST, "--port", str(port)]
+    return [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", uri, *where]
+
+
+def is_server(uri: str) -> bool:
+    """Tell whether a store is a server, which has the interface already."""
+    return uri.startswith(("http://", "https://"))
 
 
 def run_url(uri: str, experiment_id: str, sweep: str) -> str:
@@ -71,5 +83,4 @@ def trial_url(uri: str, experiment_id: str, run_id: str) -> str:
 
 def _server(uri: str) -> str:
     """Return the address of the interface: the store's, or that which ``ui_command`` starts."""
-    is_server = uri.startswith(("http://", "https://"))
-    return uri.rstrip("/") if is_server else f"http://127.0.0.1:{PORT}"
+    return uri.rstrip("/") if is_server(uri) else f"http://{HOST}:{PORT}"

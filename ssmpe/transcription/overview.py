@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ssmpe import units
 from ssmpe.config import GeometryConfig
 from ssmpe.signal.features import DYNAMIC_RANGE
 from ssmpe.transcription.streaming import Piece
@@ -84,6 +85,11 @@ class Overview:
         )
         axes.set_xlim(-half, self._n_frames / g.frame_rate - half)
         octaves = range(0, n_bins, g.bins_per_octave)
-        axes.set_yticks(list(octaves), [f"{g.bin_frequencies[k]:g}" for k in octaves])
+        axes.set_yticks(list(octaves), [_label(g.bin_frequencies[k]) for k in octaves])
         axes.set_ylabel("frequency (Hz)")
         axes.figure.colorbar(image, ax=axes, label=what, pad=0.01)
+
+
+def _label(hz: float) -> str:
+    """Return a tick's label: the nearest note, and the frequency in Hz."""
+    return f"{units.note_name(hz)}  {hz:g}"

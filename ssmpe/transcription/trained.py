@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,6 +29,10 @@ _DAMAGES = (
     UserError,
 )
 """What comes of describing a network by something else"""
+
+
+SMALL_WEIGHTS = 100_000
+"""Most weights of a network that is faster on one thread: twice those of the preset tiny"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,38 @@ class Trained:
     def least_salience(self) -> float:
         """Return the threshold of its pitches: one half, unless there is a better one."""
         return THRESHOLD if self.threshold is None else self.threshold
+
+
+def best_below(folder: Path) -> Path:
+    """Return the checkpoint that a folder is, or the one below it with the best score.
+
+    A folder above may be that of a trial, or of all trials of a sweep. Of checkpoints with the
+    same best score, as of one trial, it is the last. Where there is none, the folder itself.
+    """
+    if os.path.isfile(folder / f"{BEST}.pt") or not os.path.isdir(folder):
+        return folder
+    found: list[tuple[float, Path]] = []
+    for weights in folder.glob(f"**/{BEST}.pt"):
+        with suppress(*_DAMAGES):
+            score = checkpoint.best_of(checkpoint.load_plain(weights.parent, BEST)).score
+            found.append((score, weights.parent))
+    return max(found)[1] if found else folder
+
+
+@contextmanager
+def with_threads(network: torch.nn.Module, asked: int | None = None) -> Iterator[None]:
+    """Compute on so many threads, by default as many as are worth it, and set them back.
+
+    A small network's products are over before a second thread has woken, and on a busy machine
+    each waits for it: one thread took 1.35 s for what two took 15.4 s.
+    """
+    before = torch.get_num_threads()
+    small = sum(w.numel() for w in network.parameters()) <= SMALL_WEIGHTS
+    torch.set_num_threads(asked or (1 if small else before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def load_trained(folder: Path, device: str) -> Trained:

@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmpe import units
+from ssmpe.config import GeometryConfig
 from ssmpe.console import printable, takes_at_once
+from ssmpe.data.files.annotation import MultiPitch
 from ssmpe.signal.salience import decode
 from ssmpe.transcription.notes import NoteTracker
 from ssmpe.transcription.overview import Overview
 from ssmpe.transcription.streaming import Piece, Progress, Recording
 from ssmpe.transcription.trained import Trained
 
-SUFFIXES = (".csv", ".mid", ".png")
+SUFFIXES = (".csv", ".txt", ".mid", ".png")
 """Suffixes of the files that are written"""
 UNFINISHED = ".unfinished-"
 """What names of folders begin with in which files are being made"""
@@ -45,10 +47,11 @@ class Transcription:
 def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> Transcription:
     """Transcribe an audio file of any length, in constant memory.
 
-    Writes, named as the file, into the folder ``out``: ``.csv``, multi-pitch as
-    ``mir_eval.io.load_ragged_time_series`` reads it (time in s, then F0s in Hz, by tabs); ``.mid``,
-    runs of frames of one semitone as notes; ``.png``, salience and HCQT. They appear together, or
-    not at all.
+    Writes, named as the file, into the folder ``out``: ``.csv``, the pitches of every frame (time
+    in s, then F0s in Hz), separated by commas; ``.txt``, the same by tabs, as
+    ``mir_eval.io.load_ragged_time_series`` reads them; ``.mid``, runs of frames of one semitone as
+    notes, as loud as the HCQT there; ``.png``, salience and HCQT. They appear together, or not at
+    all.
 
     Raises:
         DataError: the file is unreadable, empty, truncated, or has values that are not finite.
@@ -62,16 +65,18 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
     recording = Recording(path, trained.hcqt, trained.device, progress)
     notes, overview = NoteTracker(g.frame_rate), Overview(recording.n_frames, g)
     n_pitched = 0
-    with _scratch(out) as (csv, midi, picture):
-        with csv.open("w", encoding="ascii") as text:
+    with _scratch(out) as parts:
+        commas, tabs, midi, picture = parts
+        with commas.open("w", encoding="ascii") as csv, tabs.open("w", encoding="ascii") as txt:
             for piece, times, f0s in multi_pitch(recording, trained):
-                _write_ragged(text, times, f0s)
-                notes.add(f0s)
+                _write_ragged(csv, ",", times, f0s)
+                _write_ragged(txt, "\t", times, f0s)
+                notes.add(f0s, _levels(piece, f0s, g))
                 overview.add(piece)
                 n_pitched += sum(len(frame) > 0 for frame in f0s)
         n_notes = notes.save(midi)
         overview.save(picture, printable(path.name))
-        for written, target in zip((csv, midi, picture), targets, strict=True):
+        for written, target in zip(parts, targets, strict=True):
             os.replace(written, target)
     return Transcription(recording.seconds, n_notes, n_pitched / recording.n_frames)
 
@@ -84,6 +89,18 @@ def multi_pitch(
     for piece in recording.pieces(trained.network):
         f0s = decode(piece.salience, g, trained.least_salience)
         yield piece, (piece.start + np.arange(len(f0s))) * g.hop_length / g.sample_rate, f0s
+
+
+def pitches(path: Path, trained: Trained) -> MultiPitch:
+    """Return the pitches of an audio file of any length: times of its frames in s, F0s in Hz.
+
+    Raises:
+        DataError: as ``transcribe``.
+    """
+    recording = Recording(path, trained.hcqt, trained.device, lambda *_: None)
+    found = [(times, f0s) for _, times, f0s in multi_pitch(recording, trained)]
+    times = np.concatenate([times for times, _ in found])
+    return MultiPitch(times, tuple(frame for _, f0s in found for frame in f0s))
 
 
 def outputs(path: Path, out: Path) -> list[Path]:
@@ -144,8 +161,20 @@ def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
         os.close(lock)
 
 
-def _write_ragged(text: TextIO, times: units.Floats, f0s: Sequence[NDArray[np.float64]]) -> None:
+def _levels(
+    piece: Piece, f0s: Sequence[NDArray[np.float64]], g: GeometryConfig
+) -> NDArray[np.float32]:
+    """Return how loud each F0 is in the first harmonic, from 0 (80 dB below the maximum) to 1."""
+    frames = np.repeat(np.arange(len(f0s)), [len(frame) for frame in f0s])
+    bins = np.searchsorted(g.bin_frequencies, np.concatenate(f0s))
+    levels: NDArray[np.float32] = piece.features.numpy()[bins, frames]
+    return levels
+
+
+def _write_ragged(
+    text: TextIO, separator: str, times: units.Floats, f0s: Sequence[NDArray[np.float64]]
+) -> None:
     def line(time: float, frame: Iterable[float]) -> str:
-        return "\t".join([f"{time:.6f}", *(f"{hz:.3f}" for hz in frame)]) + "\n"
+        return separator.join([f"{time:.6f}", *(f"{hz:.3f}" for hz in frame)]) + "\n"
 
     text.writelines(line(t, frame) for t, frame in zip(times, f0s, strict=True))

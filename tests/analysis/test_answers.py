@@ -8,7 +8,7 @@ import pytest
 from analysis.answers.answer import answer, general
 from analysis.answers.facts import Facts
 from analysis.numbers.comparison import Comparison
-from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial
 from tests.analysis.test_border import on_a_plane
 from tests.analysis.test_figures import sweep_of
 from tests.support.analysis_store import Invented

@@ -10,8 +10,8 @@ from analysis import border
 from analysis.drawing import style
 from analysis.drawing.tables import comma_separated
 from analysis.numbers.plane import Plane
-from analysis.reading.records import StoredSweep
 from ssmpe.errors import UserError
+from ssmpe.tracking.stored.records import StoredSweep
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.support.analysis_store import Invented
 

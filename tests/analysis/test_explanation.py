@@ -8,9 +8,9 @@ import pytest
 
 from analysis import explanation
 from analysis.explanation import CONTINUED, START, Explained, draw_measured, draw_theory
-from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_figures import text_boxes
 from tests.analysis.test_gradients import ADDED, TERMS, Diagnosed
 from tests.support.analysis_store import Invented, drawn, write_sweep

@@ -14,9 +14,9 @@ from analysis import curves, degeneration
 from analysis.drawing import rows, style
 from analysis.numbers.counts import SampleCount
 from analysis.numbers.kinds import kind
-from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.evaluation.collapse import Kind
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from tests.support.analysis_store import SETS, Invented, sample_count_trials
 
 MANY_SETS = ("MusicNet/train", "NSynth/train", "FMA/all")

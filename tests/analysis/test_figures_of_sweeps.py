@@ -18,9 +18,9 @@ from scipy.stats import rankdata
 
 from analysis import curves, degeneration, report
 from analysis.figure import Drawn
-from analysis.reading import store
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored import store
 from tests.support.analysis_store import (
     N_BATCHES,
     SETS,

@@ -17,10 +17,10 @@ from analysis.drawing import style
 from analysis.drawing.axes import Grid
 from analysis.gallery import Gallery
 from analysis.reading.pictures import Picture, Pictures, frame_width, read_pictures
-from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.runner.trial import pictures
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_border import on_a_plane
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.support.analysis_store import SETS, Invented, drawn, write_sweep

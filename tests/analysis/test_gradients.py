@@ -9,9 +9,9 @@ import pytest
 from analysis import gradients
 from analysis.gradients import draw_conflicts, draw_output
 from analysis.numbers.diagnosed import Measured
-from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_figures import text_boxes
 from tests.support.analysis_store import Invented, drawn, write_sweep
 

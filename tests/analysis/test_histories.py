@@ -7,7 +7,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from analysis.reading import histories
+from ssmpe.tracking.stored import histories
 from tests.support.servers import TrackingServer
 
 N_RUNS = 7

@@ -9,10 +9,10 @@ import pytest
 from analysis.drawing.style import MEASURE_LABELS
 from analysis.numbers.comparison import MEASURES
 from analysis.numbers.kinds import BLANK, Kinds, kind
-from analysis.reading.records import MetricCurve, StoredTrial
 from ssmpe.evaluation.collapse import Kind
 from ssmpe.evaluation.scores import ALL_MEASURES
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.stored.records import MetricCurve, StoredTrial
 from tests.analysis.test_statistics import sweep, trial
 
 WHERE = "X/x"

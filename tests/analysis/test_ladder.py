@@ -16,9 +16,9 @@ from analysis.numbers.comparison import Comparison
 from analysis.numbers.counts import SampleCount
 from analysis.numbers.kinds import Kinds
 from analysis.numbers.ladder import below, foot, gaps
-from analysis.reading.records import MetricCurve, StoredSweep, in_table_order
-from analysis.reading.track_scores import Scores
 from ssmpe.errors import UserError
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, in_table_order
+from ssmpe.tracking.stored.track_scores import Scores
 from tests.analysis.test_answers import flat
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.support.analysis_store import SETS, Invented, sample_count_trials

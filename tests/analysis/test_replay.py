@@ -15,7 +15,6 @@ from ray.tune.schedulers import AsyncHyperBandScheduler
 
 from analysis import replay
 from analysis.drawing import style
-from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from analysis.replaying import asha, effects
 from analysis.replaying.asha import Asha, Rungs
 from analysis.replaying.checkpoints import Choices
@@ -39,6 +38,7 @@ from ssmpe.runner.schedulers import CollapseASHA
 from ssmpe.runner.trial import reports
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.training.checkpoint import Best
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.support.analysis_store import Invented, write_sweep

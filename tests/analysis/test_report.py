@@ -15,9 +15,9 @@ from analysis.answers.facts import Facts
 from analysis.figure import SweepFigure
 from analysis.numbers.bootstrap import two_level_bootstrap
 from analysis.numbers.comparison import Comparison
-from analysis.reading.store import read_sweep
 from analysis.reporting import html
 from ssmpe.errors import UserError
+from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_figures_of_sweeps import final_values
 from tests.support.analysis_store import sample_count_trials, write_sweep
 from tests.support.reporting import LONG, Page

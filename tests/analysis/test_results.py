@@ -18,10 +18,10 @@ from analysis import precision_recall, report, results
 from analysis.drawing import style
 from analysis.figure import Drawn
 from analysis.numbers.comparison import Comparison
-from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.runner.planning.presentation import order_of
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.analysis.test_figures_of_sweeps import final_values
 from tests.support.analysis_store import SETS, Invented, drawn, write_sweep

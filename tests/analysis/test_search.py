@@ -18,9 +18,9 @@ from analysis.answers.answer import answer
 from analysis.numbers.comparison import Comparison
 from analysis.numbers.counts import SampleCount
 from analysis.numbers.search import StoredSearch
-from analysis.reading.store import read_sweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.store import read_sweep
 from tests.support.analysis_store import drawn, sample_count_trials, write_sweep
 
 METRICS = ("URMP/validation/f1", "MusicNet/train/blank_rate")

@@ -12,9 +12,9 @@ from analysis import spending
 from analysis.drawing import style
 from analysis.drawing.tables import comma_separated
 from analysis.numbers.costs import GPUS, Spending
-from analysis.reading.records import StoredSweep
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.records import StoredSweep
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.support.analysis_store import (
     EVALUATION_SECONDS,

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from analysis.drawing.rows import mean_curve
 from analysis.numbers.counts import SampleCount
 from analysis.numbers.statistics import Spread, paired_difference, rank_correlation, saved_batches
-from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.errors import UserError
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 
 ALL = ("supervised", "timbre", "percussion", "geometric")
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from analysis import report
-from analysis.reading.store import read_sweep
 from ssmpe.runner.cluster.cluster import cluster, only_loopback
+from ssmpe.tracking.stored.store import read_sweep
 from tests.support.invented import N_METRICS, N_REPORTS, InventedTrainable, planned, run
 from tests.support.raylets import Cluster
 

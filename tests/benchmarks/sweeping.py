@@ -15,9 +15,9 @@ from typing import Any
 import torch
 
 from analysis.numbers.costs import Costs, Spending
-from analysis.reading.store import read_sweep
 from ssmpe.config.presets import tiny
 from ssmpe.runner.trial.device import keep_freed_memory
+from ssmpe.tracking.stored.store import read_sweep
 from tests.benchmarks import scale
 from tests.benchmarks.starting import trainer_of
 from tests.benchmarks.timing import Growth

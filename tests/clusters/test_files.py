@@ -49,7 +49,8 @@ def test_the_validation_can_fail(name, break_it):
 
 def required(package: str) -> str:
     """Return what the project requires of a package."""
-    (found,) = [d for d in PROJECT["dependencies"] if re.match(rf"{package}\b", d)]
+    needed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["sweep"]]
+    (found,) = [d for d in needed if re.match(rf"{package}\b", d)]
     return found
 
 
@@ -84,7 +85,14 @@ def test_versions_are_the_project_s():
 def test_the_image_gets_all_that_is_installed():
     text = (CLUSTERS / "Dockerfile").read_text()
     copied = {word for line in re.findall(r"COPY \S+ (.+) \S+", text) for word in line.split()}
-    assert {"ssmpe", "sweeps", "analysis", "pyproject.toml", PROJECT["readme"]} <= copied
+    assert {
+        "ssmpe",
+        "sweeps",
+        "analysis",
+        "pyproject.toml",
+        "setup.py",
+        PROJECT["readme"],
+    } <= copied
     assert all((ROOT / name).exists() for name in copied)
 
 

@@ -11,7 +11,7 @@ import mir_eval
 import numpy as np
 import pytest
 
-from ssmpe.commands.evaluate import accuracy
+from ssmpe.commands.scoring import accuracy
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.data.sets import load_use, use_of
 from ssmpe.data.store.cache import cache_dir

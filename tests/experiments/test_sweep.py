@@ -7,11 +7,11 @@ import pytest
 from ssmpe.config.presets import paper, tiny
 from ssmpe.errors import UserError
 from ssmpe.experiments import options
+from ssmpe.experiments.deltas import REFERENCE, added, supervised_only
 from ssmpe.experiments.estimate import macs_per_frame, n_weights, sweep_cost, trial_seconds
 from ssmpe.experiments.sweep import Delta, Sweep, differences, row
 from ssmpe.network.model import Autoencoder
 from ssmpe.runner.plan import Plan
-from sweeps.deltas import REFERENCE, added, supervised_only
 from sweeps.sample_count import SWEEP
 
 

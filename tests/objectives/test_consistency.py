@@ -6,11 +6,11 @@ import torch
 from ssmpe.config import ObjectivesConfig
 from ssmpe.config.objectives import CONSISTENCIES
 from ssmpe.config.presets import PRESETS, tiny
+from ssmpe.experiments import deltas
 from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.base import bce, binary_entropy
 from ssmpe.objectives.invariance import compared
 from ssmpe.seeding import torch_generator
-from sweeps import deltas
 
 SIZE = 2, 40, 7
 VIEWS = ("timbre", "percussion", "geometric", "additivity", "feature_dropout")

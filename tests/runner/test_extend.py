@@ -35,7 +35,7 @@ FAULTY = '''"""What becomes of mistakes?"""
 import torch
 from ssmpe.experiments.sweep import Delta, row
 from ssmpe.objectives import objective
-from sweeps import sweep
+from ssmpe.cli import sweep
 
 
 def raises(batch, out, geometry):

@@ -141,6 +141,7 @@ def test_the_figure_is_drawn_and_logged(undisturbed):
         f.path.split("/")[-1] for f in logged
     }
     assert "mlflow server --backend-store-uri" in output
+    assert f": ssmpe transcribe song.wav --run {name}\n" in output
 
 
 def test_a_killed_driver_s_sweep_resumes_to_the_same_result(undisturbed, tmp_path):

@@ -20,7 +20,7 @@ from tests.support.processes import titled, tree
 SCRIPT = '''
 """Does a search go on where it was?"""
 from ssmpe.cli import main
-from sweeps.deltas import self_supervised_scaled
+from ssmpe.experiments.deltas import self_supervised_scaled
 from ssmpe.experiments.search import Search, maximise, minimise
 from ssmpe.experiments.sweep import Delta
 

@@ -10,8 +10,8 @@ from tests.support import sweeping
 
 OWN = """{docstring}
 from ssmpe.experiments.sweep import row
-from sweeps import sweep
-from sweeps.deltas import REFERENCE
+from ssmpe.cli import sweep
+from ssmpe.experiments.deltas import REFERENCE
 
 def rows(base):
     return [row(REFERENCE)]
@@ -48,7 +48,7 @@ def test_a_file_of_one_s_own_is_named_after_itself_and_asks_its_question(tmp_pat
 def test_rows_of_another_file_make_a_sweep_of_this_one(tmp_path):
     path = tmp_path / "again.py"
     path.write_text(
-        '"""Once more?"""\nfrom sweeps import sweep\nfrom sweeps.objectives import rows\n'
+        '"""Once more?"""\nfrom ssmpe.cli import sweep\nfrom sweeps.objectives import rows\n'
         "SWEEP = sweep(rows)\n"
     )
     done = run(tmp_path, path, "--dry-run")

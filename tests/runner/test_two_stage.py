@@ -13,6 +13,7 @@ from rich.console import Console
 
 from ssmpe.config.presets import tiny
 from ssmpe.errors import UserError
+from ssmpe.experiments.deltas import REFERENCE, fine_tuning
 from ssmpe.experiments.sweep import Delta, Sweep, row
 from ssmpe.runner.cluster.release import code_here
 from ssmpe.runner.cluster.resources import Share
@@ -25,7 +26,6 @@ from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
-from sweeps.deltas import REFERENCE, fine_tuning
 from sweeps.two_stage import SWEEP
 from tests.support import sweeping
 from tests.support.invented import planned
@@ -43,8 +43,8 @@ BRIEF = (
 ORPHAN = '''
 """Does a row fail alone whose parent has failed?"""
 from ssmpe.experiments.sweep import Delta, row
-from sweeps import sweep
-from sweeps.deltas import REFERENCE, fine_tuning
+from ssmpe.cli import sweep
+from ssmpe.experiments.deltas import REFERENCE, fine_tuning
 
 def rows(base):
     runaway = row(Delta("runaway", {"training.weight_decay": 1e30}))

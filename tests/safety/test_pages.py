@@ -8,10 +8,10 @@ import pytest
 from mlflow import MlflowClient
 
 from analysis import report, results
-from analysis.reading.store import read_sweep
 from ssmpe.console import printable
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.store import read_sweep
 from tests.support.analysis_store import Invented, sample_count_trials, write_sweep
 
 HOSTILE = (

@@ -10,8 +10,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
 from analysis.figure import Drawn, SweepFigure
-from analysis.reading.store import read_sweep
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.store import read_sweep
 
 SETS = ("URMP/validation", "MusicNet/test", "Bach10/all", "GuitarSet/05")
 N_BATCHES, EVERY = 400, 50

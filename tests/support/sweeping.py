@@ -23,7 +23,7 @@ BRIEF = (
 RUNAWAY = '''
 """Does one trial that diverges leave the others alone?"""
 from ssmpe.cli import main
-from sweeps.deltas import REFERENCE
+from ssmpe.experiments.deltas import REFERENCE
 from ssmpe.experiments.sweep import Delta, Sweep, row
 
 RUNAWAY = Delta("runaway", {"training.weight_decay": 1e30})

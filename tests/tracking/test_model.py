@@ -52,7 +52,7 @@ def test_a_model_loaded_by_mlflow_gives_what_the_command_writes(tmp_path, checkp
     assert n_peaks > n_pitches
     assert sum(len(frame) for frame in found[0]["f0s"]) > 10
     for path, pitches in zip(paths, found, strict=True):
-        times, f0s = mir_eval.io.load_ragged_time_series(str(out / f"{path.stem}.csv"))
+        times, f0s = mir_eval.io.load_ragged_time_series(str(out / f"{path.stem}.txt"))
         assert np.allclose(pitches["times"], times, atol=1e-6)
         for ours, written in zip(pitches["f0s"], f0s, strict=True):
             assert np.allclose(ours, written, atol=6e-4)

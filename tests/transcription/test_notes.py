@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from ssmpe.transcription.notes import MIN_SECONDS, NoteTracker
 from ssmpe.transcription.overview import MAX_COLUMNS, Overview
 from ssmpe.transcription.streaming import Piece
-from ssmpe.units import midi_to_hz
+from ssmpe.units import hz_to_midi, midi_to_hz
 
 RATE = 22_050 / 256
 LEAST = round(MIN_SECONDS * RATE)
@@ -78,6 +78,23 @@ def test_midi_file_holds_the_notes(tmp_path):
     found = sorted((n.pitch, n.start * RATE, n.end * RATE) for n in instrument.notes)
     expected = [(60, 0, 100), (64, 100, 180), (67, 100, 150)]
     assert np.allclose(found, expected, atol=RATE / 960)
+
+
+def test_a_note_is_as_loud_as_its_loudest_frame_however_frames_come(tmp_path):
+    rows = [{60}] * 10 + [{60, 67}] * 20 + [{67}] * 30 + [set()] * 5 + [{60}] * 20
+    f0s = [midi_to_hz(sorted(row)) for row in rows]
+    # (pitch, frame) -> level; else 0.25
+    levels = {(60, 4): 0.5, (67, 40): 1.0, (60, 70): 0.0}
+    flat = [levels.get((p, t), 0.25) for t, row in enumerate(rows) for p in sorted(row)]
+    for cut in (0, 4, 12, 40, 62, 70):
+        tracker, n = NoteTracker(RATE), sum(map(len, rows[:cut]))
+        tracker.add(f0s[:cut], np.array(flat[:n], np.float32))
+        tracker.add(f0s[cut:], np.array(flat[n:], np.float32))
+        tracker.save(tmp_path / "x.mid")
+        file = mido.MidiFile(tmp_path / "x.mid")
+        started = [(m.note, m.velocity) for m in file if m.type == "note_on"]
+        assert started == [(60, 64), (67, 127), (60, 32)], cut
+        assert [m.tempo for m in file if m.type == "set_tempo"] == [500_000]
 
 
 def test_repeated_notes_stay_apart(tmp_path):
@@ -156,4 +173,6 @@ def test_axes_are_seconds_and_hertz(geometry, tmp_path):
         assert axes.get_ylabel() == "frequency (Hz)"
         ticks = zip(axes.get_yticks(), axes.get_yticklabels(), strict=True)
         for position, label in ticks:
-            assert geometry.bin_frequencies[int(position)] == pytest.approx(float(label.get_text()))
+            note, hz = label.get_text().split()
+            assert geometry.bin_frequencies[int(position)] == pytest.approx(float(hz))
+            assert note == pretty_midi.note_number_to_name(round(float(hz_to_midi(float(hz)))))

@@ -70,7 +70,7 @@ def test_killed_its_files_go_with_the_next_start_and_nobody_else_s(
     arguments = ("transcribe", short, "--checkpoint", checkpoint, "--out", out)
     (out / f"{UNFINISHED}mine").mkdir(parents=True)
     (out / f"{UNFINISHED}mine" / "thesis.txt").touch()
-    made = {"a.csv", "a.mid", "a.png", f"{UNFINISHED}mine"}
+    made = {"a.csv", "a.txt", "a.mid", "a.png", f"{UNFINISHED}mine"}
     process = begin(long, checkpoint, out)
     try:
         assert command(*arguments)[0] == 0

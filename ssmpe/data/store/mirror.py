@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-
-from pyarrow import fs
+from typing import TYPE_CHECKING
 
 from ssmpe.data.store.build import locked
 from ssmpe.data.store.cache import writable
 from ssmpe.errors import UserError, first_line
 from ssmpe.storage import full_disk_told, opened, require_room
+
+if TYPE_CHECKING:
+    from pyarrow import fs
 
 Progress = Callable[[str, int, int], None]
 """Function that is called with the dataset's name, files copied, and files to be copied"""
@@ -103,13 +105,15 @@ def _copy_folder(uri: str, name: str, root: Path, progress: Progress | None) -> 
     scratch.rmdir()
 
 
-def _listed(uri: str, name: str) -> tuple[fs.FileSystem, dict[str, Remote]]:
+def _listed(uri: str, name: str) -> "tuple[fs.FileSystem, dict[str, Remote]]":
     """Return the files of a dataset by their paths below its folder."""
     try:
         filesystem, place = opened(uri)
     except ValueError as error:
         raise UserError(f"--data-root {uri}: {first_line(error)}") from None
     start = f"{place}/{name}"
+    from pyarrow import fs
+
     selector = fs.FileSelector(start, allow_not_found=True, recursive=True)
     files = {}
     for info in filesystem.get_file_info(selector):
@@ -143,7 +147,7 @@ def _remove_others(folder: Path, files: Iterable[str]) -> None:
             path.unlink()
 
 
-def _copy(filesystem: fs.FileSystem, file: Remote, partial: Path, target: Path) -> None:
+def _copy(filesystem: "fs.FileSystem", file: Remote, partial: Path, target: Path) -> None:
     with filesystem.open_input_stream(file.path) as source, partial.open("wb") as copy:
         shutil.copyfileobj(source, copy, _BLOCK_BYTES)
     if partial.stat().st_size != file.size:

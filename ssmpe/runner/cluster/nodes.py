@@ -19,6 +19,7 @@ from ssmpe.runner.plan import Plan
 from ssmpe.storage import is_uri, opened
 from ssmpe.tracking.sqlite import sqlite_path
 
+_INSTALL = "install ssmpe there as here, pip install -e '.[sweep]'"
 _DRIVER = "driver"
 """Name of the driver's file among those of the nodes."""
 ANSWER_SECONDS = 120.0
@@ -241,8 +242,8 @@ def _told(error: RayTaskError) -> str:
     """Return why a node could not even try: most of all, it has no such module."""
     if "No module named" in str(error):
         module = str(error).split("No module named")[1].split("'")[1]
-        return f"it has no module {module}; install ssmpe there as here, pip install -e ."
-    return f"it cannot be asked ({_short(error)}); install ssmpe there as here, pip install -e ."
+        return f"it has no module {module}; {_INSTALL}"
+    return f"it cannot be asked ({_short(error)}); {_INSTALL}"
 
 
 def _short(error: BaseException) -> str:

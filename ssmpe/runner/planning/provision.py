@@ -191,5 +191,5 @@ def _refusal(refused: Sequence[SetReport], root: Path | None) -> UserError:
     if n_more and all(r.state is State.MISSING for r in refused):
         place = f"below {root}" if root else "in the embedded world; give --data-root DIR"
         reason = f"they are not {place}; layouts are told above"
-    get = "where to get datasets: python -m ssmpe data where"
+    get = "where to get datasets: ssmpe data where"
     return UserError(f"{names} cannot be used: {reason}; {get}")

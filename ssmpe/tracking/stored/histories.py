@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from analysis.reading.records import MetricCurve
+from ssmpe.tracking.stored.records import MetricCurve
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -243,3 +243,15 @@ def ceiling(base: TrialConfig, set_name: str, ratio: float) -> Delta:
     """Add excerpts with all their labels, and teach views of all the truth: "ceiling"."""
     changes = {**added(base, set_name, ratio).changes, **with_labels(set_name, 1.0).changes}
     return Delta("ceiling", {**changes, **TRUTH.changes})
+
+
+def remedies(base: TrialConfig, ratio: float) -> tuple[list[Delta], list[Delta]]:
+    """Return remedies of ``content.py``: those that see all excerpts, those on the added ones.
+
+    Args:
+        ratio: added excerpts for each labelled one.
+    """
+    on_all = [STOP_GRADIENT, teacher(base), labelled_excerpts(base, ratio)]
+    on_all += [objective(base, name) for name in ("additivity", "feature_dropout")]
+    on_content = [objective(base, name) for name in ("content", "contrastive", "entropy")]
+    return on_all, [*on_content, fading_energy(base)]

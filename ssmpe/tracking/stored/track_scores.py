@@ -5,10 +5,10 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from analysis.reading.records import StoredSweep, StoredTrial
-from analysis.reading.store import artifacts, opened
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
+from ssmpe.tracking.stored.store import artifacts, opened
 
 TrackScores = Mapping[str, Mapping[str, float]]
 """Measure -> track -> score"""

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.reading.histories import curves_of
-from analysis.reading.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.reading import open_store, reading
+from ssmpe.tracking.stored.histories import curves_of
+from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,12 +47,13 @@ def read_sweep(uri: str, name: str, partial: bool = False) -> StoredSweep:
         UserError: there is no store at the URI, it holds no such sweep, the sweep has not finished
             (unless ``partial``), or none of its trials has.
     """
-    sweep = _read(uri, name)
+    sweep = read_any(uri, name)
     _check_finished(sweep, partial)
     return sweep
 
 
-def _read(uri: str, name: str) -> StoredSweep:
+def read_any(uri: str, name: str) -> StoredSweep:
+    """Read a sweep as it stands, even if none of its trials has ended; else as ``read_sweep``."""
     with opened(uri) as client:
         parents = _parents(client, uri)
         if name not in _names(parents):
@@ -86,6 +87,21 @@ def sweep_names(uri: str) -> tuple[str, ...]:
     """Return the names of the sweeps in a store, the latest first; UserError if there is none."""
     with opened(uri) as client:
         return _names(_parents(client, uri))
+
+
+def find_sweep(uri: str, name: str | None = None) -> tuple[str, str]:
+    """Return the name of a sweep, by default the latest, and the id of its experiment.
+
+    Raises:
+        UserError: there is no such store or sweep.
+    """
+    with opened(uri) as client:
+        parents = _parents(client, uri)
+        names = _names(parents)
+    if name is not None and name not in names:
+        raise UserError(f"{uri}: no sweep {name!r} (there are: {', '.join(names)})")
+    index = 0 if name is None else names.index(name)
+    return names[index], parents[index].info.experiment_id
 
 
 def log_files(uri: str, run_id: str, files: Iterable[Path]) -> None:

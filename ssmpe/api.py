@@ -1,0 +1,151 @@
+"""What the package offers in Python: networks to apply, and the numbers of sweeps as tables."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from ssmpe.commands import weights
+from ssmpe.commands.weights import Named
+from ssmpe.data.files.annotation import MultiPitch
+from ssmpe.data.files.audio import peak_of
+from ssmpe.data.files.resampling import resampled
+from ssmpe.errors import UserError, extras_told
+from ssmpe.evaluation.inference import salience, track_features
+from ssmpe.experiments.options import RESULTS
+from ssmpe.tracking.sqlite import local_uri
+from ssmpe.transcription.trained import with_threads, with_threshold
+from ssmpe.transcription.transcribe import Transcription, pitches, transcribe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ssmpe.tracking.stored.tables import Tables
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained network, ready to be applied.
+
+    Attributes:
+        name: which it is, in words.
+    """
+
+    _named: Named
+
+    def __repr__(self) -> str:
+        return f"Network({self.name!r}, threshold={self.threshold:.3g})"
+
+    @property
+    def name(self) -> str:
+        return self._named.name
+
+    @property
+    def threshold(self) -> float:
+        """Least salience of a pitch."""
+        return self._named.trained.least_salience
+
+    @property
+    def frequencies(self) -> NDArray[np.float64]:
+        """Frequencies (F,) of the bins of a salience, in Hz."""
+        return self._named.trained.config.geometry.bin_frequencies
+
+    @property
+    def frame_rate(self) -> float:
+        """Frames of a salience in a second; frame t is centred on t / frame_rate seconds."""
+        return self._named.trained.config.geometry.frame_rate
+
+    def transcribe(self, path: str | Path) -> MultiPitch:
+        """Return the pitches of an audio file of any length: times in s, F0s of each in Hz.
+
+        Raises:
+            DataError: the file is unreadable, empty, truncated, or has values that are not finite.
+        """
+        trained = self._named.trained
+        with with_threads(trained.network):
+            return pitches(Path(path), trained)
+
+    def write(self, path: str | Path, folder: str | Path) -> Transcription:
+        """Write what ``ssmpe transcribe`` writes of an audio file into a folder, made if missing.
+
+        Raises:
+            DataError: as ``transcribe``.
+            OSError: the outputs cannot be written.
+        """
+        trained = self._named.trained
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with with_threads(trained.network):
+            return transcribe(Path(path), Path(folder), trained, lambda *_: None)
+
+    def salience(self, audio: ArrayLike, sample_rate: int | None = None) -> NDArray[np.float32]:
+        """Return the salience (F, T), from 0 to 1, of mono audio (N,) that is in memory.
+
+        Args:
+            sample_rate: in Hz; None: that of the network's geometry.
+
+        Raises:
+            UserError: the audio is no such array, is empty, or has values that are not finite.
+        """
+        trained = self._named.trained
+        rate = trained.config.geometry.sample_rate
+        samples = np.asarray(audio, np.float32)
+        if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
+            raise UserError(f"audio of shape {samples.shape}: expected finite mono samples (N,)")
+        blocks = resampled(iter([samples]), sample_rate or rate, rate, single=True)
+        samples = np.concatenate([*blocks])
+        peak = peak_of(samples)
+        whole = torch.from_numpy(samples / peak if peak > 0 else samples)[None, None]
+        with with_threads(trained.network), torch.no_grad():
+            features = track_features(whole.to(trained.device), trained.hcqt)
+            return salience(trained.network, features).cpu().numpy()
+
+
+def load(
+    which: str | Path | None = None,
+    *,
+    tracking_uri: str | None = None,
+    device: str | None = None,
+    threshold: float | None = None,
+) -> Network:
+    """Load a trained network.
+
+    Args:
+        which: "SWEEP/ROW/SEED"; "SWEEP/ROW" or "SWEEP", for the best of them on its validation
+            set; an MLflow run id; the folder of a checkpoint, or one above; None: the best of the
+            latest sweep.
+        tracking_uri: MLflow store; None: below ./results.
+        device: as "cpu" or "cuda"; None: a GPU if there is one.
+        threshold: least salience of a pitch; None: the one stored with the weights.
+
+    Raises:
+        UserError: there is no such network, or it is damaged, or MLflow is not installed.
+    """
+    found_on = weights.device_of(device)
+    with extras_told():
+        if which is not None and Path(which).is_dir():
+            found = weights.of_folder(Path(which), found_on)
+        else:
+            asked = None if which is None else str(which)
+            found = weights.stored(tracking_uri or local_uri(RESULTS), asked, found_on)
+    trained = with_threshold(found.trained, threshold)
+    return Network(Named(trained, found.name, found.run, found.row, found.seed))
+
+
+def load_sweep(name: str | None = None, *, tracking_uri: str | None = None) -> "Tables":
+    """Return the numbers of a sweep, by default of the latest, as tidy tables.
+
+    Raises:
+        UserError: there is no such store or sweep; or pandas or MLflow is not installed.
+    """
+    with extras_told():
+        from ssmpe.tracking.stored.tables import read_tables
+
+        return read_tables(tracking_uri or local_uri(RESULTS), name)
+
+
+def table(name: str | None = None, *, tracking_uri: str | None = None) -> "pd.DataFrame":
+    """Return the trials of a sweep, a line each: ``load_sweep(name).trials``."""
+    return load_sweep(name, tracking_uri=tracking_uri).trials

@@ -1,0 +1,55 @@
+"""``ssmpe sweep``: runs a sweep's file, wherever that lies."""
+
+import ast
+import runpy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from ssmpe import bundled
+from ssmpe.console import exit_code, make_console, printable
+from ssmpe.errors import UserError
+
+USAGE = """usage: ssmpe sweep NAME [OPTION …]
+
+Runs a sweep or a search: the same as its file as a script. NAME is that of a file in the current
+folder, in ./sweeps, or that comes with ssmpe; or a path. ssmpe sweep NAME --help tells its options.
+"""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the sweep that is named first, with the other arguments as its options."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        return exit_code(_list)
+    return exit_code(lambda: _run(*arguments))
+
+
+def _list() -> int:
+    """Print how it is used, and the sweeps that there are with their questions."""
+    console = make_console()
+    console.print(USAGE, soft_wrap=True)
+    table = Table("sweep", "question", box=None, pad_edge=False)
+    for path in bundled.sweep_files():
+        question = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+        table.add_row(path.stem, question.partition("\n")[0])
+    console.print(table)
+    return 0
+
+
+def _run(name: str, *arguments: str) -> int:
+    path = bundled.sweep_file(name)
+    if path is None:
+        known = ", ".join(path.stem for path in bundled.sweep_files())
+        raise UserError(
+            f"sweep {printable(name)}: no such file, here or in ./sweeps, and not one of {known}"
+        )
+    # as of a script
+    sys.argv = [str(path), *arguments]
+    sys.path.insert(0, str(Path(path).absolute().parent))
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 2
+    raise UserError(f"{path}: no sweep: its last line has to be SWEEP = sweep(…) or search(…)")
