@@ -24,6 +24,7 @@ from ssmpe.runner.queue.retries import Outcome, Retries
 from ssmpe.runner.queue.table import Table
 from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.tracking import schema
+from ssmpe.tracking.reading import CompletedRun
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
 from sweeps.two_stage import SWEEP
@@ -213,6 +214,24 @@ def test_what_is_not_the_same_is_told(trained, monkeypatch, changes, said):
     (origin,) = found.values()
     assert re.fullmatch(said.format(run=run.info.run_id), origin.text), origin.text
     assert (origin.run is None) == origin.text.startswith("trained first")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, ""),
+        ({"code.ssmpe": "0"}, "made with other code of ssmpe"),
+        ({"code.objective huber": "0"}, "made with other code of objective huber"),
+        ({"code.of_nothing.py": "0"}, ""),
+        ({f"{schema.ACCEPTED_CODE}0": "ssmpe, begun with 1"}, "resumed with other code"),
+    ],
+)
+def test_a_network_of_other_code_is_not_continued(changes, said):
+    here = {**make.versions(), "code.ssmpe": "1", "code.objective huber": "2"}
+    run = CompletedRun("run", "sweep", {**here, **changes}, has_best=True)
+    origin = parents._origin([run], here, ["code.ssmpe", "code.objective huber"])
+    assert (origin.run is None) == bool(said)
+    assert said in origin.text
 
 
 def test_other_data_are_another_parent(trained):
