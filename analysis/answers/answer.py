@@ -9,7 +9,7 @@ from analysis.numbers import ladder
 from analysis.numbers.comparison import Comparison
 from analysis.numbers.counts import SEVERITY
 
-TINY_ALIVE = (300, 400)
+TINY_ALIVE = (200, 500)
 """Batches after which rows of the preset tiny come alive, in the embedded world."""
 
 
