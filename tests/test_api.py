@@ -14,6 +14,7 @@ from ssmpe.data.files.audio import read_audio
 from ssmpe.errors import DataError, UserError
 from ssmpe.evaluation import inference
 from ssmpe.tracking import schema
+from ssmpe.tracking.stored.store import read_any, sweep_names
 from ssmpe.tracking.tracker import Tracker
 from ssmpe.training.checkpoint import BEST
 from ssmpe.transcription.trained import load_trained, with_threads
@@ -145,7 +146,11 @@ def test_small_networks_compute_on_one_thread(n_weights, asked, expected):
 
 
 def test_tables_are_tidy(report_store):
-    tables = ssmpe.load_sweep(tracking_uri=report_store)
+    latest = ssmpe.load_sweep(tracking_uri=report_store)
+    assert not latest.sweep.trials
+    assert "run" in latest.trials, "columns are there before the first trial"
+    name = next(n for n in sweep_names(report_store) if read_any(report_store, n).trials)
+    tables = ssmpe.load_sweep(name, tracking_uri=report_store)
     sweep = tables.sweep
     trials, curves, tracks = tables.trials, tables.curves, tables.tracks
     assert list(trials["run"]) == [trial.run_id for trial in sweep.trials]

@@ -13,6 +13,7 @@ from ssmpe.tracking.stored.track_scores import read_track_scores
 
 MEASURES = ("f1_tuned", "average_precision", "precision", "recall", "f1", "blank_rate")
 """Measures of single tracks"""
+_KEY, _HOW = ("row", "seed", "run"), ("ended", "batches", "seconds")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Tables:
         Scores are those of the last validation, as "SET/MEASURE"; settings go by their dotted
         paths.
         """
-        return pd.DataFrame([_trial(trial) for trial in self.sweep.trials])
+        lines = [_trial(trial) for trial in self.sweep.trials]
+        return pd.DataFrame(lines, columns=None if lines else [*_KEY, *_HOW])
 
     @cached_property
     def curves(self) -> pd.DataFrame:
@@ -46,7 +48,7 @@ class Tables:
             for metric, curve in trial.curves.items()
             for batch, value in zip(curve.steps, curve.values, strict=True)
         )
-        return pd.DataFrame(found, columns=["row", "seed", "run", "metric", "batch", "value"])
+        return pd.DataFrame(found, columns=[*_KEY, "metric", "batch", "value"])
 
     @cached_property
     def tracks(self) -> pd.DataFrame:
@@ -54,7 +56,7 @@ class Tables:
 
         Of the last validation of the trials that count: those that were not interrupted.
         """
-        columns = ["row", "seed", "run", "set", "track", "measure", "value"]
+        columns = [*_KEY, "set", "track", "measure", "value"]
         return pd.DataFrame(self._tracks(), columns=columns)
 
     def _tracks(self) -> Iterator[dict[str, Any]]:
