@@ -3,6 +3,7 @@
 python -m analysis.gallery --sweep NAME [--rows ROW,ROW]
 """
 
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from ssmpe.tracking.stored.store import opened
 
 MAX_COLUMNS = 5
 MAP = "magma"
+_NAME = 12
+"""Letters of a name that fit beside a picture in one line"""
 NOTE = (
     "The same excerpt, the beginning of the set's first track, at several validations. In the "
     "corner: scores of the whole set then{}. Pitches are estimated where the salience has a peak "
@@ -136,7 +139,7 @@ def draw_set(gallery: Gallery, set_name: str) -> Figure:
     grid = Grid.of(
         gallery.trials[0].params, [p for of_run in shown.values() for p in of_run.values()]
     )
-    names = ["truth"] * (truth is not None) + [f"{t.row}, seed {t.seed}" for t in gallery.trials]
+    names = ["truth"] * (truth is not None) + [_told(t) for t in gallery.trials]
     text = page.Page(
         title=f"Salience on {set_name} ({labels.kind(gallery.sweep, set_name)})",
         subtitle=labels.subtitle(gallery.sweep),
@@ -166,6 +169,12 @@ def draw_set(gallery: Gallery, set_name: str) -> Figure:
             else:
                 _say_why_empty(ax, trial, batch)
     return figure
+
+
+def _told(trial: StoredTrial) -> str:
+    """Return a row's name, in two lines where it is long, and its seed."""
+    name = re.sub(r"(?<=.)\+", "\n+", trial.row, count=1) if len(trial.row) > _NAME else trial.row
+    return f"{name}, seed {trial.seed}"
 
 
 def _note(sweep: StoredSweep) -> str:
