@@ -20,6 +20,8 @@ SQLITE = "sqlite:///"
 """Beginning of the address of a SQLite store; its path follows"""
 BUSY_SECONDS = 5
 """Number of seconds for which a file is waited for that another process writes to"""
+MAKING_SECONDS = 60
+"""The same, to read it: MLflow makes its tables in one go, for which a busy machine takes long"""
 _TABLES = {"experiments", "runs", "tags", "metrics"}
 """Some of the tables that every store of MLflow has"""
 _ARTIFACTS = "artifacts"
@@ -87,7 +89,8 @@ def require_store(path: Path, uri: str) -> None:
     if not os.path.exists(path):
         raise UserError(f"{uri}: no MLflow store there (no file {path}): give its --tracking-uri")
     with _told(path, "cannot be read as an MLflow store", "give another --tracking-uri"):
-        with closing(sqlite3.connect(_read_only(path), uri=True)) as file:
+        source = _read_only(path)
+        with closing(sqlite3.connect(source, uri=True, timeout=MAKING_SECONDS)) as file:
             tables = _tables(file)
         if not tables >= _TABLES:
             raise sqlite3.DatabaseError("a SQLite database, but not an MLflow store")

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from mlflow import MlflowClient
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.reading import completed_runs, fetch_best, fetch_record, open_store, reading
-from ssmpe.tracking.sqlite import local_uri, relocate
+from ssmpe.tracking.sqlite import BUSY_SECONDS, local_uri, relocate, require_store
 from ssmpe.tracking.tracker import Tracker, check_server
 from tests.support.tracked import WAIT, runs_of
 
@@ -274,3 +275,12 @@ def test_artifacts_of_others_stay_where_they_are(results: Path, tmp_path: Path) 
     assert found["other"] == elsewhere
     assert found["remote"] == "s3://bucket/artifacts"
     assert found["sample_count"] == f"{moved}/artifacts"
+
+
+def test_a_store_that_is_being_made_is_waited_for(empty_store, tmp_path):
+    """Longer than a moment: on a busy machine MLflow's tables take that."""
+    path = shutil.copy(empty_store, tmp_path / "mlflow.db")
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as file:
+        file.execute("BEGIN EXCLUSIVE")
+        threading.Timer(BUSY_SECONDS + 1, file.rollback).start()
+        require_store(tmp_path / "mlflow.db", local_uri(tmp_path))
