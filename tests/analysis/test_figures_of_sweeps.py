@@ -241,6 +241,19 @@ def test_trial_that_something_else_wrote(empty, tmp_path):
         store.read_sweep(uri, "mixed")
 
 
+def test_a_trial_that_is_just_being_begun_is_not_there_yet(empty, tmp_path):
+    uri = f"sqlite:///{copy(empty, tmp_path)}"
+    parent = write_sweep(uri, "going", [Invented("Ref.", 0)], state="running")
+    client = MlflowClient(uri)
+    (trial,) = store.read_any(uri, "going").trials
+    tags = {
+        k: v for k, v in client.get_run(trial.run_id).data.tags.items() if k.startswith("ssmpe")
+    }
+    experiment = client.get_run(parent).info.experiment_id
+    client.create_run(experiment, tags={**tags, schema.PARENT_RUN: parent})
+    assert [t.run_id for t in store.read_any(uri, "going").trials] == [trial.run_id]
+
+
 def test_server_that_is_down_is_refused_at_once():
     with pytest.raises(UserError, match="no tracking server answers"):
         store.sweep_names("http://127.0.0.1:9")

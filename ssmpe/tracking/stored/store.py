@@ -59,7 +59,7 @@ def read_any(uri: str, name: str) -> StoredSweep:
         if name not in _names(parents):
             raise UserError(f"{uri}: no sweep {name!r} (there are: {', '.join(_names(parents))})")
         parent = parents[_names(parents).index(name)]
-        children = _children(client, parent)
+        children = [run for run in _children(client, parent) if not _is_being_begun(run)]
         for child in children:
             _require_trial(child)
         curves = curves_of(client, children)
@@ -183,6 +183,12 @@ def _planned(parent: "Run") -> int:
         return int(planned)
     rows, seeds = (parent.data.params.get(p, "") for p in ("rows", "seeds"))
     return len(rows.split(", ")) * len(seeds.split(", ")) if rows and seeds else 0
+
+
+def _is_being_begun(run: "Run") -> bool:
+    """Tell whether a run's parameters, which come right after its tags, are still on their way."""
+    described = run.data.params or any(t not in run.data.tags for t in _TRIAL_TAGS)
+    return run.info.status == "RUNNING" and not described
 
 
 def _require_trial(run: "Run") -> None:
