@@ -77,7 +77,7 @@ class Trainer:
         rate = config.geometry.sample_rate
         sets = load_sets(config.data, rate, Locations(data_root), cache_dir())
         trainer = Trainer(config, sets)
-        for validation in trainer.run():  # after every 70 of 700 batches
+        for validation in trainer.run():  # after every 70 of 630 batches
             validation.losses["total"]  # mean over these 70
             validation.scores["URMP/validation"].means.f1  # from 0 to 1
             trainer.save(folder)

@@ -82,7 +82,7 @@ def measure_overhead() -> dict[str, float]:
         "besides, in a loop, s": needed,
         "overhead per trial, s": per_trial,
         "overhead of the sweep, s": wall - busy - found.other,
-        "overhead per trial, % of one of 700 batches": 100 * per_trial / whole,
+        "overhead per trial, % of one of the preset": 100 * per_trial / whole,
     }
 
 

@@ -78,9 +78,9 @@ class Checkpoints:
 
         checkpoints = Checkpoints("s3://bucket/ssmpe", "sample_count-main-20260101-000000")
         checkpoints.begin()                              # once per sweep, by the driver
-        checkpoints.put("3f2a…", Stage(700), folder)     # a trial, at a validation
+        checkpoints.put("3f2a…", Stage(630), folder)     # a trial, at a validation
         last, damage = checkpoints.resumed("3f2a…", trainer.load)
-        with checkpoints.fetched("3f2a…", Stage(700), ("best.pt",)) as folder:
+        with checkpoints.fetched("3f2a…", Stage(630), ("best.pt",)) as folder:
             ...
 
     Args:
