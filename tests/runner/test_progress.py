@@ -40,7 +40,7 @@ def test_a_terminal_shows_those_at_work_and_what_has_just_ended(trials, terminal
         for trial in trials[1:30]:
             progress.started(trial)
         for trial in trials[1:26]:
-            progress.ended(trial, {reports.BATCH: 700}, "completed")
+            progress.ended(trial, {reports.BATCH: 630}, "completed")
         progress.reported(
             trials[28],
             {reports.BATCH: 70, reports.METRICS: SCORED},
@@ -52,7 +52,7 @@ def test_a_terminal_shows_those_at_work_and_what_has_just_ended(trials, terminal
         assert "URMP" in text
         assert "URMP/validation" not in text
         (line,) = (line for line in text.splitlines() if line.startswith("Ref. seed 28 "))
-        assert line.split()[3:] == ["70/700", "–", "0.75", "0.25", "running"]
+        assert line.split()[3:] == ["70/630", "–", "0.75", "0.25", "running"]
         told = " ".join(text.split())
         assert "val. F1: at the best threshold there; sets: share of blank frames at 0.5" in told
         assert "300 trials: 26 completed, 270 waiting, 4 running" in told

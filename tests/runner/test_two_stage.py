@@ -148,9 +148,9 @@ def test_a_child_starts_where_its_parent_was_best(trained):
     folder, name = trained
     runs = of_sweep(folder, name)
     parent, child = curves(folder, runs["Ref."]), curves(folder, runs["Ref.-FT"])
-    f1s = parent["URMP/validation/f1"]
+    f1s = parent["URMP/validation/f1_tuned"]
     best = next(step for step, f1 in f1s if f1 == max(value for _, value in f1s))
-    for metric in ("f1", "blank_rate", "mean_peak"):
+    for metric in ("f1_tuned", "f1", "blank_rate", "mean_peak"):
         points = dict(child[f"URMP/validation/{metric}"])
         assert list(points) == [0, 3, 6, 9, 12]
         assert points[0] == dict(parent[f"URMP/validation/{metric}"])[best]
