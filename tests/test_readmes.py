@@ -21,8 +21,8 @@ from ssmpe.experiments import options
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"sweeps", "ssmpe", "clusters", "analysis", "tests"}
 FILES = {
-    *("pyproject.toml", "setup.py", "README.md", "LICENSE"),
-    *("CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("pyproject.toml", "README.md", "LICENSE"),
+    *("CITATION.cff", "CHANGELOG.md"),
 }
 PLACEHOLDER = re.compile(r"…|\bNAME\b|KEY\.PATH")
 """What stands for something that a reader puts in."""

@@ -90,7 +90,6 @@ def test_the_image_gets_all_that_is_installed():
         "sweeps",
         "analysis",
         "pyproject.toml",
-        "setup.py",
         PROJECT["readme"],
     } <= copied
     assert all((ROOT / name).exists() for name in copied)

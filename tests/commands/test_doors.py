@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -136,12 +137,22 @@ for given in (["sweep", "sample_count", "--dry-run"], ["sweep", "hyperparameters
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
-    """Lay out what the wheel installs, as ``setup.py`` has it; return the folder of packages."""
+    """Lay out what the wheel installs, as pyproject.toml has it; return the folder of packages."""
     site = tmp_path_factory.mktemp("site-packages")
     for name in ("ssmpe", "analysis", "sweeps"):
         target = site / "ssmpe" if name == "ssmpe" else site / "ssmpe" / "_bundled" / name
         shutil.copytree(ROOT / name, target, ignore=shutil.ignore_patterns("figures", "*.pyc"))
     return site
+
+
+def test_all_folders_of_code_are_installed():
+    folders = {str(path.parent.relative_to(ROOT)) for path in ROOT.glob("*/**/__init__.py")}
+    own = {f.replace("/", ".") for f in folders if f.partition("/")[0] == "ssmpe"}
+    others = {f.replace("/", ".") for f in folders if f.partition("/")[0] in ("analysis", "sweeps")}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert set(project["tool"]["setuptools"]["packages"]) == own | {
+        f"ssmpe._bundled.{name}" for name in others
+    }
 
 
 def test_an_installed_package_has_its_sweeps_and_its_report(tmp_path, installed):
