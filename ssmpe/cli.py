@@ -101,7 +101,7 @@ def main(
 def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     """Print a mistake at the top level of a sweep's file in one line, as those in its options."""
     if not isinstance(error, UserError):
-        return sys.__excepthook__(kind, error, trace)
+        return _before(kind, error, trace)
 
     def run() -> int:
         raise error
@@ -109,6 +109,7 @@ def _told(kind: type[BaseException], error: BaseException, trace: TracebackType 
     raise SystemExit(exit_code(run))
 
 
+_before = sys.excepthook  # of a notebook or a debugger, perhaps
 sys.excepthook = _told
 
 

@@ -11,7 +11,7 @@ from analysis.explanation import CONTINUED, START, Explained, draw_measured, dra
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.stored.store import read_sweep
-from tests.analysis.test_figures import text_boxes
+from tests.analysis.test_figures import check_texts
 from tests.analysis.test_gradients import ADDED, TERMS, Diagnosed
 from tests.support.analysis_store import Invented, drawn, write_sweep
 
@@ -108,11 +108,5 @@ def test_the_theory_is_the_derivative_of_the_losses():
 @pytest.mark.parametrize("draw", [draw_measured, draw_theory])
 def test_no_text_overlaps_or_leaves_the_page(found, draw):
     figure = draw(found)
-    boxes = list(text_boxes(figure))
-    page = figure.bbox
-    assert len(boxes) > 15
-    for i, (text, box) in enumerate(boxes):
-        assert page.x0 <= box.x0 <= box.x1 <= page.x1, text
-        assert page.y0 <= box.y0 <= box.y1 <= page.y1, text
-        assert not [(text, t) for t, b in boxes[:i] if box.padded(-1).overlaps(b)]
+    check_texts(figure)
     assert figure.get_figwidth() * 200 <= 1600, "legible at 880 pixels"

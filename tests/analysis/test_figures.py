@@ -241,6 +241,16 @@ def test_no_text_overlaps_or_leaves_the_page(make, kind):
         assert not [(text, t) for t, b in boxes[:i] if box.padded(-1).overlaps(b)]
 
 
+def check_texts(figure: Figure) -> None:
+    """Check that no text of a figure overlaps another, or leaves the page."""
+    boxes, page = list(text_boxes(figure)), figure.bbox
+    assert len(boxes) > 15
+    for i, (text, box) in enumerate(boxes):
+        assert page.x0 <= box.x0 <= box.x1 <= page.x1, text
+        assert page.y0 <= box.y0 <= box.y1 <= page.y1, text
+        assert not [(text, t) for t, b in boxes[:i] if box.padded(-1).overlaps(b)]
+
+
 def text_boxes(figure: Figure) -> Iterator[tuple[str, Bbox]]:
     """Texts that are seen, with their places in pixels."""
     figure.draw_without_rendering()

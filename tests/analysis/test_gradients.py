@@ -12,7 +12,7 @@ from analysis.numbers.diagnosed import Measured
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.stored.store import read_sweep
-from tests.analysis.test_figures import text_boxes
+from tests.analysis.test_figures import check_texts
 from tests.support.analysis_store import Invented, drawn, write_sweep
 
 LABELLED, ADDED = "URMP/train", "MusicNet/train"
@@ -100,10 +100,4 @@ def test_a_sweep_without_diagnostics_says_how_to_record_them(uri, tmp_path):
 @pytest.mark.parametrize("draw", [draw_conflicts, draw_output])
 def test_no_text_overlaps_or_leaves_the_page(found, draw):
     figure = draw(found)
-    boxes = list(text_boxes(figure))
-    page = figure.bbox
-    assert len(boxes) > 15
-    for i, (text, box) in enumerate(boxes):
-        assert page.x0 <= box.x0 <= box.x1 <= page.x1, text
-        assert page.y0 <= box.y0 <= box.y1 <= page.y1, text
-        assert not [(text, t) for t, b in boxes[:i] if box.padded(-1).overlaps(b)]
+    check_texts(figure)

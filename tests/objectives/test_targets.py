@@ -15,9 +15,9 @@ from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.base import bce
 from ssmpe.objectives.invariance import compared
 from ssmpe.objectives.pseudo import by_rank
-from ssmpe.seeding import torch_generator
 from ssmpe.signal.features import energy_estimate
 from ssmpe.signal.salience import blurred, blurred_target
+from tests.objectives.test_objectives import Network, generator
 
 N_LABELLED, N_UNLABELLED, N_FRAMES = 2, 3, 12
 VIEWS = ("timbre", "percussion", "geometric", "additivity", "feature_dropout")
@@ -46,22 +46,6 @@ def labelled_of(batch: Batch) -> Batch:
 @pytest.fixture
 def batch(geometry):
     return invented(geometry)
-
-
-class Network(torch.nn.Module):
-    """A small map from features to logits that has something to learn."""
-
-    def __init__(self, bias: float = 0.0):
-        super().__init__()
-        self.bias = torch.nn.Parameter(torch.tensor(bias))
-        self.weights = torch.nn.Parameter(torch.linspace(-1, 1, 6))
-
-    def forward(self, features):
-        return torch.einsum("bhft,h->bft", features, self.weights) + self.bias
-
-
-def generator(name: str) -> torch.Generator:
-    return torch_generator("test", name)
 
 
 def ranked(ones: float = 0.7, doubtful: float = 2.0, signal: float = 0.0) -> PseudoLabelsConfig:

@@ -188,11 +188,15 @@ def test_results_that_cannot_be_written(refused, tmp_path):
     assert str(tmp_path / "results") in refused()
 
 
-def test_a_data_root_without_a_needed_set(damaged, refused, tmp_path):
+def test_a_data_root_without_a_needed_set(damaged, refused, capsys):
     root = damaged("")
     (root / "MusicNet").unlink()
     said = refused("--data-root", str(root), *ROWS)
     assert f"MusicNet/test, MusicNet/train cannot be used: they are not below {root}" in said
+    assert main(SWEEP, None, ("--data-root", str(root), *ROWS)) == 2
+    told = "".join(capsys.readouterr().out.split())
+    assert str(root / "MusicNet") in told
+    assert "expectedlayout:MusicNet/{train,test}_data/ID.wav" in told
 
 
 @pytest.mark.parametrize("pattern", ["05_*", "05_*/AuMix_*.wav", "05_*/F0s_1_*.txt"])

@@ -194,8 +194,8 @@ def test_a_trial_of_a_search_goes_on_when_its_process_died_before_it_had_begun(t
         (folder / "deaths").write_text(str(deaths))
         code, output = run(planned_search(folder), folder, Mortal)
         assert code == 0, output
-        assert {*reasons(folder)} <= {"completed", "pruned"}
-    assert reasons(disturbed) == reasons(expected)
+        # by tuned F1, which is above 0 from the start, the last one is behind
+        assert reasons(folder) == ["completed", "completed", "pruned"]
     told, found = trials_of_the_study(expected), trials_of_the_study(disturbed)
     assert [t.params for t in found] == [t.params for t in told], "what came after hangs on it"
     assert [(t.state, t.values) for t in found] == [(t.state, t.values) for t in told]
