@@ -199,6 +199,24 @@ def measure_score(n: int) -> dict[str, float]:
     return {"seconds": seconds, "yardstick": yardstick}
 
 
+def measure_parts(n: int) -> dict[str, float]:
+    """Seconds of a validation of the preset tiny: network alone, all scores, mir_eval's as well."""
+    config = presets.tiny()
+    case = Case.of("tiny", _sources(config, config.data.evaluated_sets))
+
+    def saliences() -> None:
+        for one in case.evaluated:
+            for _ in one.saliences(case.network):
+                pass
+
+    def confirmed() -> None:
+        for one in case.evaluated:
+            evaluate(case.network, one, by_mir_eval=True)
+
+    network, scores = alternately(saliences, case, n)
+    return {"network": network, "scores": scores, "confirmed": median_seconds(confirmed, n)}
+
+
 def measure_growth(n: int) -> Growth:
     """Seconds of a validation of ever more audio."""
     (source,) = _sources(presets.tiny(), ["Bach10/all"])
@@ -230,6 +248,9 @@ def main() -> None:
         seconds, yardstick = found["seconds"], found["yardstick"]
         table.add_row(name, f"{seconds:.4f} s", f"{yardstick:.4f} s", f"{yardstick / seconds:.1f}×")
     console.print(table)
+    parts = measure_parts(1 if quick else 9)
+    told = ", ".join(f"{name} {seconds:.3f} s" for name, seconds in parts.items())
+    console.print(f"a validation of the preset tiny: {told}", highlight=False)
     console.print(measure_growth(1 if quick else 5), highlight=False)
 
 
