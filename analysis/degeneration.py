@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
+from rich.console import Group, RenderableType
 from rich.table import Table
 
 from analysis.drawing import labels, page, style, tables
@@ -318,16 +319,17 @@ def table(comparison: SampleCount) -> Table:
     scores = (*LOST, SEVERITY) if sweep.tuned else ("f1", "recall", SEVERITY)
     for row in sweep.rows:
         lines = _lines(sweep, row)
-        names = [row, lines[0].ended] + [""] * len(lines)
+        ended = lines[0].ended
+        names: list[RenderableType] = [tables.RowName(row), ended, *[""] * len(lines)]
         if len(lines) == 1:
-            names = ["\n".join(names[:2])]
+            names = [Group(*names[:2])]
         group = []
         for name, line in zip(names, lines, strict=False):
             spreads = (line.spreads[m] for m in scores)
             texts = [s.text(decimals=2).replace(" ", "") for s in spreads]
             group.append([name, line.set_name, *texts, line.kinds.text()])
         groups.append(group)
-    columns: dict[str, Mapping[str, Any]] = {"row": {"max_width": 12}, "set": {"no_wrap": True}}
+    columns: dict[str, Mapping[str, Any]] = {"row": {}, "set": {"no_wrap": True}}
     columns |= dict.fromkeys((style.MEASURE_LABELS[m] for m in scores), tables.NUMBER)
     columns |= {"collapse": {}}
     return tables.terminal(f"{sweep.name}: {sweep.question}", columns, groups, gap=0)

@@ -56,14 +56,14 @@ class Drawn:
     def show(self, console: Console) -> None:
         """Print table and findings."""
         if self.table is not None:
-            console.print(self.table)
+            console.print(self.table, "")
         if self.findings:
             console.print("\n".join(self.findings))
 
     def lines(self) -> list[str]:
-        """Return what is shown on a terminal of 80 columns."""
+        """Return what is shown on a terminal as wide as this one; of 80 columns without one."""
         page = io.StringIO()
-        self.show(make_console(page, width=80))
+        self.show(make_console(page, width=shutil.get_terminal_size().columns))
         return page.getvalue().splitlines()
 
     @property
@@ -149,7 +149,10 @@ def run(
     arguments: Sequence[str] | None,
     own: Mapping[str, tuple[str, str]],
 ) -> int:
-    """Run the command ``python -m analysis.MODULE``: 0, or 2 for a mistake of the user.
+    """Run the command ``ssmpe report MODULE``, ``python -m analysis.MODULE`` in a checkout.
+
+    Returns:
+        0, or 2 for a mistake of the user.
 
     Args:
         write: draws a sweep into a folder, as ``SweepFigure.write``.
@@ -205,7 +208,8 @@ def first_line(docstring: str | None) -> str:
 
 
 def _parser(module: str, description: str) -> Parser:
-    parser = Parser(f"python -m analysis.{module}", description=description)
+    own = [module] if module != "report" else []
+    parser = Parser(" ".join(["ssmpe", "report", *own]), description=description)
     parser.add_argument("--sweep", metavar="NAME", help="default: the latest in the store")
     uri = "MLflow store; default: ./results/mlflow.db"
     parser.add_argument("--tracking-uri", metavar="URI", default=local_uri(RESULTS), help=uri)

@@ -20,10 +20,11 @@ from ssmpe.tracking.stored.records import MetricCurve, StoredTrial
 
 NOTE = (
     "Means of the batches measured since the last validation, and over seeds; thin lines: single "
-    "runs. Cosine below 0: the term undoes what the supervised one does. "
+    "runs. "
 )
 CONFLICT_NOTE = (
-    NOTE + "Norm: of the weighted term's gradient, as a multiple of the supervised one's."
+    NOTE + "Cosine below 0: the term undoes what the supervised one does. Norm: of the weighted "
+    "term's gradient, as a multiple of the supervised one's."
 )
 OUTPUT_NOTE = (
     NOTE + "Pull: minus the gradient by the logits of a frame, summed over bins and terms; below "

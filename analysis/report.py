@@ -163,13 +163,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else list(arguments)
     if "--all" in given:
         return _run_all([option for option in given if option != "--all"])
-    description = f"{first_line(__doc__)} With --all: every sweep's, and a page of links."
+    others = ", ".join(sorted([*(figure.name for figure in FIGURES), "results", "replay"]))
+    description = (
+        f"{first_line(__doc__)} With --all: every sweep's, and a page of links. With the name of a "
+        f"figure before all options, that alone: {others}."
+    )
     return run("report", description, write, given, {})
 
 
 def _run_all(arguments: Sequence[str]) -> int:
     parser = Parser(
-        "python -m analysis.report --all",
+        "ssmpe report --all",
         description="What has every sweep of a store asked, and what did it find? A page of links "
         "to all reports.",
     )

@@ -85,7 +85,11 @@ def _below(comparison: Comparison, result: Result, measure: str) -> str:
 
 def _marked(result: Result) -> str:
     """Return the row's name, marked if any of its runs was stopped."""
-    return f"{result.row} {STOPPED}" if result.stopped else result.row
+    return str(_name(result))
+
+
+def _name(result: Result) -> tables.RowName:
+    return tables.RowName(result.row, STOPPED if result.stopped else "")
 
 
 def _runs(result: Result) -> str:
@@ -282,7 +286,7 @@ def table(comparison: Comparison) -> Table:
     sweep, groups = comparison.sweep, []
     shown = ("average_precision", "f1", "blank_rate") if sweep.tuned else ("blank_rate",)
     for set_name in sweep.sets:
-        group: list[list[str | Text]] = [[Text(set_name, style="bold")]]
+        group: list[list[str | Text | tables.RowName]] = [[Text(set_name, style="bold")]]
         for result in comparison.on(set_name):
             means = [
                 f"{result.spreads[m].mean_text(2)}{_below(comparison, result, m)}"
@@ -291,13 +295,10 @@ def table(comparison: Comparison) -> Table:
             difference = result.differences.get(sweep.f1)
             gain = f"{difference.text(2)}{SURVIVES * difference.survives}" if difference else ""
             kinds = result.kinds.text() if result.kinds.counts else ""
-            group.append([_marked(result), means[0], gain, *means[1:], kinds])
+            group.append([_name(result), means[0], gain, *means[1:], kinds])
         groups.append(group)
     heads = [MEASURE_LABELS[m].replace(" ", "\n", 1) for m in (sweep.f1, *shown)]
-    columns: dict[str, Mapping[str, Any]] = {
-        "row": {"min_width": 15, "max_width": 18, "overflow": "fold"}
-    }
-    columns[heads[0]] = tables.NUMBER
+    columns: dict[str, Mapping[str, Any]] = {"row": {}, heads[0]: tables.NUMBER}
     columns |= {f"− {comparison.baseline}": {**tables.NUMBER, "justify": "left"}}
     columns |= {**dict.fromkeys(heads[1:], tables.NUMBER), "collapse": {}}
     return tables.terminal(f"{sweep.name}: {sweep.question}", columns, groups, gap=0)

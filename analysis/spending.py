@@ -137,9 +137,16 @@ def table(spending: Spending) -> Table:
         saved = f"{costs.saved / 60:.1f}" if costs.stopped else "–"
         batches = f"{costs.trained}/{costs.configured}"
         lines.append(
-            (costs.row, str(costs.runs), batches, *minutes, f"{costs.gpu_hours:.2f}", saved)
+            (
+                tables.RowName(costs.row),
+                str(costs.runs),
+                batches,
+                *minutes,
+                f"{costs.gpu_hours:.2f}",
+                saved,
+            )
         )
-    columns = {"row": {"max_width": 14}, **dict.fromkeys(names, tables.NUMBER)}
+    columns = {"row": {}, **dict.fromkeys(names, tables.NUMBER)}
     return tables.terminal(f"{spending.sweep.name}: minutes", columns, [lines])
 
 

@@ -15,7 +15,7 @@ COMMANDS = {
     "transcribe": "multi-pitch, MIDI and a picture of audio files of any length",
     "evaluate": "score trained networks on any sets",
     "data": "check datasets, or tell where to get them",
-    "doctor": "tell what of this machine is fit for it",
+    "doctor": "tell what this machine has: cores, memory, GPU, packages, folders",
 }
 """Name of a module of ``ssmpe.commands`` -> what it does"""
 PASSING = ("sweep", "report")
@@ -36,11 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = Parser(prog="ssmpe", description="Self-supervised multi-pitch estimation.")
     parser.add_argument("--version", action="version", version=f"ssmpe {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for one, text in COMMANDS.items():
-        own = commands.add_parser(one, help=text, description=text)
-        if command is not None and one == name:
-            command.add_options(own)
-    options = parser.parse_args(given)
+    known = {one: commands.add_parser(one, help=t, description=t) for one, t in COMMANDS.items()}
+    if command is not None:
+        command.add_options(known[name])
+    options, left = parser.parse_known_args(given)
+    if left:  # said with the command's own name
+        known.get(name, parser).error(f"unrecognized arguments: {' '.join(left)}")
     # as Ctrl-C does: what is unfinished is cleared away
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

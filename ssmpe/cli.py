@@ -6,10 +6,10 @@
 """
 
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ssmpe import bundled
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ssmpe.runner.run import Report
 
 Experiment = TypeVar("Experiment", Sweep, Search)
+TYPED = "__typed__"
+"""Global of a sweep's file: the words of the command that runs it as a script, if not Python's"""
 
 
 def sweep(
@@ -72,7 +74,10 @@ def search(
 
 
 def main(
-    sweep: Sweep | Search, report: "Report | None" = None, arguments: Sequence[str] | None = None
+    sweep: Sweep | Search,
+    report: "Report | None" = None,
+    arguments: Sequence[str] | None = None,
+    typed: Sequence[str] = (),
 ) -> int:
     """Run a sweep or a search from the command line; the exit code.
 
@@ -82,35 +87,22 @@ def main(
     Args:
         report: draws the figures that answer the sweep's question, once the trials have ended.
         arguments: of the command line; default: the process's own.
+        typed: words before them; default: those that run the sweep's file as a script.
     """
     given = sys.argv[1:] if arguments is None else arguments
     console = make_console()
 
     def run() -> int:
-        typed = Path(sys.argv[0])
-        own = typed.stem == sweep.name and typed.suffix == ".py"
-        script = str(typed) if own else f"sweeps/{sweep.name}.py"
-        options = sweep_options.parse(sweep.question, script, given, sweep.add_options)
+        path = Path(sys.argv[0])
+        own = path.stem == sweep.name and path.suffix == ".py"
+        script = str(path) if own else f"sweeps/{sweep.name}.py"
+        command = shlex.join(typed or ("python", script))
+        options = sweep_options.parse(sweep.question, command, given, sweep.add_options)
         from ssmpe.runner.run import run_sweep  # Ray takes seconds, which a help can do without
 
         return run_sweep(sweep, options, report, console)
 
     return exit_code(run)
-
-
-def _told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """Print a mistake at the top level of a sweep's file in one line, as those in its options."""
-    if not isinstance(error, UserError):
-        return _before(kind, error, trace)
-
-    def run() -> int:
-        raise error
-
-    raise SystemExit(exit_code(run))
-
-
-_before = sys.excepthook  # of a notebook or a debugger, perhaps
-sys.excepthook = _told
 
 
 def _become(make: Callable[[str, str], Experiment]) -> Experiment:
@@ -122,7 +114,10 @@ def _become(make: Callable[[str, str], Experiment]) -> Experiment:
 
     def run() -> int:
         experiment = make(path.stem, _question(path, file.get("__doc__")))
-        return main(experiment, lambda *ended: bundled.analysis("report").of_ended(*ended))
+        typed = file.get(TYPED, ())
+        return main(
+            experiment, lambda *e: bundled.analysis("report").of_ended(*e), sys.argv[1:], typed
+        )
 
     raise SystemExit(exit_code(run))
 

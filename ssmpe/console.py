@@ -10,8 +10,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import Any, NoReturn, ParamSpec, TextIO, TypeVar
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import (
@@ -23,20 +24,16 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.segment import Segment
-from rich.table import Table
 from rich.text import Text
 
 from ssmpe.errors import OutOfSpaceError, UserError, extras_told
 
-if TYPE_CHECKING:
-    from ssmpe.data.check import SetReport
-
+Given = ParamSpec("Given")
+Returned = TypeVar("Returned")
 LOG_WIDTH = 110
 """Columns of tables in a file; a terminal tells its own"""
 LOG_SECONDS = 60.0
 """Time between two lines of progress in a file"""
-SHOWN_LINES = 5
-"""Problems of a set that are printed"""
 LONGEST_LINE = 4000
 """Characters of an error that are printed"""
 
@@ -108,10 +105,11 @@ def make_console(file: TextIO | None = None, width: int | None = None) -> Consol
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser of options whose errors quote them safely."""
+    """A parser of options whose errors are a line each, and quote them safely."""
 
     def error(self, message: str) -> NoReturn:
-        super().error(_cut(printable(message)))
+        told = _cut(printable(message))
+        self.exit(2, f"{self.prog}: error: {told} ({self.prog} --help tells what there is)\n")
 
 
 def exit_code(run: Callable[[], int]) -> int:
@@ -130,6 +128,26 @@ def exit_code(run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 130
+
+
+def told_in_scripts(door: Callable[Given, Returned]) -> Callable[Given, Returned]:
+    """Make a mistake in calling a function at a script's top level one line, and exit code 2.
+
+    For what a user's file calls before ``sweep(…)`` runs it. Called from anywhere else, as in a
+    notebook or a module, the function raises its errors as ever.
+    """
+
+    @wraps(door)
+    def called(*arguments: Given.args, **named: Given.kwargs) -> Returned:
+        try:
+            return door(*arguments, **named)
+        except UserError as error:
+            top = sys._getframe(1).f_globals
+            if top is not vars(sys.modules["__main__"]) or "__file__" not in top:
+                raise
+            raise SystemExit(_failed(str(error), 2)) from None
+
+    return called
 
 
 def _failed(what: str, code: int) -> int:
@@ -235,7 +253,7 @@ def _refusing(option: str, path: Path) -> Iterator[None]:
         raise UserError(f"{option} {path}: cannot be written ({reason})") from None
 
 
-# --- progress and reports ---------------------------------------------------------------------
+# --- progress ---------------------------------------------------------------------------------
 
 
 class TaskBar:
@@ -276,29 +294,3 @@ class TaskBar:
         if not self._console.is_terminal and time.monotonic() - self._printed > LOG_SECONDS:
             self._printed = time.monotonic()
             self._console.print(printable(f"{what}: {done} of {total}"), soft_wrap=True)
-
-
-def print_reports(console: Console, reports: "Iterable[SetReport]") -> None:
-    """Print a table of sets, then what is wrong with each of them."""
-    reports = list(reports)
-    table = Table(box=None, pad_edge=False)
-    table.add_column("set", no_wrap=True)
-    table.add_column("state", no_wrap=True)
-    for heading in ("tracks", "hours"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("sample rates (Hz)")
-    for report in reports:
-        rates = ", ".join(f"{rate}" for rate in report.sample_rates)
-        counts = [str(report.n_tracks), f"{report.hours:.2f}"] if report.n_tracks else ["", ""]
-        table.add_row(printable(report.name), str(report.state), *counts, rates)
-    console.print(table)
-    for report in reports:
-        for line in shortened([*report.problems, *report.notes]):
-            console.print(printable(f"{report.name}: {line}"), soft_wrap=True)
-
-
-def shortened(lines: list[str]) -> list[str]:
-    """Return the first lines, and one that says how many more there are."""
-    if len(lines) <= SHOWN_LINES:
-        return lines
-    return [*lines[:SHOWN_LINES], f"… and {len(lines) - SHOWN_LINES} more"]

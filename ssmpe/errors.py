@@ -1,11 +1,15 @@
 """The errors a user can cause, told apart from faults of the program; and errors in few words."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from ssmpe.own import is_installed
 
 MAX_REASON = 200
 """Number of characters of an error that are shown within a message"""
-
+_FRAME = re.compile(r'File "([^"]+)", line (\d+), in ')
 
 OF_SWEEPS = frozenset(
     {
@@ -58,3 +62,24 @@ def first_line(error: BaseException) -> str:
 def last_line(error: BaseException | str) -> str:
     """Return the last line of an error's text, where Ray says what happened; or its type."""
     return (str(error).strip() or type(error).__name__).splitlines()[-1]
+
+
+def raised_at(trace: str) -> str:
+    """Return where an exception was raised, from its traceback: "/home/me/own.py, line 12".
+
+    That is the innermost place in a file that is not installed, nor this package's, if there is
+    one: the user's. "" of a text without a traceback.
+    """
+    frames = _FRAME.findall(trace)
+    own = [frame for frame in frames if not is_installed(Path(frame[0]))]
+    for file, line in [*reversed(own), *reversed(frames)]:
+        return f"{file}, line {line}"
+    return ""
+
+
+def told(error: BaseException, trace: str) -> str:
+    """Return an exception in a line: its type, what it says, and where it was raised."""
+    said, place = first_line(error), raised_at(trace)
+    name = type(error).__name__
+    text = said if said == name else f"{name}: {said}"
+    return f"{text} ({place})" if place else text

@@ -1,17 +1,13 @@
-"""What a user's file adds to the package: objectives and datasets of one's own, and their code."""
+"""The code of what a user's file adds to the package: where it stands, and its digest."""
 
 import hashlib
 import inspect
-import re
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ssmpe.errors import first_line
-
 _PACKAGE = Path(__file__).parent
-_FRAME = re.compile(r'File "([^"]+)", line (\d+), in ')
 
 
 def written(thing: Any) -> Any:
@@ -54,7 +50,7 @@ def modules_beside(thing: Any) -> list[ModuleType]:
     What is installed, and this package, is no user's file.
     """
     path = file_of(thing)
-    if path is None or _is_installed(path):
+    if path is None or is_installed(path):
         return []
     folder = path.resolve().parent
     found = []
@@ -62,35 +58,14 @@ def modules_beside(thing: Any) -> list[ModuleType]:
         file = getattr(module, "__file__", None)
         if name in ("__main__", "__mp_main__") or name != getattr(module, "__name__", None):
             continue
-        if not isinstance(file, str) or _is_installed(Path(file)):
+        if not isinstance(file, str) or is_installed(Path(file)):
             continue
         if Path(file).resolve().is_relative_to(folder):
             found.append(module)
     return found
 
 
-def raised_at(trace: str) -> str:
-    """Return where an exception was raised, from its traceback: "/home/me/own.py, line 12".
-
-    That is the innermost place in a file that is not installed, nor this package's, if there is
-    one: the user's. "" of a text without a traceback.
-    """
-    frames = _FRAME.findall(trace)
-    own = [frame for frame in frames if not _is_installed(Path(frame[0]))]
-    for file, line in [*reversed(own), *reversed(frames)]:
-        return f"{file}, line {line}"
-    return ""
-
-
-def told(error: BaseException, trace: str) -> str:
-    """Return an exception in a line: its type, what it says, and where it was raised."""
-    said, place = first_line(error), raised_at(trace)
-    name = type(error).__name__
-    text = said if said == name else f"{name}: {said}"
-    return f"{text} ({place})" if place else text
-
-
-def _is_installed(path: Path) -> bool:
+def is_installed(path: Path) -> bool:
     """Tell whether a file is of this package, of Python's, or of one that was installed."""
     parts = path.parts
     beside_python = path.is_relative_to(Path(inspect.__file__).parent)

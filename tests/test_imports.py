@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LAYERS = (
     ("errors", "own", "units", "seeding", "bundled"),
-    ("config", "storage"),
-    ("data", "world", "console"),
+    ("config", "storage", "console"),
+    ("data", "world"),
     ("signal",),
     ("network",),
     ("objectives", "evaluation"),

@@ -164,7 +164,7 @@ def test_commands_can_be_given(words):
 def check_sweep(name: str, arguments: list[str]) -> None:
     """Parse a sweep's options, and make the trials that they ask for."""
     sweep = importlib.import_module(f"sweeps.{name}").SWEEP
-    given = options.parse(sweep.question, f"sweeps/{name}.py", arguments, sweep.add_options)
+    given = options.parse(sweep.question, f"python sweeps/{name}.py", arguments, sweep.add_options)
     assert sweep.trials(preset(given.preset), given.seeds, given.rows, given.overrides)
 
 

@@ -35,6 +35,7 @@ class Page:
         panel: width and height of a panel.
         left: margin, for the labels of the vertical axes.
         heading: lines of text over the panels of the first row.
+        headed: whether there are as many over those of every other row, too.
     """
 
     title: str
@@ -46,6 +47,12 @@ class Page:
     panel: tuple[float, float] = _PANEL
     left: float = _LEFT
     heading: int = 2
+    headed: bool = False
+
+    @property
+    def gap(self) -> tuple[float, float]:
+        """Inches between panels, across and down."""
+        return _GAP[0], _GAP[1] + _LINE * (self.heading - 1) * self.headed
 
 
 def legend_columns(texts: Sequence[str]) -> int:
@@ -66,7 +73,7 @@ def panels(
     The vertical axis is that of all panels, or of those in a row. Heights are added up in
     inches, so that text never meets text whatever the number of panels.
     """
-    gaps = ((n_columns - 1) * _GAP[0], (n_rows - 1) * _GAP[1])
+    gaps = ((n_columns - 1) * page.gap[0], (n_rows - 1) * page.gap[1])
     width = max(_MIN_WIDTH, page.left + _RIGHT + n_columns * page.panel[0] + gaps[0])
     lines = page.heading - 2 + len(_wrap(page.subtitle, width, _SUBTITLE))
     top = 0.86 + _LINE * lines
@@ -81,8 +88,8 @@ def panels(
         right=1 - _RIGHT / width,
         top=1 - top / height,
         bottom=bottom / height,
-        wspace=_GAP[0] / panel_width,
-        hspace=_GAP[1] / page.panel[1],
+        wspace=page.gap[0] / panel_width,
+        hspace=page.gap[1] / page.panel[1],
     )
     axes = grid.subplots(sharex=True, sharey=share_y, squeeze=False)
     _write(figure, page, width, height)

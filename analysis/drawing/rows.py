@@ -31,20 +31,41 @@ def draw_rows(
     """
     for row in sweep.rows:
         colour, own = look(sweep, row)
-        trials = [(t, c) for t in sweep.of_row(row) if (c := curve_of(t))]
-        counted = [curve for trial, curve in trials if trial.has_result]
-        if row in sweep.signal_rows:
-            if counted:
-                ax.axhline(mean_curve(counted).values[-1], color=colour, ls=own, lw=1.4)
-            continue
-        if len(trials) > 1 or (single and not counted):
-            for _, curve in trials:
-                ax.plot(curve.steps, curve.values, color=colour, lw=0.5, alpha=0.45, ls=line or "-")
+        if line is not None and row not in sweep.signal_rows:
+            own = line
+        draw_row(ax, sweep, row, curve_of, colour, own, thin=line or "-", single=single)
+
+
+def draw_row(
+    ax: Axes,
+    sweep: StoredSweep,
+    row: str,
+    curve_of: Callable[[StoredTrial], MetricCurve | None],
+    colour: style.Colour,
+    line: style.LineStyle,
+    *,
+    thin: style.LineStyle = "-",
+    single: bool = False,
+) -> None:
+    """Draw one row as ``draw_rows`` does, in this colour and line.
+
+    Args:
+        thin: line of single runs.
+    """
+    trials = [(t, c) for t in sweep.of_row(row) if (c := curve_of(t))]
+    counted = [curve for trial, curve in trials if trial.has_result]
+    if row in sweep.signal_rows:
         if counted:
-            mean = mean_curve(counted)
-            ax.plot(mean.steps, mean.values, color=colour, ls=line or own, lw=1.6)
-        for trial, curve in trials:
-            _mark_end(ax, trial, curve, colour)
+            ax.axhline(mean_curve(counted).values[-1], color=colour, ls=line, lw=1.4)
+        return
+    if len(trials) > 1 or (single and not counted):
+        for _, curve in trials:
+            ax.plot(curve.steps, curve.values, color=colour, lw=0.5, alpha=0.45, ls=thin)
+    if counted:
+        mean = mean_curve(counted)
+        ax.plot(mean.steps, mean.values, color=colour, ls=line, lw=1.6)
+    for trial, curve in trials:
+        _mark_end(ax, trial, curve, colour)
 
 
 def label_batches(ax: Axes) -> None:
@@ -91,7 +112,7 @@ def look(sweep: StoredSweep, row: str) -> tuple[style.Colour, style.LineStyle]:
         return style.REFERENCE_COLOUR, style.REFERENCE_LINE
     if row == REFERENCE_ROW:
         return "black", "-"
-    named = [r for r in sweep.rows if _has_own_look(sweep, r)]
+    named = _named(sweep)
     if row in named:
         # behind the colours of added sets, if rows are told by these
         by_set = any(_adds(sweep, r) and r not in named for r in sweep.rows)
@@ -103,6 +124,15 @@ def look(sweep: StoredSweep, row: str) -> tuple[style.Colour, style.LineStyle]:
     last = len(counts) - 1
     position = counts.index(trial.added_excerpts) / last if last else 0.5
     return style.shade(style.colour(index), position), style.LINES[index % len(style.LINES)]
+
+
+def are_more_than_colours(sweep: StoredSweep) -> bool:
+    """Tell whether lines would have to tell rows of one colour from each other."""
+    return len(_named(sweep)) > len(style.OKABE_ITO)
+
+
+def _named(sweep: StoredSweep) -> list[str]:
+    return [row for row in sweep.rows if _has_own_look(sweep, row)]
 
 
 def _has_own_look(sweep: StoredSweep, row: str) -> bool:

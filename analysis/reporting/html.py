@@ -17,7 +17,7 @@ from analysis.figure import Drawn
 from analysis.numbers.comparison import Comparison
 from analysis.reporting import glossary, provenance
 from ssmpe.tracking.stored.records import StoredSweep
-from ssmpe.tracking.ui import run_url, trial_url, ui_command
+from ssmpe.tracking.ui import is_server, run_url, trial_url, ui_command
 
 _TYPES = {
     ".png": "image/png",
@@ -78,7 +78,7 @@ class Page:
             trials=_trials(sweep),
             runs_url=run_url(sweep.uri, sweep.experiment_id, sweep.name),
             run_url=trial_url(sweep.uri, sweep.experiment_id, sweep.run_id),
-            ui_command=ui_command(sweep.uri),
+            ui_command="" if is_server(sweep.uri) else ui_command(sweep.uri),
             command=provenance.command(sweep),
             has_command=provenance.has_command(sweep),
             machine=provenance.machine(sweep),

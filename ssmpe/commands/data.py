@@ -8,8 +8,15 @@ from pathlib import Path
 from rich.console import Console
 
 from ssmpe.config import GeometryConfig
-from ssmpe.console import TaskBar, print_reports, printable
-from ssmpe.data.check import SetReport, State, check_tracks, duplicates, missing
+from ssmpe.console import TaskBar, printable
+from ssmpe.data.check import (
+    SetReport,
+    State,
+    check_tracks,
+    duplicates,
+    missing,
+    print_reports,
+)
 from ssmpe.data.datasets.dataset import Dataset, Option, Track
 from ssmpe.data.datasets.registry import DATASETS, Locations, open_dataset, parse, resolve
 from ssmpe.data.store.cache import cache_dir
@@ -20,7 +27,8 @@ from ssmpe.experiments.options import data_root_of, folders_of
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the command's two parts and their options."""
     parts = parser.add_subparsers(required=True, metavar="check|where")
-    check = parts.add_parser("check", help="what is there, and what is wrong with it")
+    what = "tell what is there, and what is wrong with it"
+    check = parts.add_parser("check", help=what, description=what)
     check.add_argument(
         "sets", nargs="*", metavar="SET", help="as URMP/train or MusicNet (default: all found)"
     )
@@ -33,7 +41,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="folder of your own audio; may be repeated",
     )
     check.set_defaults(run=run_check)
-    where = parts.add_parser("where", help="where every dataset is to be had, and its layout")
+    what = "tell where every dataset is to be had, its size, licence and layout"
+    where = parts.add_parser("where", help=what, description=what)
     where.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all")
     where.set_defaults(run=run_where)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.table import Table
 
 from ssmpe import bundled
+from ssmpe.cli import TYPED
 from ssmpe.console import exit_code, make_console, printable
 from ssmpe.errors import UserError
 
@@ -45,11 +46,12 @@ def _run(name: str, *arguments: str) -> int:
         raise UserError(
             f"sweep {printable(name)}: no such file, here or in ./sweeps, and not one of {known}"
         )
+    program = ["ssmpe"] if Path(sys.argv[0]).stem == "ssmpe" else ["python", "-m", "ssmpe"]
     # as of a script
     sys.argv = [str(path), *arguments]
     sys.path.insert(0, str(Path(path).absolute().parent))
     try:
-        runpy.run_path(str(path), run_name="__main__")
+        runpy.run_path(str(path), {TYPED: [*program, "sweep", name]}, "__main__")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 2
     raise UserError(f"{path}: no sweep: its last line has to be SWEEP = sweep(…) or search(…)")

@@ -1,12 +1,15 @@
 """Checks of sets: all that is wrong is found at once, before anything is computed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
+from rich.console import Console
+from rich.table import Table
 
+from ssmpe.console import printable
 from ssmpe.data.datasets import listing
 from ssmpe.data.datasets.dataset import Dataset, Track
 from ssmpe.data.files.annotation import Annotation, FrameAnnotation, check_scorable
@@ -14,6 +17,8 @@ from ssmpe.data.inspection import Inspection, inspect, same_files
 from ssmpe.data.store.annotations import Annotations
 from ssmpe.errors import DataError, UserError
 
+SHOWN_LINES = 5
+"""Problems of a set that are printed"""
 Progress = Callable[[str, int, int], None]
 """Function that is called with what is being done, tracks done and tracks in all"""
 
@@ -215,3 +220,29 @@ def _f0s(annotation: Annotation) -> np.ndarray:
     if isinstance(annotation, FrameAnnotation):
         return np.concatenate(annotation.observed.f0s)
     return annotation.f0s
+
+
+def print_reports(console: Console, reports: Iterable[SetReport]) -> None:
+    """Print a table of sets, then what is wrong with each of them."""
+    reports = list(reports)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("set", no_wrap=True)
+    table.add_column("state", no_wrap=True)
+    for heading in ("tracks", "hours"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("sample rates (Hz)")
+    for report in reports:
+        rates = ", ".join(f"{rate}" for rate in report.sample_rates)
+        counts = [str(report.n_tracks), f"{report.hours:.2f}"] if report.n_tracks else ["", ""]
+        table.add_row(printable(report.name), str(report.state), *counts, rates)
+    console.print(table)
+    for report in reports:
+        for line in _shortened([*report.problems, *report.notes]):
+            console.print(printable(f"{report.name}: {line}"), soft_wrap=True)
+
+
+def _shortened(lines: list[str]) -> list[str]:
+    """Return the first lines, and one that says how many more there are."""
+    if len(lines) <= SHOWN_LINES:
+        return lines
+    return [*lines[:SHOWN_LINES], f"… and {len(lines) - SHOWN_LINES} more"]

@@ -85,19 +85,20 @@ class Options:
 
 def parse(
     question: str,
-    prog: str,
+    typed: str,
     arguments: Sequence[str],
     add_options: Callable[[argparse.ArgumentParser], None] = lambda parser: None,
 ) -> Options:
     """Return the options that a command line gives.
 
     Args:
+        typed: what stands before them, as "python sweeps/sample_count.py".
         add_options: adds the script's own.
 
     Raises:
         UserError: a value that makes no sense. (Misspelt options end the program, as is usual.)
     """
-    parser = _parser(question, prog)
+    parser = _parser(question, typed)
     add_options(parser)
     given = parser.parse_args(arguments)
     hours, caps = _hours(given.max_hours)
@@ -132,7 +133,7 @@ def parse(
         resume=given.resume,
         early_stop=not given.no_early_stop,
         diagnostics=_at_least_one("--diagnostics", given.diagnostics),
-        command=shlex.join(["python", prog, *arguments]),
+        command=" ".join(filter(None, [typed, shlex.join(arguments)])),
         hours=hours,
         gpu_hours=_more_than_none("--max-gpu-hours", given.max_gpu_hours),
         trials=_at_least_one("--trials", given.trials),
@@ -141,11 +142,11 @@ def parse(
     )
 
 
-def _parser(question: str, prog: str) -> argparse.ArgumentParser:
+def _parser(question: str, typed: str) -> argparse.ArgumentParser:
     parser = Parser(
-        prog=prog,
+        prog=typed,
         usage=argparse.SUPPRESS,
-        description=question,
+        description=f"{question}\n\nusage: {typed} [OPTION …]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=True,
     )

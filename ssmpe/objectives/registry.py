@@ -5,6 +5,7 @@ from dataclasses import fields
 
 from ssmpe.config import OBJECTIVES
 from ssmpe.config.objectives import name_own
+from ssmpe.console import told_in_scripts
 from ssmpe.errors import UserError
 from ssmpe.objectives.additivity import ADDITIVITY
 from ssmpe.objectives.adversarial import ADVERSARIAL
@@ -61,6 +62,7 @@ _NEEDS = tuple(f.name for f in fields(Batch) if f.name not in ("features", "targ
 """Fields of a batch that are made only if an objective needs them."""
 
 
+@told_in_scripts
 def objective(
     name: str,
     loss: Loss,

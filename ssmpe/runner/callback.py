@@ -9,8 +9,7 @@ from typing import Any
 from ray.exceptions import RayTaskError
 from ray.tune import Callback
 
-from ssmpe.errors import last_line
-from ssmpe.own import raised_at
+from ssmpe.errors import last_line, raised_at
 from ssmpe.runner.queue.retries import Outcome, is_lost, lacked_memory
 from ssmpe.runner.session import Session
 from ssmpe.runner.trial import reports

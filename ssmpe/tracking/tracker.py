@@ -107,7 +107,11 @@ class Tracker:
         self._append(Operation.now(Kind.VIEW, None, **tag))
         if question := tags.get(schema.QUESTION):
             link = f"[{name}]({self.url})"
-            note = f"**{question}**\n\nThe latest sweep, its trials and curves: {link}"
+            note = (
+                f"**{question}**\n\nThe latest sweep, its trials in the planned order and their "
+                f"curves: {link}. The list below has runs as they began, the latest first; sort it "
+                f"by `{schema.ORDER}` for the rows as planned."
+            )
             self._append(Operation.now(Kind.VIEW, None, key=schema.NOTE, value=note))
         self._raise_if_full()
         return run

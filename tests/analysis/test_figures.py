@@ -216,13 +216,54 @@ def test_curves_reach_the_end_and_mark_what_was_stopped():
     assert max(np.asarray(x.get_xdata())[-1] for x in ax.lines) == 400
 
 
+def remedies() -> StoredSweep:
+    """More rows than there are colours; two seeds, one row stopped, one with a long name."""
+    trials = []
+    for seed in (0, 1):
+        trials.append(Invented("Ref.", seed))
+        for i, name in enumerate(("", "+stop", "+EG", "+KL", "+additivity", "+feature_dropout")):
+            ended = "collapsed" if not i else "completed"
+            weights = {"supervised": 1.0, "timbre": 1.0, f"term{i}": 1.0}
+            one = Invented(f"+MN-8{name}", seed, "MusicNet/train", 8, ended, weights=weights)
+            trials.append(one)
+        more = "supervised+MN-8+contrastive+adversarial-regen"
+        trials.append(Invented(more, seed, "MusicNet/train", 8))
+    return sweep_of(trials)
+
+
+def test_rows_that_are_more_than_colours_have_a_panel_each():
+    sweep = remedies()
+    figure = curves.draw(sweep)
+    assert len(sweep.rows) == 8
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == [*sweep.rows[:7], "supervised+MN-8+contrastive\n  +adversarial-regen"]
+    labels = [str(t.get_text()) for t in figure.legends[0].get_texts()]
+    sets = ("MusicNet/test", "URMP/validation")
+    measures = {"f1_tuned": "tuned F1", "average_precision": "AP", "blank_rate": "blank at ½"}
+    named = [f"{label}, {name}" for name in sets for label in measures.values()]
+    assert labels == [*named, "stopped as collapsed"]
+    drawn = [x for x in figure.axes[2].lines if x.get_linewidth() == 1.6]
+    means = [
+        np.mean([t.final(name, m) for t in sweep.of_row("+MN-8+stop")])
+        for name in sets
+        for m in measures
+    ]
+    assert [np.asarray(x.get_ydata())[-1] for x in drawn] == pytest.approx(means)
+    assert len({(x.get_color(), x.get_linestyle()) for x in drawn}) == 6
+
+
 def test_unfinished_sweep_says_so():
     figure = curves.draw(sweep_of([Invented("Ref.", 0), Invented("+MN-2", 0, end_reason=None)]))
     assert any("NOT FINISHED" in t.get_text() for t in figure.texts)
 
 
-@pytest.mark.parametrize("make", [small, usual, large])
-@pytest.mark.parametrize("kind", ["degeneration", "curves"])
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        *((kind, make) for kind in ("degeneration", "curves") for make in (small, usual, large)),
+        ("curves", remedies),
+    ],
+)
 def test_no_text_overlaps_or_leaves_the_page(make, kind):
     sweep = make()
     with style.look():

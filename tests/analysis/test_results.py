@@ -1,6 +1,7 @@
 """Results tables: every number equals the store's, recomputed here independently."""
 
 import csv
+import io
 import os
 import re
 import sqlite3
@@ -15,9 +16,10 @@ from mlflow import MlflowClient
 from scipy import stats
 
 from analysis import precision_recall, report, results
-from analysis.drawing import style
+from analysis.drawing import style, tables
 from analysis.figure import Drawn
 from analysis.numbers.comparison import Comparison
+from ssmpe.console import make_console
 from ssmpe.errors import UserError
 from ssmpe.runner.planning.presentation import order_of
 from ssmpe.tracking import schema
@@ -314,6 +316,33 @@ def test_names_that_a_terminal_would_obey_are_shown(uri, tmp_path, capsys):
         assert "\x1b" not in shown
         assert "x1b[2J" in shown
     assert "\n| a\\x1b[2J\\x0ab\\|c |" in (tmp_path / "results.md").read_text(encoding="utf-8")
+
+
+NAMES = ("Ref.", "+MN-8+feature_dropout", "supervised+MN-8+contrastive+adversarial-regen")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_names_of_rows_break_between_deltas_and_only_where_there_is_no_room(width):
+    page = io.StringIO()
+    line = ["0.78", "+0.03 [+0.00, +0.04]*", "0.84", "0.78", "0.00", "level sunk 1/1"]
+    rows = [[tables.RowName(name, results.STOPPED), *line] for name in NAMES]
+    columns = {"row": {}, **{str(i): tables.NUMBER for i in range(5)}, "collapse": {}}
+    make_console(page, width=width).print(tables.terminal("A table", columns, [rows], gap=0))
+    printed = page.getvalue().splitlines()
+    assert max(map(len, printed)) <= width
+    parts = [part for name in NAMES for part in re.findall(r"\+?[^+]+", name)]
+    assert all(any(part in text for text in printed) for part in parts)
+    assert sum(name in text for name in NAMES for text in printed) == (3 if width == 120 else 1)
+
+
+def test_a_name_is_folded_by_hand():
+    name = tables.RowName("+MN-8+additivity+stop", "†")
+    assert str(name) == "+MN-8+additivity+stop †"
+    assert name.folded(99) == [str(name)]
+    assert name.folded(16) == ["+MN-8+additivity", "  +stop †"]
+    assert name.folded(15) == ["+MN-8", "  +additivity", "  +stop †"]
+    assert name.least == len("  +additivity")
+    assert tables.RowName("a\nb").folded(9) == [r"a\x0ab"]
 
 
 def test_a_named_baseline(uri, tmp_path, capsys):

@@ -70,15 +70,18 @@ class Growth:
 
 
 def drawn(grown: Mapping[str, Growth], path: Path) -> None:
-    """Costs over sizes, on logarithmic axes, as a picture."""
+    """Costs over sizes, on logarithmic axes, as a picture of two columns, to be read at 880 px."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
     from matplotlib.ticker import FormatStrFormatter, LogLocator, NullLocator
 
-    figure, axes = pyplot.subplots(1, len(grown), figsize=(3.4 * len(grown), 3.2), squeeze=False)
-    for ax, (name, growth) in zip(axes[0], grown.items(), strict=True):
+    n_rows = -(-len(grown) // 2)
+    figure, axes = pyplot.subplots(n_rows, 2, figsize=(7.0, 2.7 * n_rows), squeeze=False)
+    for ax in axes.flat[len(grown) :]:
+        ax.remove()
+    for ax, (name, growth) in zip(axes.flat, grown.items(), strict=False):
         sizes: Sequence[float] = sorted(growth.seconds)
         seconds = [growth.seconds[size] for size in sizes]
         ax.loglog(sizes, seconds, "o-", color="#1f4e79")

@@ -48,6 +48,7 @@ for given in {given}:
     assert not code, given
     slow = [name for name in {SLOW} if name in sys.modules]
     assert not slow, (given, slow)
+    assert sys.excepthook is sys.__excepthook__
 """
     done = python(tmp_path, program)
     assert done.returncode == 0, done.stderr
@@ -80,6 +81,45 @@ def test_mistakes_are_one_line(tmp_path, monkeypatch, capsys, given, said):
     printed = capsys.readouterr()
     assert (code, printed.out, printed.err.count("\n")) == (2, "", 1)
     assert said in printed.err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            ["ui", "--prot=5001"],
+            "ssmpe ui: error: unrecognized arguments: --prot=5001 (ssmpe ui ",
+        ),
+        (["uii"], "ssmpe: error: argument COMMAND: invalid choice: 'uii'"),
+        (["transcribe"], "ssmpe transcribe: error: the following arguments are required: FILE ("),
+        (["report", "curves", "--swep", "x"], "ssmpe report curves: error: unrecognized arguments"),
+        (
+            ["sweep", "energy", "--roows", "x"],
+            " sweep energy: error: unrecognized arguments: --roows",
+        ),
+    ],
+)
+def test_a_misspelt_option_is_one_line(monkeypatch, capsys, given, said):
+    monkeypatch.setattr(sys, "argv", sys.argv)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    try:
+        code = main(given)
+    except SystemExit as ended:
+        code = ended.code  # type: ignore[assignment]
+    printed = capsys.readouterr()
+    assert (code, printed.out, printed.err.count("\n")) == (2, "", 1)
+    assert said in printed.err
+
+
+@pytest.mark.parametrize(
+    ("program", "typed"), [("/venv/bin/ssmpe", "ssmpe"), ("__main__.py", "python -m ssmpe")]
+)
+def test_a_sweep_is_told_by_the_command_that_ran_it(monkeypatch, capsys, program, typed):
+    """The same words, with the options behind them, are in the record of its run."""
+    monkeypatch.setattr(sys, "argv", [program])
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert main(["sweep", "energy", "--help"]) == 0
+    assert f"\nusage: {typed} sweep energy [OPTION …]\n" in capsys.readouterr().out
 
 
 def test_a_port_that_is_in_use_is_told(uri, open_tracker, capsys):
@@ -175,7 +215,7 @@ assert sys.modules["analysis"].__file__.startswith(str(bundled.folder()))
 """
     done = python(tmp_path, program, PYTHONPATH=str(installed))
     assert done.returncode == 0, done.stderr
-    for said in ("Can a network come back", "Does it work outside?", "usage: python -m analysis"):
+    for said in ("Can a network come back", "Does it work outside?", "usage: ssmpe report curves"):
         assert said in done.stdout
 
 

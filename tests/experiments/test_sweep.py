@@ -16,7 +16,7 @@ from sweeps.sample_count import SWEEP
 
 
 def parse(*arguments: str) -> options.Options:
-    return options.parse("A question?", "sweeps/x.py", arguments)
+    return options.parse("A question?", "python sweeps/x.py", arguments)
 
 
 @pytest.mark.parametrize(

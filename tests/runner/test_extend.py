@@ -13,9 +13,9 @@ import soundfile
 from ssmpe.config import objectives as config_objectives
 from ssmpe.data.datasets.registry import DATASETS, Locations, dataset, resolve
 from ssmpe.data.store.annotations import annotations_key
-from ssmpe.errors import DataError, UserError
+from ssmpe.errors import DataError, UserError, raised_at
 from ssmpe.objectives import REGISTRY, objective
-from ssmpe.own import digest_of, raised_at
+from ssmpe.own import digest_of
 from ssmpe.runner.cluster.release import CODE, code_here, decisive
 from ssmpe.runner.trial import brought
 from ssmpe.tracking import schema

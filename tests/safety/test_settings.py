@@ -164,7 +164,7 @@ def test_a_plan_comes_back_as_it_was_written(tmp_path: Path, plan: Plan) -> None
 
 @pytest.mark.parametrize("size", WORLD_SIZES)
 def test_a_plan_knows_which_embedded_world_it_was_begun_on(plan: Plan, size: str) -> None:
-    given = sweep_options.parse("Is it?", "sweeps/mine.py", ["--world", size])
+    given = sweep_options.parse("Is it?", "python sweeps/mine.py", ["--world", size])
     assert replace(plan, data=describe_data(given)).world == size
     assert replace(plan, data="own data").world is None
 

@@ -193,7 +193,7 @@ def options(folder: Path) -> Kind:
         given.append("--dry-run")
 
         def run() -> int:
-            script = f"sweeps/{sweep.name}.py"
+            script = f"python sweeps/{sweep.name}.py"
             try:
                 found = sweep_options.parse(sweep.question, script, given, sweep.add_options)
             except UserError:

@@ -10,7 +10,7 @@ from ssmpe.training import checkpoint
 from ssmpe.training.checkpoint import BEST
 from ssmpe.training.trainer import Trainer
 from tests.support.checkpoints import as_0_3_0_wrote
-from tests.training.test_trainer import numbers, same, undisturbed
+from tests.support.training import numbers, same, undisturbed
 
 __all__ = ["undisturbed"]
 

@@ -11,8 +11,7 @@ from typing import ClassVar
 from ssmpe.data.datasets import listing
 from ssmpe.data.files import audio
 from ssmpe.data.files.annotation import Annotation, check_fit
-from ssmpe.errors import DataError, UserError
-from ssmpe.own import told
+from ssmpe.errors import DataError, UserError, told
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ssmpe.console import told_in_scripts
 from ssmpe.data.datasets.bach10 import Bach10
 from ssmpe.data.datasets.dataset import Dataset, Track
 from ssmpe.data.datasets.egmd import EGMD
@@ -71,6 +72,7 @@ class ResolvedSet:
     tracks: tuple[Track, ...]
 
 
+@told_in_scripts
 def dataset(reader: type[Dataset]) -> type[Dataset]:
     """Add a reader of one's own to the datasets that configurations may name; a decorator.
 

@@ -7,8 +7,15 @@ from pathlib import Path
 from rich.console import Console
 
 from ssmpe.config import GeometryConfig
-from ssmpe.console import TaskBar, print_reports
-from ssmpe.data.check import SetReport, State, check_tracks, duplicates, missing
+from ssmpe.console import TaskBar
+from ssmpe.data.check import (
+    SetReport,
+    State,
+    check_tracks,
+    duplicates,
+    missing,
+    print_reports,
+)
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.data.sets import LoadedSet, Ready, Use, load_sets, load_use, roles_of
 from ssmpe.data.store.annotations import annotations_key, load_annotations, save_annotations
