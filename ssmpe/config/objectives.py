@@ -40,6 +40,8 @@ LABELLED_TARGETS = ("salience", "truth")
 """What the views of labelled excerpts are compared with; ``ssmpe.objectives.targets`` has each."""
 CONSISTENCIES = ("BCE", "KL", "MSE", "stop+H")
 """Ways to compare a view's output with its target; ``ssmpe.objectives.invariance`` has each."""
+PSEUDO_LABELS = ("rank", "threshold", "matched", "soft", "free", "aligned", "debiased")
+"""Rules by which targets are made of a teacher's output; ``ssmpe.objectives.pseudo`` has each."""
 
 _MOST_PITCHES = 1000.0
 """Largest number of peaks in units of the true pitches."""
@@ -79,10 +81,10 @@ def require_known(values: Mapping[str, Any], kept: Collection[str]) -> None:
 
 @dataclass(frozen=True)
 class PseudoLabelsConfig:
-    """Targets of unlabelled excerpts that are ones, zeros, or nothing; off if ``ones`` is 0.
+    """Targets of unlabelled excerpts that are ones, zeros, or nothing.
 
-    Peaks are counted in units of the pitches per frame that the labelled excerpts have;
-    ``ssmpe.objectives.pseudo`` tells what becomes of them.
+    Off if the rule is "rank" and ``ones`` is 0. Peaks are counted in units of the pitches per frame
+    that the labelled excerpts have; ``ssmpe.objectives.pseudo`` tells what becomes of them.
     """
 
     ones: float = 0.0
@@ -94,10 +96,19 @@ class PseudoLabelsConfig:
     """Weight of the energy estimate e_X, which is added to the teacher's logits before peaks are
     ranked; 0: the teacher alone."""
     memory: float = 0.99
-    """Decay per batch of the moving average of the labelled pitches per frame."""
+    """Decay per batch of the moving averages that a rule needs: of labels, of the output."""
+    rule: str = "rank"
+    """One of ``PSEUDO_LABELS``: "rank", peaks of the teacher's output in their order; by its
+    confidence: "threshold", "matched" (as many ones among zeros as labels have), "soft" and "free"
+    (weights and thresholds that follow the output), "debiased" (a threshold for output without its
+    usual level); or "aligned", the output itself, brought to the level that labels have."""
+    confidence: float = 0.95
+    """Least salience of ones; that of zeros is as far from 1 at the most."""
 
     def __post_init__(self) -> None:
         group = "objectives.pseudo_labels"
+        rule, known = self.rule, ", ".join(map(repr, PSEUDO_LABELS))
+        require(rule in PSEUDO_LABELS, f"{group}.rule", rule, f"one of {known}")
         require_within(f"{group}.ones", self.ones, 0, _MOST_PITCHES)
         doubtful, most = self.doubtful, f"{_MOST_PITCHES:g} at the most"
         ok = self.ones <= doubtful <= _MOST_PITCHES and doubtful > 0
@@ -105,9 +116,27 @@ class PseudoLabelsConfig:
         require_within(f"{group}.signal", self.signal, 0, _HEAVIEST)
         ok = 0 <= self.memory < 1
         require(ok, f"{group}.memory", self.memory, "a number from 0, below 1")
-        if self.ones == 0:  # nothing else counts: rows that mean the same must have one identity
-            for setting in fields(self):
+        ok = 0.5 <= self.confidence < 1
+        require(ok, f"{group}.confidence", self.confidence, "a number from 0.5, below 1")
+        # what does not count is as if not set: rows that mean the same must have one identity
+        counting = self._counting()
+        for setting in fields(self):
+            if setting.name not in counting:
                 object.__setattr__(self, setting.name, setting.default)
+
+    @property
+    def on(self) -> bool:
+        """Whether there are any."""
+        return self.rule != "rank" or self.ones > 0
+
+    def _counting(self) -> tuple[str, ...]:
+        """Return the settings that count."""
+        if not self.on:
+            return ()
+        if self.rule == "rank":
+            return "rule", "ones", "doubtful", "signal", "memory"
+        least = ("confidence",) if self.rule in ("threshold", "matched", "debiased") else ()
+        return "rule", *least, *(() if self.rule == "threshold" else ("memory",))
 
 
 @dataclass(frozen=True)

@@ -232,6 +232,11 @@ def signal(base: TrialConfig) -> Delta:
     return Delta("+signal", {**rank(base).changes, **weight})
 
 
+def pseudo_labels(base: TrialConfig, rule: str) -> Delta:
+    """Teach unlabelled excerpts what a teacher says, by one of the rules by confidence: "+soft"."""
+    return Delta(f"+{rule}", {**teacher(base).changes, "objectives.pseudo_labels.rule": rule})
+
+
 NO_NETWORK = Delta("no network", {"model.network": "energy"})
 """Peaks of the energy estimate e_X: what the input tells without a network."""
 

@@ -118,7 +118,7 @@ class TotalLoss:
             "total", and every active term unweighted; detached.
         """
         values = self._backward(step)
-        self._targets.follow(step.batch)
+        self._targets.follow()
         return values
 
     def state_dict(self) -> dict[str, Tensor]:
