@@ -157,7 +157,11 @@ class ObjectivesConfig:
     """Excerpts that terms on content (energy, sparsity, ...) see: "unlabelled", or "all"."""
     teacher_decay: float | None = None
     """Decay per batch of a moving average of the network's weights, whose output is then Y, without
-    gradient. None: Y is the output of the network itself."""
+    gradient. 1: it stays what it begins with, the weights of the trial that this one continues
+    (noisy student, arXiv 1911.04252). None: Y is the output of the network itself."""
+    score_teacher: bool = False
+    """Whether validations score that average instead of the network; it then is what the trial
+    gives: its best weights, and what others continue."""
     consistency: str = "BCE"
     """Comparison of a view's output q with its target Y, one of ``CONSISTENCIES``: "BCE" as
     published, H(Y) + KL(Y || q); "KL", without the entropy; "MSE", squared error of saliences;
@@ -185,8 +189,12 @@ class ObjectivesConfig:
         require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")
         object.__setattr__(self, "weights", active)
         decay = self.teacher_decay
-        ok = decay is None or 0 < decay < 1
-        require(ok, "objectives.teacher_decay", decay, "a number between 0 and 1, or null")
+        ok = decay is None or 0 < decay <= 1
+        require(ok, "objectives.teacher_decay", decay, "a number above 0, 1 at the most, or null")
+        scored, what = self.score_teacher, "false, where the teacher stays as it is"
+        require(not scored or decay != 1, "objectives.score_teacher", scored, what)
+        if decay is None:  # there is none
+            object.__setattr__(self, "score_teacher", False)
         taught, known = self.labelled_targets, " or ".join(map(repr, LABELLED_TARGETS))
         require(taught in LABELLED_TARGETS, "objectives.labelled_targets", taught, known)
         self._check_consistency()

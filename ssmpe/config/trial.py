@@ -34,6 +34,7 @@ LATER: Mapping[str, Any] = {
     "training.parent": "",
     "training.mixed_precision_on_cpus": False,
     "objectives.teacher_decay": None,
+    "objectives.score_teacher": False,
     "objectives.fade": {},
     "objectives.consistency": "BCE",
     "objectives.labelled_targets": "salience",

@@ -140,6 +140,13 @@ def teacher(base: TrialConfig) -> Delta:
     return Delta("+teacher", {"objectives.teacher_decay": round(decay, 4)})
 
 
+FROZEN = Delta("+frozen", {"objectives.teacher_decay": 1.0})
+"""Targets from the network that the row continues, as it was."""
+
+SCORED = Delta("+EMA", {"objectives.score_teacher": True})
+"""Scores and best weights of the teacher instead of the network."""
+
+
 def objective(base: TrialConfig, name: str, factor: float = 1.0) -> Delta:
     """Use a further objective, weighted like the self-supervised ones: "+additivity"."""
     return _weighted(base, name, (name,), factor)

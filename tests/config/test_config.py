@@ -93,6 +93,9 @@ def test_what_means_the_same_has_one_identity():
     assert base.replace({"objectives.fade.energy": 0.5}) == base, "not there, so not fading"
     assert base.replace({"objectives.ramp.energy": 0.5}) == base, "not there, so not rising"
     assert base.replace({"objectives.pseudo_labels.signal": 40.0}) == base, "no ones, so no labels"
+    assert base.replace({"objectives.score_teacher": True}) == base, "no teacher, so not scored"
+    taught = base.replace({"objectives.teacher_decay": 0.99})
+    assert taught.replace({"objectives.score_teacher": True}).identity != taught.identity
     assert base.replace({"objectives.pseudo_labels.confidence": 0.9}) == base
     rule = {"objectives.pseudo_labels.rule": "threshold"}
     sure = base.replace(rule)
@@ -130,7 +133,8 @@ def test_frozen():
         ("objectives.weights.timbre", -1.0, "-1.0"),
         ("objectives.weights", {}, "one weight above 0"),
         ("objectives.content_on", "some", "'some'"),
-        ("objectives.teacher_decay", 1.0, "1.0"),
+        ("objectives.teacher_decay", 1.1, "1.1"),
+        ("objectives", {"teacher_decay": 1.0, "score_teacher": True}, "false, where the teacher"),
         ("objectives.teacher_decay", "slow", "'slow'"),
         ("objectives.consistency", "KLD", "'BCE', 'KL', 'MSE', 'stop+H'"),
         ("objectives.consistency", None, "text"),
@@ -186,7 +190,7 @@ BEYOND: dict[str, list[Any]] = {
     "model.complexity": [-1, 0, 7, 10**12],
     "model.output_bias": [-1e308, 1e308],
     "objectives.weights.timbre": [-1.0, 1e308],
-    "objectives.teacher_decay": [-0.5, 0.0, 1.0, 1e308],
+    "objectives.teacher_decay": [-0.5, 0.0, 1.1, 1e308],
     "objectives.fade.timbre": [-0.5, 0.0, 1.5, 1e308],
     "objectives.ramp.timbre": [-0.5, 0.0, 1.5, 1e308],
     "objectives.pseudo_labels.ones": [-0.1, 1e308],
