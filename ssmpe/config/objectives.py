@@ -29,6 +29,7 @@ OBJECTIVES = (
     "shift_cross_entropy",
     "transposition",
     "adversarial",
+    "vat",
 )
 """Names of the package's objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
 _own: set[str] = set()

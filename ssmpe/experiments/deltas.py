@@ -244,6 +244,11 @@ def pseudo_labels(base: TrialConfig, rule: str) -> Delta:
     return Delta(f"+{rule}", {**teacher(base).changes, "objectives.pseudo_labels.rule": rule})
 
 
+def vat(base: TrialConfig) -> Delta:
+    """Ask for the same output under the change that moves it most: "+VAT"."""
+    return _weighted(base, "VAT", ("vat",), 1.0)
+
+
 NO_NETWORK = Delta("no network", {"model.network": "energy"})
 """Peaks of the energy estimate e_X: what the input tells without a network."""
 

@@ -20,6 +20,7 @@ from ssmpe.objectives.energy import ENERGY, HARMONIC, SPARSITY, SUPPORT
 from ssmpe.objectives.equivariance import GEOMETRIC
 from ssmpe.objectives.invariance import FEATURE_DROPOUT, PERCUSSION, TIMBRE
 from ssmpe.objectives.supervised import SUPERVISED
+from ssmpe.objectives.vat import VAT
 
 
 class Registry(dict[str, Objective]):
@@ -53,6 +54,7 @@ REGISTRY = Registry(
         SHIFT_CROSS_ENTROPY,
         TRANSPOSITION,
         ADVERSARIAL,
+        VAT,
     )
 )
 assert tuple(REGISTRY) == OBJECTIVES, "ssmpe.config.objectives.OBJECTIVES names others"

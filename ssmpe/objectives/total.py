@@ -207,7 +207,9 @@ class TotalLoss:
         if tuple(view.features.shape) != wanted:
             made = _of(view.features)
             raise UserError(f"objective {objective.name!r} made a view of {made}, not {wanted}")
-        return view
+        if objective.against is None:
+            return view
+        return objective.against(step.network, step.batch.features, view)
 
     def _frames(self, objective: Objective, batch: Batch, out: Outputs) -> Tensor:
         """Return the losses (n, T) of an objective.
