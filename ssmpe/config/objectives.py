@@ -172,6 +172,10 @@ class ObjectivesConfig:
     "truth", the annotation as the supervised objective has it, changed with the view."""
     pseudo_labels: PseudoLabelsConfig = field(default_factory=PseudoLabelsConfig)
     """What the views of unlabelled excerpts are compared with instead of Y."""
+    project_conflicts: bool = False
+    """Whether the gradient of all other terms together loses its part against the supervised one's,
+    where they conflict. It costs a further gradient of the originals, unless their output is of no
+    account to the others (targets without gradient)."""
     fade: Mapping[str, float] = field(default_factory=dict)
     """Objective -> share of the trial's batches over which its weight falls linearly to zero."""
     ramp: Mapping[str, float] = field(default_factory=dict)
@@ -189,6 +193,8 @@ class ObjectivesConfig:
         active = {n: float(self.weights[n]) for n in order if self.weights.get(n, 0.0) > 0}
         require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")
         object.__setattr__(self, "weights", active)
+        if "supervised" not in active or len(active) == 1:  # there is no conflict
+            object.__setattr__(self, "project_conflicts", False)
         decay = self.teacher_decay
         ok = decay is None or 0 < decay <= 1
         require(ok, "objectives.teacher_decay", decay, "a number above 0, 1 at the most, or null")

@@ -35,6 +35,7 @@ LATER: Mapping[str, Any] = {
     "training.mixed_precision_on_cpus": False,
     "objectives.teacher_decay": None,
     "objectives.score_teacher": False,
+    "objectives.project_conflicts": False,
     "objectives.fade": {},
     "objectives.consistency": "BCE",
     "objectives.labelled_targets": "salience",

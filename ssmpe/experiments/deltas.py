@@ -147,6 +147,10 @@ SCORED = Delta("+EMA", {"objectives.score_teacher": True})
 """Scores and best weights of the teacher instead of the network."""
 
 
+PROJECTED = Delta("+pcgrad", {"objectives.project_conflicts": True})
+"""Gradients of other terms without their part against the supervised one's."""
+
+
 def objective(base: TrialConfig, name: str, factor: float = 1.0) -> Delta:
     """Use a further objective, weighted like the self-supervised ones: "+additivity"."""
     return _weighted(base, name, (name,), factor)

@@ -310,7 +310,8 @@ class Trainer:
             ranked = self.config.objectives.pseudo_labels.ones > 0
             teacher = self._passes(self.teacher.network, exact=ranked)
         forward = self._passes(self.network)
-        step = Step(forward, batch, generator, teacher, index / training.n_batches)
+        weights = tuple(self.network.parameters())
+        step = Step(forward, batch, generator, teacher, index / training.n_batches, weights)
         with self._watched(index, batch, lambda: self.loss.terms_of(step)):
             self.optimizer.zero_grad()
             values = self.loss.backward(step)

@@ -66,6 +66,7 @@ def test_every_setting_is_part_of_the_identity():
         "objectives.stop_gradient": True,
         "objectives.teacher_decay": 0.99,
         "objectives.fade.timbre": 0.5,
+        "objectives.project_conflicts": True,
         "objectives.consistency": "KL",
         "objectives.labelled_targets": "truth",
         "objectives.pseudo_labels.ones": 0.7,
@@ -94,6 +95,9 @@ def test_what_means_the_same_has_one_identity():
     assert base.replace({"objectives.ramp.energy": 0.5}) == base, "not there, so not rising"
     assert base.replace({"objectives.pseudo_labels.signal": 40.0}) == base, "no ones, so no labels"
     assert base.replace({"objectives.score_teacher": True}) == base, "no teacher, so not scored"
+    for weights in ({"supervised": 1.0}, {"timbre": 1.0}):
+        alone = base.replace({"objectives.weights": weights})
+        assert alone.replace({"objectives.project_conflicts": True}) == alone, "no conflict"
     taught = base.replace({"objectives.teacher_decay": 0.99})
     assert taught.replace({"objectives.score_teacher": True}).identity != taught.identity
     assert base.replace({"objectives.pseudo_labels.confidence": 0.9}) == base

@@ -83,6 +83,20 @@ def test_pseudo_labels_are_the_same_without_waiting(geometry, device, rule):
             targets.follow()
 
 
+def test_projected_gradients_are_the_same_without_waiting(brief, sets, device):
+    config = brief.replace(
+        {"objectives.project_conflicts": True, "training.mixed_precision": False}
+    )
+    own, other = Trainer(config, sets), Trainer(config, sets, device)
+    for index in range(2):
+        own._step(index)
+        with watched() as waits:
+            other._step(index)
+        assert not waits
+    for theirs, ours in zip(other.network.parameters(), own.network.parameters(), strict=True):
+        torch.testing.assert_close(theirs.cpu(), ours, rtol=1e-3, atol=1e-4)
+
+
 def test_repeatable_arithmetic_gives_these_numbers_too(everything, sets, device, recwarn):
     """Which a GPU's trials use; that its bits are then the same every time, only a GPU can show."""
     plain = Trainer(everything, sets, device)._step(0)
