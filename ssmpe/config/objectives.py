@@ -44,6 +44,8 @@ CONSISTENCIES = ("BCE", "KL", "MSE", "stop+H")
 PSEUDO_LABELS = ("rank", "threshold", "matched", "soft", "free", "aligned", "debiased")
 """Rules by which targets are made of a teacher's output; ``ssmpe.objectives.pseudo`` has each."""
 
+_STRONGEST = 2.0
+"""Largest strength of views: two octaves, half of an excerpt's time."""
 _MOST_PITCHES = 1000.0
 """Largest number of peaks in units of the true pitches."""
 
@@ -172,6 +174,10 @@ class ObjectivesConfig:
     "truth", the annotation as the supervised objective has it, changed with the view."""
     pseudo_labels: PseudoLabelsConfig = field(default_factory=PseudoLabelsConfig)
     """What the views of unlabelled excerpts are compared with instead of Y."""
+    view_strength: float = 1.0
+    """How far the views of timbre, percussion, geometric and feature_dropout are from the originals
+    at the most: factor of how deep equalisation goes, how loud drums are, how far pitch and time
+    are shifted and how often harmonics are missing, exponent of how far time is stretched."""
     project_conflicts: bool = False
     """Whether the gradient of all other terms together loses its part against the supervised one's,
     where they conflict. It costs a further gradient of the originals, unless their output is of no
@@ -202,6 +208,7 @@ class ObjectivesConfig:
         require(not scored or decay != 1, "objectives.score_teacher", scored, what)
         if decay is None:  # there is none
             object.__setattr__(self, "score_teacher", False)
+        require_within("objectives.view_strength", self.view_strength, 0, _STRONGEST)
         taught, known = self.labelled_targets, " or ".join(map(repr, LABELLED_TARGETS))
         require(taught in LABELLED_TARGETS, "objectives.labelled_targets", taught, known)
         self._check_consistency()

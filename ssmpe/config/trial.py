@@ -36,6 +36,7 @@ LATER: Mapping[str, Any] = {
     "objectives.teacher_decay": None,
     "objectives.score_teacher": False,
     "objectives.project_conflicts": False,
+    "objectives.view_strength": 1.0,
     "objectives.fade": {},
     "objectives.consistency": "BCE",
     "objectives.labelled_targets": "salience",

@@ -147,6 +147,10 @@ SCORED = Delta("+EMA", {"objectives.score_teacher": True})
 """Scores and best weights of the teacher instead of the network."""
 
 
+WEAK = Delta("+weak", {"objectives.view_strength": 0.5})
+STRONG = Delta("+strong", {"objectives.view_strength": 1.5})
+"""Views that are half as far from the originals, and half as far again."""
+
 PROJECTED = Delta("+pcgrad", {"objectives.project_conflicts": True})
 """Gradients of other terms without their part against the supervised one's."""
 

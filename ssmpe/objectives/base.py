@@ -24,6 +24,7 @@ class Batch:
             first), or None if unused.
         rms: (B, T) frame RMS of the audio, or None if unused.
         sets: name of the set of each excerpt (B names), or () if unused.
+        strength: of the views that are made of it, 1 as in the paper.
     """
 
     features: Tensor
@@ -32,6 +33,7 @@ class Batch:
     rms: Tensor | None = None
     sets: tuple[str, ...] = ()
     mixture: Tensor | None = None
+    strength: float = 1.0
 
     @property
     def n_labelled(self) -> int:

@@ -59,7 +59,7 @@ REGISTRY = Registry(
 )
 assert tuple(REGISTRY) == OBJECTIVES, "ssmpe.config.objectives.OBJECTIVES names others"
 
-_NEEDS = tuple(f.name for f in fields(Batch) if f.name not in ("features", "target"))
+_NEEDS = tuple(f.name for f in fields(Batch) if f.name not in ("features", "target", "strength"))
 """Fields of a batch that are made only if an objective needs them."""
 
 
