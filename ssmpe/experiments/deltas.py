@@ -4,6 +4,7 @@ from statistics import mean
 from typing import Any
 
 from ssmpe.config import TrialConfig
+from ssmpe.config.objectives import PSEUDO_LABELS
 from ssmpe.experiments.sweep import Delta
 
 SHORT_NAMES = {
@@ -268,6 +269,23 @@ def ceiling(base: TrialConfig, set_name: str, ratio: float) -> Delta:
     """Add excerpts with all their labels, and teach views of all the truth: "ceiling"."""
     changes = {**added(base, set_name, ratio).changes, **with_labels(set_name, 1.0).changes}
     return Delta("ceiling", {**changes, **TRUTH.changes})
+
+
+RAMP = Delta("+ramp", {f"objectives.ramp.{name}": 0.25 for name in SELF_SUPERVISED})
+"""Weights of self-supervised objectives that rise over the first quarter, as DCASE's do."""
+
+
+def tried(base: TrialConfig) -> list[tuple[Delta, ...]]:
+    """Return remedies of others for added excerpts, which ``remedies.py`` runs if asked."""
+    average = teacher(base)
+    ways = [(KL,), (PROJECTED,), (STOP_GRADIENT, PROJECTED), (STOP_GRADIENT, vat(base))]
+    ways += [(mse(base), average, RAMP), (average, SCORED), (TRUTH, average)]
+    return [*ways, *((TRUTH, pseudo_labels(base, rule)) for rule in PSEUDO_LABELS[1:])]
+
+
+def variants(base: TrialConfig) -> list[Delta]:
+    """Return what can be changed about pseudo-labels of ``signal``."""
+    return [SCORED, PROJECTED, vat(base), WEAK, STRONG]
 
 
 def remedies(base: TrialConfig, ratio: float) -> tuple[list[Delta], list[Delta]]:
