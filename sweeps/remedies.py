@@ -5,35 +5,44 @@ would be worth with all their labels. Between them: labels alone, labels with vi
 excerpts (+aug), the closed condition (Ref.), and twice as many MusicNet excerpts as labelled ones,
 as published and with each remedy. "+truth" teaches views of labelled excerpts the annotation, and
 "+rank" and "+signal" teach those of unlabelled ones pseudo-labels, of a moving average of the
-network alone or together with the signal.
+network alone or together with the signal. --rows '*' climbs it with all else that was tried.
 """
 
 from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
 from ssmpe.experiments import deltas
-from ssmpe.experiments.deltas import REFERENCE, STOP_GRADIENT, TRUTH
-from ssmpe.experiments.sweep import Row, row
+from ssmpe.experiments.deltas import FROZEN, REFERENCE, STOP_GRADIENT, TRUTH
+from ssmpe.experiments.sweep import Delta, Row, row
 
 UNLABELLED, RATIO = "MusicNet/train", 2.0
 
 
 def rows(base: TrialConfig) -> list[Row]:
     """Return the ladder from its foot to its top."""
-    more = deltas.added(base, UNLABELLED, RATIO)
-    foot = [deltas.NO_NETWORK, deltas.HARMONIC_SUM, deltas.supervised_only(base), deltas.AUG]
-    return [
-        *map(row, foot),
-        row(REFERENCE),
-        row(more),
-        row(more, STOP_GRADIENT),
-        row(more, deltas.teacher(base)),
-        row(more, TRUTH, deltas.rank(base)),
-        row(more, TRUTH, deltas.signal(base)),
-        row(deltas.ceiling(base, UNLABELLED, RATIO)),
-    ]
+    more, alone = deltas.added(base, UNLABELLED, RATIO), deltas.supervised_only(base)
+    signal = (more, TRUTH, deltas.signal(base))
+    table: list[tuple[Delta, ...]] = [(deltas.NO_NETWORK,), (deltas.HARMONIC_SUM,), (alone,)]
+    table += [(deltas.AUG,), (REFERENCE,), (more,), (more, STOP_GRADIENT)]
+    table += [(more, deltas.teacher(base)), (more, TRUTH, deltas.rank(base)), signal]
+    table += [(more, *way) for way in deltas.tried(base)]
+    table += [(*signal, way) for way in deltas.variants(base)]
+    table.append((alone, more, deltas.vat(base)))
+    later, reference = deltas.going_on(base, "-on"), row(REFERENCE)
+    ways = [(REFERENCE,), signal, (more, FROZEN), (more, TRUTH, FROZEN), (*signal, FROZEN)]
+    continued = [row(*way, later, continues=reference) for way in ways]
+    top = row(deltas.ceiling(base, UNLABELLED, RATIO))
+    return [*(row(*changes) for changes in table), *continued, top]
 
 
 SWEEP = sweep(
     rows,
-    scientific=("data.added", "data.labelled_share", "model.network", "objectives"),
+    default_rows=(
+        *("no network", "harmonic sum", "supervised", "+aug", "Ref.", "+MN-*[0-9]"),
+        *("+MN-*[0-9]+stop", "+MN-*[0-9]+teacher", "+MN-*+truth+rank", "+MN-*+truth+signal"),
+        "ceiling",
+    ),
+    scientific=(
+        *("data.added", "data.labelled_share", "model.network", "objectives"),
+        *("training.n_batches", "training.parent"),
+    ),
 )

@@ -29,6 +29,7 @@ OBJECTIVES = (
     "shift_cross_entropy",
     "transposition",
     "adversarial",
+    "vat",
 )
 """Names of the package's objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
 _own: set[str] = set()
@@ -40,7 +41,11 @@ LABELLED_TARGETS = ("salience", "truth")
 """What the views of labelled excerpts are compared with; ``ssmpe.objectives.targets`` has each."""
 CONSISTENCIES = ("BCE", "KL", "MSE", "stop+H")
 """Ways to compare a view's output with its target; ``ssmpe.objectives.invariance`` has each."""
+PSEUDO_LABELS = ("rank", "threshold", "matched", "soft", "free", "aligned", "debiased")
+"""Rules by which targets are made of a teacher's output; ``ssmpe.objectives.pseudo`` has each."""
 
+_STRONGEST = 2.0
+"""Largest strength of views: two octaves, half of an excerpt's time."""
 _MOST_PITCHES = 1000.0
 """Largest number of peaks in units of the true pitches."""
 
@@ -79,10 +84,10 @@ def require_known(values: Mapping[str, Any], kept: Collection[str]) -> None:
 
 @dataclass(frozen=True)
 class PseudoLabelsConfig:
-    """Targets of unlabelled excerpts that are ones, zeros, or nothing; off if ``ones`` is 0.
+    """Targets of unlabelled excerpts that are ones, zeros, or nothing.
 
-    Peaks are counted in units of the pitches per frame that the labelled excerpts have;
-    ``ssmpe.objectives.pseudo`` tells what becomes of them.
+    Off if the rule is "rank" and ``ones`` is 0. Peaks are counted in units of the pitches per frame
+    that the labelled excerpts have; ``ssmpe.objectives.pseudo`` tells what becomes of them.
     """
 
     ones: float = 0.0
@@ -94,10 +99,19 @@ class PseudoLabelsConfig:
     """Weight of the energy estimate e_X, which is added to the teacher's logits before peaks are
     ranked; 0: the teacher alone."""
     memory: float = 0.99
-    """Decay per batch of the moving average of the labelled pitches per frame."""
+    """Decay per batch of the moving averages that a rule needs: of labels, of the output."""
+    rule: str = "rank"
+    """One of ``PSEUDO_LABELS``: "rank", peaks of the teacher's output in their order; by its
+    confidence: "threshold", "matched" (as many ones among zeros as labels have), "soft" and "free"
+    (weights and thresholds that follow the output), "debiased" (a threshold for output without its
+    usual level); or "aligned", the output itself, brought to the level that labels have."""
+    confidence: float = 0.95
+    """Least salience of ones; that of zeros is as far from 1 at the most."""
 
     def __post_init__(self) -> None:
         group = "objectives.pseudo_labels"
+        rule, known = self.rule, ", ".join(map(repr, PSEUDO_LABELS))
+        require(rule in PSEUDO_LABELS, f"{group}.rule", rule, f"one of {known}")
         require_within(f"{group}.ones", self.ones, 0, _MOST_PITCHES)
         doubtful, most = self.doubtful, f"{_MOST_PITCHES:g} at the most"
         ok = self.ones <= doubtful <= _MOST_PITCHES and doubtful > 0
@@ -105,9 +119,27 @@ class PseudoLabelsConfig:
         require_within(f"{group}.signal", self.signal, 0, _HEAVIEST)
         ok = 0 <= self.memory < 1
         require(ok, f"{group}.memory", self.memory, "a number from 0, below 1")
-        if self.ones == 0:  # nothing else counts: rows that mean the same must have one identity
-            for setting in fields(self):
+        ok = 0.5 <= self.confidence < 1
+        require(ok, f"{group}.confidence", self.confidence, "a number from 0.5, below 1")
+        # what does not count is as if not set: rows that mean the same must have one identity
+        counting = self._counting()
+        for setting in fields(self):
+            if setting.name not in counting:
                 object.__setattr__(self, setting.name, setting.default)
+
+    @property
+    def on(self) -> bool:
+        """Whether there are any."""
+        return self.rule != "rank" or self.ones > 0
+
+    def _counting(self) -> tuple[str, ...]:
+        """Return the settings that count."""
+        if not self.on:
+            return ()
+        if self.rule == "rank":
+            return "rule", "ones", "doubtful", "signal", "memory"
+        least = ("confidence",) if self.rule in ("threshold", "matched", "debiased") else ()
+        return "rule", *least, *(() if self.rule == "threshold" else ("memory",))
 
 
 @dataclass(frozen=True)
@@ -128,7 +160,11 @@ class ObjectivesConfig:
     """Excerpts that terms on content (energy, sparsity, ...) see: "unlabelled", or "all"."""
     teacher_decay: float | None = None
     """Decay per batch of a moving average of the network's weights, whose output is then Y, without
-    gradient. None: Y is the output of the network itself."""
+    gradient. 1: it stays what it begins with, the weights of the trial that this one continues
+    (noisy student, arXiv 1911.04252). None: Y is the output of the network itself."""
+    score_teacher: bool = False
+    """Whether validations score that average instead of the network; it then is what the trial
+    gives: its best weights, and what others continue."""
     consistency: str = "BCE"
     """Comparison of a view's output q with its target Y, one of ``CONSISTENCIES``: "BCE" as
     published, H(Y) + KL(Y || q); "KL", without the entropy; "MSE", squared error of saliences;
@@ -138,6 +174,14 @@ class ObjectivesConfig:
     "truth", the annotation as the supervised objective has it, changed with the view."""
     pseudo_labels: PseudoLabelsConfig = field(default_factory=PseudoLabelsConfig)
     """What the views of unlabelled excerpts are compared with instead of Y."""
+    view_strength: float = 1.0
+    """How far the views of timbre, percussion, geometric and feature_dropout are from the originals
+    at the most: factor of how deep equalisation goes, how loud drums are, how far pitch and time
+    are shifted and how often harmonics are missing, exponent of how far time is stretched."""
+    project_conflicts: bool = False
+    """Whether the gradient of all other terms together loses its part against the supervised one's,
+    where they conflict. It costs a further gradient of the originals, unless their output is of no
+    account to the others (targets without gradient)."""
     fade: Mapping[str, float] = field(default_factory=dict)
     """Objective -> share of the trial's batches over which its weight falls linearly to zero."""
     ramp: Mapping[str, float] = field(default_factory=dict)
@@ -155,9 +199,16 @@ class ObjectivesConfig:
         active = {n: float(self.weights[n]) for n in order if self.weights.get(n, 0.0) > 0}
         require(bool(active), "objectives.weights", dict(self.weights), "one weight above 0")
         object.__setattr__(self, "weights", active)
+        if "supervised" not in active or len(active) == 1:  # there is no conflict
+            object.__setattr__(self, "project_conflicts", False)
         decay = self.teacher_decay
-        ok = decay is None or 0 < decay < 1
-        require(ok, "objectives.teacher_decay", decay, "a number between 0 and 1, or null")
+        ok = decay is None or 0 < decay <= 1
+        require(ok, "objectives.teacher_decay", decay, "a number above 0, 1 at the most, or null")
+        scored, what = self.score_teacher, "false, where the teacher stays as it is"
+        require(not scored or decay != 1, "objectives.score_teacher", scored, what)
+        if decay is None:  # there is none
+            object.__setattr__(self, "score_teacher", False)
+        require_within("objectives.view_strength", self.view_strength, 0, _STRONGEST)
         taught, known = self.labelled_targets, " or ".join(map(repr, LABELLED_TARGETS))
         require(taught in LABELLED_TARGETS, "objectives.labelled_targets", taught, known)
         self._check_consistency()

@@ -34,10 +34,15 @@ LATER: Mapping[str, Any] = {
     "training.parent": "",
     "training.mixed_precision_on_cpus": False,
     "objectives.teacher_decay": None,
+    "objectives.score_teacher": False,
+    "objectives.project_conflicts": False,
+    "objectives.view_strength": 1.0,
     "objectives.fade": {},
     "objectives.consistency": "BCE",
     "objectives.labelled_targets": "salience",
     "objectives.pseudo_labels": dataclasses.asdict(PseudoLabelsConfig()),
+    "objectives.pseudo_labels.rule": "rank",
+    "objectives.pseudo_labels.confidence": 0.95,
     "objectives.ramp": {},
 }
 """Settings that were added since trials are stored -> the value under which a trial is what it was
@@ -80,9 +85,12 @@ class TrialConfig:
         """12 hexadecimal digits that depend on the configuration alone."""
         values = self.to_dict()
         for path, before in LATER.items():
-            group, name = path.split(".")
-            if values[group][name] == before:
-                del values[group][name]
+            *groups, name = path.split(".")
+            node = values
+            for group in groups:
+                node = node.get(group, {})  # a whole group may be gone
+            if name in node and node[name] == before:
+                del node[name]
         text = json.dumps(values, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 

@@ -4,6 +4,7 @@ from statistics import mean
 from typing import Any
 
 from ssmpe.config import TrialConfig
+from ssmpe.config.objectives import PSEUDO_LABELS
 from ssmpe.experiments.sweep import Delta
 
 SHORT_NAMES = {
@@ -140,6 +141,21 @@ def teacher(base: TrialConfig) -> Delta:
     return Delta("+teacher", {"objectives.teacher_decay": round(decay, 4)})
 
 
+FROZEN = Delta("+frozen", {"objectives.teacher_decay": 1.0})
+"""Targets from the network that the row continues, as it was."""
+
+SCORED = Delta("+EMA", {"objectives.score_teacher": True})
+"""Scores and best weights of the teacher instead of the network."""
+
+
+WEAK = Delta("+weak", {"objectives.view_strength": 0.5})
+STRONG = Delta("+strong", {"objectives.view_strength": 1.5})
+"""Views that are half as far from the originals, and half as far again."""
+
+PROJECTED = Delta("+pcgrad", {"objectives.project_conflicts": True})
+"""Gradients of other terms without their part against the supervised one's."""
+
+
 def objective(base: TrialConfig, name: str, factor: float = 1.0) -> Delta:
     """Use a further objective, weighted like the self-supervised ones: "+additivity"."""
     return _weighted(base, name, (name,), factor)
@@ -232,6 +248,16 @@ def signal(base: TrialConfig) -> Delta:
     return Delta("+signal", {**rank(base).changes, **weight})
 
 
+def pseudo_labels(base: TrialConfig, rule: str) -> Delta:
+    """Teach unlabelled excerpts what a teacher says, by one of the rules by confidence: "+soft"."""
+    return Delta(f"+{rule}", {**teacher(base).changes, "objectives.pseudo_labels.rule": rule})
+
+
+def vat(base: TrialConfig) -> Delta:
+    """Ask for the same output under the change that moves it most: "+VAT"."""
+    return _weighted(base, "VAT", ("vat",), 1.0)
+
+
 NO_NETWORK = Delta("no network", {"model.network": "energy"})
 """Peaks of the energy estimate e_X: what the input tells without a network."""
 
@@ -243,6 +269,23 @@ def ceiling(base: TrialConfig, set_name: str, ratio: float) -> Delta:
     """Add excerpts with all their labels, and teach views of all the truth: "ceiling"."""
     changes = {**added(base, set_name, ratio).changes, **with_labels(set_name, 1.0).changes}
     return Delta("ceiling", {**changes, **TRUTH.changes})
+
+
+RAMP = Delta("+ramp", {f"objectives.ramp.{name}": 0.25 for name in SELF_SUPERVISED})
+"""Weights of self-supervised objectives that rise over the first quarter, as DCASE's do."""
+
+
+def tried(base: TrialConfig) -> list[tuple[Delta, ...]]:
+    """Return remedies of others for added excerpts, which ``remedies.py`` runs if asked."""
+    average = teacher(base)
+    ways = [(KL,), (PROJECTED,), (STOP_GRADIENT, PROJECTED), (STOP_GRADIENT, vat(base))]
+    ways += [(mse(base), average, RAMP), (average, SCORED), (TRUTH, average)]
+    return [*ways, *((TRUTH, pseudo_labels(base, rule)) for rule in PSEUDO_LABELS[1:])]
+
+
+def variants(base: TrialConfig) -> list[Delta]:
+    """Return what can be changed about pseudo-labels of ``signal``."""
+    return [SCORED, PROJECTED, vat(base), WEAK, STRONG]
 
 
 def remedies(base: TrialConfig, ratio: float) -> tuple[list[Delta], list[Delta]]:

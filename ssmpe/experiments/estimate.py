@@ -43,7 +43,10 @@ def batch_macs(config: TrialConfig) -> float:
     """Return multiply-accumulates of a batch's forward passes: views × excerpts × a frame's."""
     if not config.model.learns:
         return 0.0
-    views = 1.0 + sum(REGISTRY[name].make_view is not None for name in config.objectives.weights)
+    objectives = [REGISTRY[name] for name in config.objectives.weights]
+    views = 1.0 + sum(objective.make_view is not None for objective in objectives)
+    # two forward passes and one gradient by the features
+    views += 3 * FORWARD_SHARE * sum(objective.against is not None for objective in objectives)
     if config.objectives.teacher_decay is not None:
         views += FORWARD_SHARE
     frames = config.data.batch_excerpts * config.geometry.excerpt_frames

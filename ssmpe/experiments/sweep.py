@@ -40,10 +40,16 @@ class Row:
         """Return the configuration of a trial: that of the row, changed, with its parent.
 
         Raises:
-            UserError: the weights of the row that it continues do not fit.
+            UserError: the weights of the row that it continues do not fit, or it continues none and
+                has a teacher that stays as it is.
         """
         config = self.apply(base).replace(changes)
         if self.continues is None:
+            if config.objectives.teacher_decay == 1:
+                raise UserError(
+                    f"row {self.name!r}: objectives.teacher_decay = 1 is for rows that continue "
+                    "another, whose weights the teacher keeps"
+                )
             return config
         parent = self.continues.trial(base, changes)
         if (config.geometry, config.model) != (parent.geometry, parent.model):

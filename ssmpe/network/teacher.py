@@ -19,7 +19,8 @@ class Teacher:
     It begins with the weights that the network has now.
 
     Args:
-        decay: between 0 and 1; the average remembers about 1 / (1 - decay) batches.
+        decay: above 0; the average remembers about 1 / (1 - decay) batches, and with 1 no other
+            weights than those that it began with.
     """
 
     def __init__(self, network: Autoencoder, decay: float) -> None:
@@ -29,6 +30,8 @@ class Teacher:
     @torch.no_grad()
     def follow(self, network: Autoencoder) -> None:
         """Take the network's weights after a step of the optimizer into the average."""
+        if self.decay == 1:
+            return
         for mean, weight in zip(self.network.parameters(), network.parameters(), strict=True):
             mean.lerp_(weight, 1.0 - self.decay)
 

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ssmpe.config import GeometryConfig
 from ssmpe.network.discriminator import Discriminator
+from ssmpe.objectives.passes import Network
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Batch:
             first), or None if unused.
         rms: (B, T) frame RMS of the audio, or None if unused.
         sets: name of the set of each excerpt (B names), or () if unused.
+        strength: of the views that are made of it, 1 as in the paper.
     """
 
     features: Tensor
@@ -31,6 +33,7 @@ class Batch:
     rms: Tensor | None = None
     sets: tuple[str, ...] = ()
     mixture: Tensor | None = None
+    strength: float = 1.0
 
     @property
     def n_labelled(self) -> int:
@@ -97,6 +100,8 @@ class Objective:
         on_content: it sees the excerpts that ``content_on`` names; skipped if there are none.
         needs: fields of the batch, made only if an active objective needs them.
         discriminates: it needs a discriminator, which is trained along with the network.
+        against: from the network, features (B, H, F, T) and the view, to the view that takes its
+            place; or None.
     """
 
     name: str
@@ -105,6 +110,7 @@ class Objective:
     on_content: bool = False
     needs: tuple[str, ...] = ()
     discriminates: bool = False
+    against: Callable[[Network, Tensor, View], View] | None = None
 
 
 def bce(logits: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:

@@ -10,7 +10,7 @@ from ssmpe.signal.transforms import GeometricTransform
 
 def _transformed(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
     n, n_frames = batch.features.shape[0], batch.features.shape[-1]
-    transform = GeometricTransform.draw(n, n_frames, g, rng)
+    transform = GeometricTransform.draw(n, n_frames, g, rng, batch.strength)
     return View(transform(batch.features), transform)
 
 

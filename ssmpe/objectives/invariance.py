@@ -57,7 +57,7 @@ def _same(salience: Tensor) -> Tensor:
 
 
 def _equalized(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
-    return View(random_equalization(batch.features, g, rng), _same)
+    return View(random_equalization(batch.features, g, rng, batch.strength), _same)
 
 
 def _percussive(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
@@ -66,7 +66,7 @@ def _percussive(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
 
 
 def _dropped(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
-    return View(dropped_harmonics(batch.features, rng), _same)
+    return View(dropped_harmonics(batch.features, rng, batch.strength), _same)
 
 
 TIMBRE = Objective("timbre", consistency, _equalized)

@@ -28,13 +28,20 @@ class Pass:
         self._outputs = [network(part).float() for part in parts(features)]
         self.logits = torch.cat([out.detach() for out in self._outputs]).requires_grad_()
 
-    def backward(self) -> None:
-        """Add what has arrived at the logits to the gradients of the weights."""
+    def backward(self, again: bool = False) -> None:
+        """Add what has arrived at the logits to the gradients of the weights.
+
+        Args:
+            again: more will arrive there, and this is to be called once more.
+        """
         if self.logits.grad is None:
             return
         sizes = [len(out) for out in self._outputs]
-        torch.autograd.backward(self._outputs, list(self.logits.grad.split(sizes)))
-        self._outputs = []
+        arrived = list(self.logits.grad.split(sizes))
+        torch.autograd.backward(self._outputs, arrived, retain_graph=again)
+        self.logits.grad = None
+        if not again:
+            self._outputs = []
 
 
 def parts(features: Tensor) -> tuple[Tensor, ...]:

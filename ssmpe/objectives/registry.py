@@ -21,6 +21,7 @@ from ssmpe.objectives.energy import ENERGY, HARMONIC, SPARSITY, SUPPORT
 from ssmpe.objectives.equivariance import GEOMETRIC
 from ssmpe.objectives.invariance import FEATURE_DROPOUT, PERCUSSION, TIMBRE
 from ssmpe.objectives.supervised import SUPERVISED
+from ssmpe.objectives.vat import VAT
 
 
 class Registry(dict[str, Objective]):
@@ -54,11 +55,12 @@ REGISTRY = Registry(
         SHIFT_CROSS_ENTROPY,
         TRANSPOSITION,
         ADVERSARIAL,
+        VAT,
     )
 )
 assert tuple(REGISTRY) == OBJECTIVES, "ssmpe.config.objectives.OBJECTIVES names others"
 
-_NEEDS = tuple(f.name for f in fields(Batch) if f.name not in ("features", "target"))
+_NEEDS = tuple(f.name for f in fields(Batch) if f.name not in ("features", "target", "strength"))
 """Fields of a batch that are made only if an objective needs them."""
 
 

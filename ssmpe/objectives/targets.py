@@ -13,11 +13,8 @@ from torch import Tensor
 
 from ssmpe.config import GeometryConfig, ObjectivesConfig
 from ssmpe.objectives.base import Batch
-from ssmpe.objectives.pseudo import by_rank
+from ssmpe.objectives.pseudo import RULES
 from ssmpe.signal.features import energy_estimate
-
-_PITCHES = "pitches_per_frame"
-"""Key of the state."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +45,24 @@ class Taught:
 
 
 class Targets:
-    """Maker of what batches are taught, and memory of the labelled pitches per frame.
+    """Maker of what batches are taught, and memory of what pseudo-labels need of those before.
 
-    The memory is a moving average of them, m' = a m + (1 - a) x, divided by that of ones, so that
-    the first batches count in full (as in Adam, arXiv 1412.6980, section 3).
+    The memory holds moving averages of sums and of their numbers, m' = a m + (1 - a) x, which are
+    divided by each other, so that the first batches count in full (as in Adam, arXiv 1412.6980,
+    section 3).
     """
 
     def __init__(self, config: ObjectivesConfig, geometry: GeometryConfig) -> None:
         self.config, self.geometry = config, geometry
-        self._averages = torch.zeros(2, dtype=torch.float64)
+        self._rule = RULES[config.pseudo_labels.rule]
+        nothing = torch.zeros(1, geometry.n_bins, 1)
+        self._averages = torch.zeros_like(self._rule.counts(nothing, nothing))
+        self._latest = self._averages
 
     @property
     def has_state(self) -> bool:
         """Whether targets depend on batches before."""
-        return self.config.pseudo_labels.ones > 0
+        return self.config.pseudo_labels.on and self._rule.memory is not None
 
     def taught(self, batch: Batch, logits: Tensor, teacher: Tensor | None) -> Taught:
         """Make what a batch is taught.
@@ -70,54 +71,42 @@ class Targets:
             logits: (B, F, T) of the originals, float32.
             teacher: those of the teacher, or None.
         """
-        n = batch.n_labelled
+        n, settings = batch.n_labelled, self.config.pseudo_labels
         salience = None if teacher is None else torch.sigmoid(teacher)
         labelled = batch.target if self.config.labelled_targets == "truth" else None
-        if self.config.pseudo_labels.ones == 0 or n == len(logits):
+        if not settings.on:
             return Taught(n, salience, labelled)
         strength = (logits if teacher is None else teacher).detach()[n:]
-        unlabelled, ignored = self._pseudo_labels(batch, strength)
+        if self.has_state:
+            self._latest = self._with(batch, strength)
+        if n == len(logits):
+            return Taught(n, salience, labelled)
+        if settings.signal > 0:
+            # a product of two experts; numbers that are added to e_X change no rank
+            energy = energy_estimate(batch.features[n:], self.geometry.harmonics)
+            strength = strength + settings.signal * energy
+        unlabelled, ignored = self._rule.labels(strength, self._latest, settings, self.geometry)
         ignored = torch.cat([torch.zeros_like(logits[:n]), ignored])
         return Taught(n, salience, labelled, unlabelled, ignored)
 
-    def follow(self, batch: Batch) -> None:
-        """Take a batch that was trained on into the memory."""
-        if self.has_state:
-            self._averages = self._with(batch)
+    def follow(self) -> None:
+        """Take the batch that was taught last, and trained on, into the memory."""
+        self._averages = self._latest
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return the memory, if there is one."""
-        return {_PITCHES: self._averages} if self.has_state else {}
+        name = self._rule.memory
+        return {name: self._averages} if self.has_state and name else {}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what ``state_dict`` gave; LookupError or ValueError if that does not fit."""
-        if self.has_state:
-            averages = state[_PITCHES]
-            if averages.shape != (2,):
-                raise ValueError(f"{_PITCHES} of shape {tuple(averages.shape)}")
+        for name, own in self.state_dict().items():
+            averages = state[name]
+            if averages.shape != own.shape:
+                raise ValueError(f"{name} of shape {tuple(averages.shape)}")
             self._averages = averages
 
-    def _pseudo_labels(self, batch: Batch, logits: Tensor) -> tuple[Tensor, Tensor]:
-        """Return targets (n, F, T) of n unlabelled excerpts, and what is ignored of each bin.
-
-        As a product of two experts, signal and network: logit + w e_X, by its rank. Numbers that
-        are added to e_X change no rank.
-        """
-        settings = self.config.pseudo_labels
-        if settings.signal > 0:
-            features = batch.features[batch.n_labelled :]
-            logits = logits + settings.signal * energy_estimate(features, self.geometry.harmonics)
-        average, ones = self._with(batch)
-        expected = average / ones * (logits.shape[0] * logits.shape[-1])
-        n_ones, n_doubtful = (
-            (ratio * expected).long() for ratio in (settings.ones, settings.doubtful)
-        )
-        return by_rank(logits, n_ones, n_doubtful, self.geometry)
-
-    def _with(self, batch: Batch) -> Tensor:
-        """Return the memory with one more batch."""
-        # bins of annotated pitches are exactly one, all others are less
-        pitches = (batch.target >= 1.0).sum(dim=-2, dtype=torch.float64).mean()
-        memory = self.config.pseudo_labels.memory
-        latest = torch.stack([pitches, torch.ones_like(pitches)])
-        return memory * self._averages.to(latest.device) + (1.0 - memory) * latest
+    def _with(self, batch: Batch, logits: Tensor) -> Tensor:
+        """Return the memory with one more batch, given logits of its unlabelled excerpts."""
+        decay, latest = self.config.pseudo_labels.memory, self._rule.counts(batch.target, logits)
+        return decay * self._averages.to(latest.device) + (1.0 - decay) * latest

@@ -11,6 +11,7 @@ from ssmpe.errors import UserError
 from ssmpe.network.discriminator import Discriminator
 from ssmpe.objectives.base import Batch, Objective, Outputs, View
 from ssmpe.objectives.passes import Network, Pass
+from ssmpe.objectives.supervised import SUPERVISED
 from ssmpe.objectives.targets import Targets, Taught
 
 FUSED_NUMBERS = {"cpu": 1_000_000, "cuda": 4_000_000}
@@ -32,6 +33,7 @@ class Step:
     Attributes:
         teacher: the network whose output is Y, if ``teacher_decay`` asks for one.
         progress: share of the trial's batches before this one, by which weights rise and fade.
+        weights: of the network, whose gradients are projected if ``project_conflicts`` asks for it.
     """
 
     network: Network
@@ -39,6 +41,7 @@ class Step:
     generator: Generator
     teacher: Network | None = None
     progress: float = 0.0
+    weights: Sequence[Tensor] = ()
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,7 @@ class TotalLoss:
             "total", and every active term unweighted; detached.
         """
         values = self._backward(step)
-        self._targets.follow(step.batch)
+        self._targets.follow()
         return values
 
     def state_dict(self) -> dict[str, Tensor]:
@@ -134,14 +137,15 @@ class TotalLoss:
             self.discriminator.load_state_dict(own)
 
     def _backward(self, step: Step) -> dict[str, Tensor]:
-        batch = step.batch
-        if self._fuses(batch.features):
+        batch, projects = step.batch, self.config.project_conflicts
+        if self._fuses(batch.features) and not projects:
             total, values = self(step)
             total.backward()
             return {"total": total.detach(), **values}
         originals = Pass(step.network, batch.features)
         taught = self._taught(step, originals.logits)
         total, values = torch.zeros(()), {}
+        supervised: list[Tensor] = []
         for objective, weight in self._active(step):
             view = self._view(objective, step)
             seen = None if view is None else Pass(step.network, view.features)
@@ -154,7 +158,12 @@ class TotalLoss:
                 seen.backward()
             values[objective.name] = value.detach()
             total = total + weight * value.detach()
+            if projects and objective.name == SUPERVISED.name:  # the first of all
+                originals.backward(again=True)
+                supervised = _taken(step.weights)
         originals.backward()
+        if supervised:
+            _add_supervised(supervised, step.weights)
         return {"total": total, **values}
 
     def terms_of(self, step: Step) -> list[Term]:
@@ -207,7 +216,9 @@ class TotalLoss:
         if tuple(view.features.shape) != wanted:
             made = _of(view.features)
             raise UserError(f"objective {objective.name!r} made a view of {made}, not {wanted}")
-        return view
+        if objective.against is None:
+            return view
+        return objective.against(step.network, step.batch.features, view)
 
     def _frames(self, objective: Objective, batch: Batch, out: Outputs) -> Tensor:
         """Return the losses (n, T) of an objective.
@@ -278,6 +289,30 @@ class TotalLoss:
         if self.fused is not None:
             return self.fused
         return features.numel() <= FUSED_NUMBERS.get(features.device.type, 0)
+
+
+def _taken(weights: Sequence[Tensor]) -> list[Tensor]:
+    """Take the gradients away from weights; zeros where there is none."""
+    taken = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
+    for weight in weights:
+        weight.grad = None
+    return taken
+
+
+def _add_supervised(supervised: Sequence[Tensor], weights: Sequence[Tensor]) -> None:
+    """Add the supervised gradient s to that of all other terms u, after a projection of u.
+
+    Where u . s < 0, u loses its part against s: u - (u . s / s . s) s, over all weights as one
+    vector. That is the half of PCGrad (arXiv 2001.06782) that leaves the labels their full say.
+    """
+    others = [torch.zeros_like(w) if w.grad is None else w.grad for w in weights]
+    product, square = (
+        torch.stack([(a * s).sum() for a, s in zip(of, supervised, strict=True)]).sum()
+        for of in (others, supervised)
+    )
+    share = (product / square.clamp_min(torch.finfo(square.dtype).tiny)).clamp(max=0.0)
+    for weight, u, s in zip(weights, others, supervised, strict=True):
+        weight.grad = u + (1.0 - share) * s
 
 
 def _of(thing: object) -> str:

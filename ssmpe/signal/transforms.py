@@ -50,24 +50,32 @@ def equalize(features: Tensor, curves: Tensor, g: GeometryConfig) -> Tensor:
     return (features * curves[:, index].unsqueeze(-1)).clamp(0.0, 1.0)
 
 
-def random_equalization(features: Tensor, g: GeometryConfig, rng: torch.Generator) -> Tensor:
+def random_equalization(
+    features: Tensor, g: GeometryConfig, rng: torch.Generator, strength: float = 1.0
+) -> Tensor:
     """Return features (B, H, F, T) with a random equalisation for every excerpt.
 
     Excerpt i draws the same whatever B is.
+
+    Args:
+        strength: how deep curves fall, 1 as in the paper.
     """
     draws = torch.rand(features.shape[0], 2, generator=rng).to(features.device, non_blocking=True)
-    curves = equalization_curves(draws[:, :1], draws[:, 1:], curve_bins(g))
+    curves = equalization_curves(strength * draws[:, :1], draws[:, 1:], curve_bins(g))
     return equalize(features, curves, g)
 
 
-def dropped_harmonics(features: Tensor, rng: torch.Generator) -> Tensor:
+def dropped_harmonics(features: Tensor, rng: torch.Generator, strength: float = 1.0) -> Tensor:
     """Return features (B, H, F, T) in which each harmonic's channel is zero with probability 1/2.
 
     One channel of each excerpt always stays. Values that stay are not scaled up: they are decibels.
     Excerpt i draws the same whatever B is.
+
+    Args:
+        strength: factor of the probability.
     """
     draws = torch.rand(*features.shape[:2], generator=rng)
-    stays = (draws >= HARMONIC_DROPOUT) | (draws == draws.amax(dim=1, keepdim=True))
+    stays = (draws >= strength * HARMONIC_DROPOUT) | (draws == draws.amax(dim=1, keepdim=True))
     return features * stays.to(features, non_blocking=True)[..., None, None]
 
 
@@ -129,18 +137,28 @@ class GeometricTransform:
 
     @classmethod
     def draw(
-        cls, n: int, n_frames: int, g: GeometryConfig, rng: torch.Generator
+        cls,
+        n: int,
+        n_frames: int,
+        g: GeometryConfig,
+        rng: torch.Generator,
+        strength: float = 1.0,
     ) -> "GeometricTransform":
         """Draw transforms of n excerpts: an octave, a quarter of the time, a factor of 2 at most.
 
         Excerpt i draws the same whatever n is.
+
+        Args:
+            strength: factor of the largest shifts, and exponent of the largest stretch.
         """
         u = torch.rand(n, 3, generator=rng, dtype=torch.float64)
-        bins = _symmetric_integers(u[:, 0], MAX_SHIFT_OCTAVES * g.bins_per_octave)
-        frames = _symmetric_integers(u[:, 1], int(n_frames * MAX_TIME_SHIFT))
+        largest = round(strength * MAX_SHIFT_OCTAVES * g.bins_per_octave)
+        bins = _symmetric_integers(u[:, 0], largest)
+        frames = _symmetric_integers(u[:, 1], int(n_frames * strength * MAX_TIME_SHIFT))
+        stretch = MAX_STRETCH**strength
         # half of the draws shorten, half lengthen, each uniformly
-        shorter = 1.0 / MAX_STRETCH + 2.0 * u[:, 2] * (1.0 - 1.0 / MAX_STRETCH)
-        longer = 1.0 + (2.0 * u[:, 2] - 1.0) * (MAX_STRETCH - 1.0)
+        shorter = 1.0 / stretch + 2.0 * u[:, 2] * (1.0 - 1.0 / stretch)
+        longer = 1.0 + (2.0 * u[:, 2] - 1.0) * (stretch - 1.0)
         return cls(bins, frames, torch.where(u[:, 2] < 0.5, shorter, longer))
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -96,6 +96,7 @@ class BatchMaker:
             mixture=self._features(bins + bins.roll(-1, 0)) if "mixture" in self.needs else None,
             rms=frame_rms(audio, self.hcqt.geometry.hop_length) if "rms" in self.needs else None,
             sets=tuple(d.source.set.name for d in drawn),
+            strength=self.config.objectives.view_strength,
         )
 
     def _labelled_source(self) -> _Source:
@@ -141,7 +142,8 @@ class BatchMaker:
             drums += [excerpt for _, excerpt in source.drums.batch(index, source.count)]
             rng = numpy_generator("volume", source.drums.identity, index)
             volumes.append(rng.random((source.count, 1, 1), dtype=np.float32))
-        volume = torch.from_numpy(np.concatenate(volumes)[order])
+        strength = np.float32(self.config.objectives.view_strength)
+        volume = torch.from_numpy(strength * np.concatenate(volumes)[order])
         bins = self.hcqt.distinct(self._stack([drums[i] for i in order]))
         return bins * volume.to(self.device, non_blocking=True)
 

@@ -158,6 +158,12 @@ class Trainer:
                 losses = self._mean_losses()
             yield self._validated(losses)
 
+    @property
+    def scored(self) -> Autoencoder:
+        """Network that validations score: the teacher's, if the configuration says so."""
+        by_teacher = self.teacher is not None and self.config.objectives.score_teacher
+        return self.teacher.network if self.teacher and by_teacher else self.network
+
     def _next_validation(self) -> int:
         """Return the batch of the next validation: a multiple of the interval, or the last."""
         every, n_batches = self.config.training.validate_every, self.config.training.n_batches
@@ -173,17 +179,17 @@ class Trainer:
         """
         threshold = None
         for evaluated in self.evaluated:
-            found = evaluate(self.network, evaluated, threshold, by_mir_eval=True)
+            found = evaluate(self.scored, evaluated, threshold, by_mir_eval=True)
             threshold = found.threshold
 
     def evaluate(self, *, by_mir_eval: bool = False) -> dict[str, SetScores]:
         """Score the network as it is on all evaluated sets; arguments as of ``evaluate``."""
-        self.network.eval()
+        self.scored.eval()
         scores: dict[str, SetScores] = {}
         threshold = None  # the labelled validation set comes first, and it is tuned there
         for evaluated in self.evaluated:
             self._stop_if_interrupted()
-            found = evaluate(self.network, evaluated, threshold, by_mir_eval=by_mir_eval)
+            found = evaluate(self.scored, evaluated, threshold, by_mir_eval=by_mir_eval)
             scores[evaluated.name], threshold = found, found.threshold
         return scores
 
@@ -304,7 +310,8 @@ class Trainer:
             ranked = self.config.objectives.pseudo_labels.ones > 0
             teacher = self._passes(self.teacher.network, exact=ranked)
         forward = self._passes(self.network)
-        step = Step(forward, batch, generator, teacher, index / training.n_batches)
+        weights = tuple(self.network.parameters())
+        step = Step(forward, batch, generator, teacher, index / training.n_batches, weights)
         with self._watched(index, batch, lambda: self.loss.terms_of(step)):
             self.optimizer.zero_grad()
             values = self.loss.backward(step)
@@ -335,7 +342,7 @@ class Trainer:
         # what a trial ends with is what tables are made of
         scores = self.evaluate(by_mir_eval=self.batch >= self.config.training.n_batches)
         labelled = scores[self.config.data.validation]
-        is_best = self.batch > 0 and self.best.take_if_better(labelled, self.batch, self.network)
+        is_best = self.batch > 0 and self.best.take_if_better(labelled, self.batch, self.scored)
         train_seconds = self._train_seconds
         self._losses, self._train_seconds = _Means(), 0.0
         seconds = time.perf_counter() - started

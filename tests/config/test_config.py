@@ -39,11 +39,21 @@ def test_identity_is_stable():
 
 def test_what_was_stored_before_a_setting_was_added_is_the_same_trial():
     for path, before in LATER.items():
-        group, name = path.split(".")
-        stored = tiny().to_dict()
-        assert stored[group].pop(name) == before, path
+        *groups, name = path.split(".")
+        node = stored = tiny().to_dict()
+        for group in groups:
+            node = node[group]
+        assert node.pop(name) == before, path
         assert TrialConfig.from_dict(stored) == tiny()
         assert TrialConfig.from_dict(stored).identity == tiny().identity
+
+
+def test_pseudo_labels_by_rank_are_the_trials_they_were():
+    """Identities of rows that were stored before there were other rules."""
+    ranked = {"objectives.teacher_decay": 0.97, "objectives.pseudo_labels.ones": 0.7}
+    assert tiny().replace(ranked).identity == "ab0894f9bdef"
+    signal = {**ranked, "objectives.pseudo_labels.signal": 40.0}
+    assert tiny().replace(signal).identity == "aa8f415c3fcb"
 
 
 def test_every_setting_is_part_of_the_identity():
@@ -56,9 +66,13 @@ def test_every_setting_is_part_of_the_identity():
         "objectives.stop_gradient": True,
         "objectives.teacher_decay": 0.99,
         "objectives.fade.timbre": 0.5,
+        "objectives.project_conflicts": True,
+        "objectives.view_strength": 0.5,
         "objectives.consistency": "KL",
         "objectives.labelled_targets": "truth",
         "objectives.pseudo_labels.ones": 0.7,
+        "objectives.pseudo_labels.rule": "soft",
+        "objectives.pseudo_labels": {"rule": "threshold", "confidence": 0.9},
         "objectives.ramp.timbre": 0.5,
         "data.added.MusicNet/train": 4,
         "data.evaluation": [],
@@ -81,6 +95,20 @@ def test_what_means_the_same_has_one_identity():
     assert base.replace({"objectives.fade.energy": 0.5}) == base, "not there, so not fading"
     assert base.replace({"objectives.ramp.energy": 0.5}) == base, "not there, so not rising"
     assert base.replace({"objectives.pseudo_labels.signal": 40.0}) == base, "no ones, so no labels"
+    assert base.replace({"objectives.score_teacher": True}) == base, "no teacher, so not scored"
+    for weights in ({"supervised": 1.0}, {"timbre": 1.0}):
+        alone = base.replace({"objectives.weights": weights})
+        assert alone.replace({"objectives.project_conflicts": True}) == alone, "no conflict"
+    taught = base.replace({"objectives.teacher_decay": 0.99})
+    assert taught.replace({"objectives.score_teacher": True}).identity != taught.identity
+    assert base.replace({"objectives.pseudo_labels.confidence": 0.9}) == base
+    rule = {"objectives.pseudo_labels.rule": "threshold"}
+    sure = base.replace(rule)
+    for name, value in (("ones", 0.7), ("signal", 40.0), ("memory", 0.5)):
+        assert base.replace({**rule, f"objectives.pseudo_labels.{name}": value}) == sure, name
+    soft = base.replace({"objectives.pseudo_labels.rule": "soft"})
+    assert soft.replace({"objectives.pseudo_labels.confidence": 0.9}) == soft
+    assert soft.replace({"objectives.pseudo_labels.memory": 0.5}) != soft
     assert base.replace({"data.max_hours.FMA/train": 3.0}) == base, "not used, so not capped"
     assert base.replace({"data.max_tracks.FMA/train": 3}) == base
     assert base.replace({"data.labelled_share.FMA/train": 0.5}) == base
@@ -110,7 +138,8 @@ def test_frozen():
         ("objectives.weights.timbre", -1.0, "-1.0"),
         ("objectives.weights", {}, "one weight above 0"),
         ("objectives.content_on", "some", "'some'"),
-        ("objectives.teacher_decay", 1.0, "1.0"),
+        ("objectives.teacher_decay", 1.1, "1.1"),
+        ("objectives", {"teacher_decay": 1.0, "score_teacher": True}, "false, where the teacher"),
         ("objectives.teacher_decay", "slow", "'slow'"),
         ("objectives.consistency", "KLD", "'BCE', 'KL', 'MSE', 'stop+H'"),
         ("objectives.consistency", None, "text"),
@@ -121,6 +150,8 @@ def test_frozen():
         ("objectives.labelled_targets", "Y", "'salience' or 'truth'"),
         ("objectives.pseudo_labels", 0.7, "a group of settings"),
         ("objectives.pseudo_labels.one", 0.7, "known here: ones, doubtful, signal, memory"),
+        ("objectives.pseudo_labels.rule", "order", "'rank', 'threshold', 'matched', 'soft'"),
+        ("objectives.pseudo_labels.confidence", 0.4, "a number from 0.5, below 1"),
         ("objectives.pseudo_labels.ones", 2.5, "no less than ones"),
         ("objectives.ramp.timber", 0.5, "'timber'"),
         ("objectives.ramp", dict.fromkeys(OBJECTIVES, 1.0), "one objective that does not rise"),
@@ -164,13 +195,15 @@ BEYOND: dict[str, list[Any]] = {
     "model.complexity": [-1, 0, 7, 10**12],
     "model.output_bias": [-1e308, 1e308],
     "objectives.weights.timbre": [-1.0, 1e308],
-    "objectives.teacher_decay": [-0.5, 0.0, 1.0, 1e308],
+    "objectives.teacher_decay": [-0.5, 0.0, 1.1, 1e308],
+    "objectives.view_strength": [-0.1, 2.1, 1e308],
     "objectives.fade.timbre": [-0.5, 0.0, 1.5, 1e308],
     "objectives.ramp.timbre": [-0.5, 0.0, 1.5, 1e308],
     "objectives.pseudo_labels.ones": [-0.1, 1e308],
     "objectives.pseudo_labels.doubtful": [-1.0, 0.0, 1e308],
     "objectives.pseudo_labels.signal": [-1.0, 1e308],
     "objectives.pseudo_labels.memory": [-0.1, 1.0, 1e308],
+    "objectives.pseudo_labels.confidence": [-0.1, 0.4, 1.0, 1e308],
     "data.labelled_excerpts": [-1, 0, 10**12],
     "data.added.MusicNet/train": [-1, 10**12],
     "data.labelled_share.MusicNet/train": [-0.5, 1.5, 1e308],

@@ -7,7 +7,7 @@ import pytest
 from ssmpe.config.presets import paper, tiny
 from ssmpe.errors import UserError
 from ssmpe.experiments import options
-from ssmpe.experiments.deltas import REFERENCE, added, supervised_only
+from ssmpe.experiments.deltas import FROZEN, REFERENCE, added, supervised_only
 from ssmpe.experiments.estimate import macs_per_frame, n_weights, sweep_cost, trial_seconds
 from ssmpe.experiments.sweep import Delta, Sweep, differences, row
 from ssmpe.network.model import Autoencoder
@@ -89,6 +89,17 @@ def test_overrides_win():
 def test_mistakes_are_one_clear_line(patterns, overrides, said):
     with pytest.raises(UserError, match=said.replace("+MN", r"\+MN")) as error:
         SWEEP.trials(tiny(), [0], patterns, overrides)
+    assert "\n" not in str(error.value)
+
+
+def test_a_teacher_that_stays_as_it_is_needs_something_to_continue():
+    rows = [row(REFERENCE), row(FROZEN, continues=row(REFERENCE))]
+    sweep = Sweep("x", "Why?", lambda base: rows)
+    frozen = sweep.trials(tiny(), [0])[1].config
+    assert frozen.objectives.teacher_decay == 1
+    assert frozen.training.parent
+    with pytest.raises(UserError, match=r"row 'Ref\.': objectives\.teacher_decay = 1") as error:
+        sweep.trials(tiny(), [0], overrides={"objectives.teacher_decay": 1})
     assert "\n" not in str(error.value)
 
 

@@ -50,6 +50,20 @@ def loss_of(name, geometry, **settings) -> TotalLoss:
     return TotalLoss(ObjectivesConfig(weights={name: 1.0}, **settings), geometry, REGISTRY)
 
 
+@pytest.mark.parametrize("name", ["timbre", "geometric", "feature_dropout"])
+def test_views_without_strength_are_the_originals(name, geometry, batch):
+    make_view = REGISTRY[name].make_view
+    assert make_view is not None
+    weak, usual = (
+        make_view(dataclasses.replace(batch, strength=strength), geometry, generator(name))
+        for strength in (0.0, 1.0)
+    )
+    torch.testing.assert_close(weak.features, batch.features)
+    channel = batch.features[:, 0]
+    torch.testing.assert_close(weak.transform(channel), channel)
+    assert not torch.allclose(usual.features, batch.features)
+
+
 def test_the_registry_implements_exactly_the_configured_names():
     assert tuple(REGISTRY) == OBJECTIVES
     assert all(objective.name == name for name, objective in REGISTRY.items())

@@ -10,6 +10,7 @@ from mlflow.artifacts import download_artifacts
 
 from ssmpe.cli import main
 from ssmpe.config import TrialConfig
+from ssmpe.config.objectives import PSEUDO_LABELS
 from ssmpe.config.presets import PRESETS, paper, tiny
 from ssmpe.experiments.sweep import Sweep, differences
 from ssmpe.runner.planning.make import new_name
@@ -60,6 +61,8 @@ TELLING = (
     *("+MN-4+additivity", "+entropy", "+categorical", "PESTO+MN-4"),
     *("+MN-4", "+MN-4+MSE", "+MN-4+stop+H", "+MN-4+adversarial-regen"),
     *("no network", "+MN-4+truth+signal", "ceiling"),
+    *("+MN-4+truth+soft", "+MN-4+truth+signal+VAT", "+MN-4+truth+signal+pcgrad"),
+    *("+MN-4+teacher+EMA", "+MN-4+truth+signal+weak", "+MN-4+truth+frozen-on"),
 )
 """rows that differ in more than a number"""
 
@@ -303,6 +306,38 @@ def test_remedies_climb_from_the_signal_to_all_labels():
     assert differences(rows["+MN-8+truth+signal"], ranked) == {
         "objectives.pseudo_labels.signal": 40.0
     }
+
+
+@pytest.mark.parametrize(("base", "n"), [(tiny(), 8), (paper(), 16)], ids=["tiny", "paper"])
+def test_remedies_that_others_have_tried_run_if_asked(base, n):
+    default = [r.name for r in SWEEPS["remedies"].select(base)]
+    more = f"+MN-{n}"
+    known = ("", "+stop", "+teacher", "+truth+rank", "+truth+signal")
+    foot = ["no network", "harmonic sum", "supervised", "+aug", "Ref."]
+    assert default == [*foot, *(more + way for way in known), "ceiling"]
+    rows = configs("remedies", base)
+    for rule in PSEUDO_LABELS[1:]:
+        assert rows[f"{more}+truth+{rule}"].objectives.pseudo_labels.rule == rule
+    signal = rows[f"{more}+truth+signal"]
+    for name, change in {
+        "+EMA": {"objectives.score_teacher": True},
+        "+pcgrad": {"objectives.project_conflicts": True},
+        "+VAT": {"objectives.weights.vat": base.objectives.weights["timbre"]},
+        "+weak": {"objectives.view_strength": 0.5},
+        "+strong": {"objectives.view_strength": 1.5},
+    }.items():
+        assert differences(rows[f"{more}+truth+signal{name}"], signal) == change
+    later = {
+        "training.parent": rows["Ref."].identity,
+        "training.n_batches": base.training.n_batches // 2,
+    }
+    assert differences(rows["Ref.-on"], base) == later
+    assert differences(rows[f"{more}+truth+signal-on"], signal) == later
+    frozen = rows[f"{more}+truth+signal+frozen-on"]
+    assert differences(frozen, signal) == {**later, "objectives.teacher_decay": 1.0}
+    assert set(rows[f"supervised{more}+VAT"].objectives.weights) == {"supervised", "vat"}
+    ramp = rows[f"{more}+MSE+teacher+ramp"].objectives
+    assert ramp.ramp == dict.fromkeys(("timbre", "percussion", "geometric"), 0.25)
 
 
 def run_rows(folder: Path, *patterns: str) -> str:

@@ -5,6 +5,7 @@ from ssmpe.signal.transforms import (
     GeometricTransform,
     Transposition,
     curve_bins,
+    dropped_harmonics,
     equalization_curves,
     random_equalization,
 )
@@ -88,6 +89,39 @@ def test_draws_stay_in_range_and_reach_its_ends(geometry):
     assert float((drawn.stretch < 1).double().mean()) == pytest.approx(0.5, abs=0.02)
     counts = torch.bincount(drawn.shift_bins + 24)
     assert counts.min() > 0.8 * counts.double().mean()
+
+
+@pytest.mark.parametrize(
+    ("strength", "bins", "frames", "stretch"),
+    [(0.0, 0, 0, 1.0), (0.5, 12, 5, 2**0.5), (1.5, 36, 16, 2**1.5), (2.0, 48, 22, 4.0)],
+)
+def test_strength_sets_how_far_draws_reach(geometry, strength, bins, frames, stretch):
+    drawn = GeometricTransform.draw(20_000, 44, geometry, generator(), strength)
+    for shifts, largest in ((drawn.shift_bins, bins), (drawn.shift_frames, frames)):
+        assert (int(shifts.min()), int(shifts.max())) == (-largest, largest)
+    assert float(drawn.stretch.min()) == pytest.approx(1 / stretch, abs=1e-3)
+    assert float(drawn.stretch.max()) == pytest.approx(stretch, abs=2e-3)
+
+
+def test_strength_sets_how_deep_curves_fall(geometry):
+    ones = torch.ones(5, 6, geometry.n_bins, 1)
+    whole, half, none = (
+        random_equalization(ones, geometry, generator(4), strength) for strength in (1.0, 0.5, 0.0)
+    )
+    assert torch.equal(none, ones)
+    fall = 1 - whole
+    inside = whole > 0  # it may fall below, and is cut off there
+    torch.testing.assert_close((1 - half)[inside], 0.5 * fall[inside])
+    assert fall.max() > 0.3
+
+
+def test_strength_sets_how_often_harmonics_are_missing():
+    ones = torch.ones(5_000, 6, 1, 1)
+    for strength in (0.0, 0.5, 1.0, 1.5):
+        missing = 1 - dropped_harmonics(ones, generator(), strength).mean()
+        # of all six, one stays: six times the rate, less the chance that all would go
+        rate = 0.5 * strength
+        assert float(missing) == pytest.approx(rate - rate**6 / 6, abs=0.01)
 
 
 def test_an_excerpt_s_draw_does_not_depend_on_how_many_there_are(geometry):

@@ -71,6 +71,15 @@ def test_drums_are_as_loud_as_the_batch_and_the_excerpt_have_drawn(brief, sets):
     assert max(volumes) - min(volumes) > 0.5
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_drums_are_as_loud_as_views_are_strong(brief, sets, strength):
+    weak = brief.replace({"objectives.view_strength": strength})
+    makers = [BatchMaker(c, sets, HCQT(c.geometry), EVERYTHING, "cpu") for c in (brief, weak)]
+    whole, half = (maker._drum_bins(0, [0, 1, 2]).abs() for maker in makers)
+    torch.testing.assert_close(half, strength * whole)
+    assert makers[1](0).strength == strength
+
+
 def test_drums_are_drawn_for_every_set_by_itself(brief, sets):
     maker = BatchMaker(brief, sets, HCQT(brief.geometry), EVERYTHING, "cpu")
     own, added = (source.drums for source in maker._sources)

@@ -69,6 +69,18 @@ def test_a_resumed_one_is_the_same(child, sets, parent, continued, tmp_path, aft
     assert all(torch.equal(ended[name], reference[name]) for name in reference)
 
 
+def test_a_frozen_teacher_keeps_what_the_trial_began_with(child, sets, parent):
+    config = child.replace({"objectives.teacher_decay": 1.0})
+    trainer = Trainer(config, sets, parent=parent)
+    began = {name: weight.clone() for name, weight in trainer.network.state_dict().items()}
+    for index in range(2):
+        trainer._step(index)
+    assert trainer.teacher is not None
+    kept, moved = trainer.teacher.state_dict(), trainer.network.state_dict()
+    assert all(torch.equal(kept[name], weight) for name, weight in began.items())
+    assert not any(torch.equal(moved[name], w) for name, w in began.items() if w.ndim > 1)
+
+
 def test_what_it_continues_must_be_given(child, sets):
     with pytest.raises(UserError, match=child.training.parent):
         Trainer(child, sets)

@@ -7,10 +7,14 @@ import pytest
 import soundfile
 import torch
 
-from ssmpe.objectives import REGISTRY
+from ssmpe.config import ObjectivesConfig
+from ssmpe.config.objectives import PSEUDO_LABELS, PseudoLabelsConfig
+from ssmpe.objectives import REGISTRY, Batch
+from ssmpe.objectives.targets import Targets
 from ssmpe.runner.trial.device import make_repeatable
 from ssmpe.training.trainer import Trainer
 from ssmpe.transcription.streaming import Recording
+from tests.objectives.test_targets import invented
 from tests.support import elsewhere
 from tests.support.elsewhere import watched
 
@@ -54,6 +58,41 @@ def test_training_gives_the_same_numbers_without_waiting(everything, sets, devic
         assert {name: float(x) for name, x in found.items()} == pytest.approx(
             {name: float(x) for name, x in losses.items()}, rel=1e-4
         )
+    for theirs, ours in zip(other.network.parameters(), own.network.parameters(), strict=True):
+        torch.testing.assert_close(theirs.cpu(), ours, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("rule", PSEUDO_LABELS)
+def test_pseudo_labels_are_the_same_without_waiting(geometry, device, rule):
+    pseudo = PseudoLabelsConfig(ones=0.7, signal=40.0, rule=rule)
+    config = ObjectivesConfig(pseudo_labels=pseudo)
+    own, other = Targets(config, geometry), Targets(config, geometry)
+    for seed in range(2):
+        batch = invented(geometry, seed)
+        logits = 8.0 * batch.features.mean(dim=1) - 4.0
+        taught = own.taught(batch, logits, None)
+        there = Batch(batch.features.to(device), batch.target.to(device))
+        given = logits.to(device)
+        with watched() as waits:
+            found = other.taught(there, given, None)
+        assert seed == 0 or not waits  # what is remembered begins in the host's memory
+        for name in ("unlabelled", "ignored"):
+            theirs, ours = getattr(found, name), getattr(taught, name)
+            torch.testing.assert_close(theirs.cpu(), ours, rtol=1e-4, atol=1e-5)
+        for targets in (own, other):
+            targets.follow()
+
+
+def test_projected_gradients_are_the_same_without_waiting(brief, sets, device):
+    config = brief.replace(
+        {"objectives.project_conflicts": True, "training.mixed_precision": False}
+    )
+    own, other = Trainer(config, sets), Trainer(config, sets, device)
+    for index in range(2):
+        own._step(index)
+        with watched() as waits:
+            other._step(index)
+        assert not waits
     for theirs, ours in zip(other.network.parameters(), own.network.parameters(), strict=True):
         torch.testing.assert_close(theirs.cpu(), ours, rtol=1e-3, atol=1e-4)
 

@@ -60,6 +60,43 @@ class TestTaught:
         assert 0.5 < losses[1]["timbre"] / losses[1]["percussion"] < 2
 
 
+class TestScoredTeacher:
+    """With a teacher whose weights are what the trial gives."""
+
+    @pytest.fixture(scope="class")
+    def ended(self, brief, sets):
+        config = brief.replace({"objectives.teacher_decay": 0.7, "objectives.score_teacher": True})
+        trainer = Trainer(config, sets)
+        return trainer, list(trainer.run())
+
+    def test_the_scores_are_the_teacher_s(self, ended):
+        trainer, validations = ended
+        trainer.network, network = teacher_of(trainer), trainer.network
+        try:
+            plain = trainer.config.replace({"objectives.score_teacher": False})
+            trainer.config, config = plain, trainer.config
+            assert same(trainer.evaluate(by_mir_eval=True), validations[-1].scores)
+            trainer.network = network
+            assert not same(trainer.evaluate(by_mir_eval=True), validations[-1].scores)
+        finally:
+            trainer.network, trainer.config = network, config
+
+    def test_the_best_weights_are_the_teacher_s(self, ended):
+        trainer, validations = ended
+        assert trainer.best.weights
+        if trainer.best.batch == validations[-1].batch:
+            weights = teacher_of(trainer).state_dict()
+            assert all(torch.equal(w, weights[n]) for n, w in trainer.best.weights.items())
+
+    def test_training_is_the_same(self, ended, brief, sets):
+        plain = Trainer(brief.replace({"objectives.teacher_decay": 0.7}), sets)
+        losses = [v.losses for v in plain.run()]
+        assert [v.losses for v in ended[1]] == losses
+        weights = teacher_of(plain).state_dict()
+        ours = teacher_of(ended[0]).state_dict()
+        assert all(torch.equal(w, weights[n]) for n, w in ours.items())
+
+
 class TestPseudoLabels:
     """With what is remembered of the labels from batch to batch."""
 
