@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ssmpe.commands import scored, weights
+from ssmpe.commands import scored, sweep, weights
 from ssmpe.commands.scored import Data, Scored
 from ssmpe.commands.weights import Named
 from ssmpe.config import GeometryConfig
 from ssmpe.console import TaskBar, check_output
-from ssmpe.data.datasets.registry import Locations, parse
+from ssmpe.data.datasets.registry import DATASETS, Locations, parse
 from ssmpe.data.sets import LoadedSet, Use, load_use, use_of
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
@@ -43,8 +43,10 @@ def run(given: argparse.Namespace, console: Console) -> int:
         UserError: no such set, network or folder, or data that cannot be used.
     """
     folders = folders_of(given.folder)
+    if given.sweep_file is not None:
+        sweep.read(given.sweep_file)
     for name in given.sets:
-        parse(name, folders)
+        _check(name, given.sweep_file, folders)
     if given.csv is not None:
         check_output("--csv", given.csv)
     found: list[Scored] = []
@@ -73,6 +75,8 @@ def _scored(
     for i, one in enumerate(networks):
         config = one.trained.config
         names = tuple(dict.fromkeys(given.sets)) or config.data.evaluated_sets
+        for name in names:
+            _check(name, given.sweep_file, folders)
         where.append(_data(given.data_root, folders, names, one.trained, console))
         for name in names:
             use = use_of(name, config.data, config.geometry.sample_rate, annotated=True)
@@ -93,6 +97,22 @@ def _scored(
             scores[i].append(of_set)
     texts = [weights.threshold_of(given, one.trained) for one in networks]
     return [*map(Scored.of, networks, texts, where, scores)]
+
+
+def _check(name: str, file: str | None, folders: dict[str, Path]) -> None:
+    """Check that there is a set of that name.
+
+    Raises:
+        UserError: there is none; of an unknown dataset, it tells how one's own is brought.
+    """
+    try:
+        parse(name, folders)
+    except UserError as error:
+        if name.partition("/")[0] in {*DATASETS, *folders}:
+            raise
+        how = "of your own: --sweep-file FILE or --folder NAME=DIR"
+        text = how if file is None else f"--sweep-file {file} brings none of that name"
+        raise UserError(f"{error}; {text}") from None
 
 
 def _data(

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shutil
+import sys
 import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from analysis.numbers.bootstrap import two_level_bootstrap
 from ssmpe.commands import scored, weights
 from ssmpe.commands.scored import accuracy
 from ssmpe.console import make_console
-from ssmpe.data.datasets.registry import Locations
+from ssmpe.data.datasets.registry import DATASETS, Locations
 from ssmpe.data.sets import load_use, use_of
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.evaluation.scores import ALL_MEASURES, SetScores, TrackScores, mean_scores
@@ -27,6 +28,7 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker
 from ssmpe.training.checkpoint import BEST
 from ssmpe.transcription.trained import load_trained
+from tests.layouts.midi import write_midi
 from tests.support import transcribing
 from tests.support.checkpoints import as_0_3_0_wrote
 from tests.support.transcribing import write_tones
@@ -227,6 +229,59 @@ def test_rows_of_a_sweep_are_compared_over_seeds_and_tracks():
     given = [one for one in given if one.row != "Ref."]  # then the first row with a network
     scored.tell(make_console(file, 200), given)
     assert "− better" in file.getvalue()
+
+
+QUESTION = '"""Does a choir sing?"""\n'
+ROWS = """
+from ssmpe.cli import sweep
+from ssmpe.experiments.deltas import REFERENCE
+from ssmpe.experiments.sweep import row
+
+SWEEP = sweep(lambda base: [row(REFERENCE)])
+"""
+
+
+def test_datasets_of_a_sweep_s_file_are_scored(tmp_path, checkpoint, command, monkeypatch):
+    """The reader of the page on extending, for a trial that was validated with it."""
+    monkeypatch.delitem(DATASETS, "Choir", raising=False)  # and so it is again afterwards
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "own"
+    shutil.copytree(checkpoint, own)
+    as_0_3_0_wrote(own)
+    plain = json.loads((own / "trial.json").read_text())
+    plain["config"]["data"] |= {"validation": "Choir/test", "evaluation": [], "source": "folder"}
+    (own / "trial.json").write_text(json.dumps(plain))
+    folder = tmp_path / "Choir" / "test"
+    write_midi(folder / "a.mid", [(0.1, "note_on", 60, 64), (0.9, "note_off", 60, 0)])
+    write_tones(folder / "a.wav", 22_050)
+    page = (Path(__file__).parents[2] / "sweeps" / "EXTEND.md").read_text()
+    reader = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)[1]
+    (tmp_path / "choir.py").write_text(QUESTION + reader + ROWS)
+    which = ("evaluate", "--checkpoint", own, "--data-root", tmp_path)
+    of_file = ("--sweep-file", "choir.py")
+    for given, said in (
+        ((), "unknown dataset 'Choir' (known: URMP, "),
+        ((), "SWD, MagnaTagATune); of your own: --sweep-file FILE or --folder NAME=DIR\n"),
+        (("--sweep-file", "chor.py"), "error: sweep chor.py: no such file, here or"),
+        (("Coir/test", *of_file), "did you mean 'Choir'?"),
+        (("Coir/test", *of_file), "; --sweep-file choir.py brings none of that name\n"),
+        (("Choir/tests", *of_file), "unknown split of Choir 'tests'; did you mean 'test'?"),
+    ):
+        DATASETS.pop("Choir", None)
+        code, output, error = command(*which, *given)
+        assert (code, output, error.count("\n")) == (2, "", 1)
+        assert said in error
+    for name in ("./choir.py", "choir"):
+        DATASETS.pop("Choir", None)
+        code, output, error = command(*which, "--sweep-file", name)
+        assert (code, error) == (0, "")
+        assert table_of(output)["Choir/test"][0] == "1"
+    (tmp_path / "faulty.py").write_text(QUESTION + "import numpi\n")
+    code, output, error = command(*which, "--sweep-file", "faulty.py")
+    assert (code, output) == (2, "")
+    said = r"error: sweep faulty\.py: ModuleNotFoundError: No module named 'numpi' \(.*, line 2\)\n"
+    assert re.fullmatch(said, error)
 
 
 def test_mistakes_are_one_line(tmp_path, checkpoint, command):
