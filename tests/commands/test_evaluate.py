@@ -8,6 +8,7 @@ import re
 import shutil
 import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -149,6 +150,11 @@ def test_all_trials_of_a_sweep_are_scored_that_have_weights(
         ("no network", "0"): transcribing.trained(
             world, config.replace({"model.network": "energy"}), base
         ),
+        # of other features, on other tracks
+        ("finer", "0"): transcribing.untrained(
+            tmp_path / "finer",
+            config.replace({"geometry.hop_length": 512, "data.max_tracks": {"NSynth/valid": 3}}),
+        ),
         ("failed", "0"): None,
     }
     tracker = Tracker(uri, tmp_path / "spool")
@@ -171,21 +177,24 @@ def test_all_trials_of_a_sweep_are_scored_that_have_weights(
     assert rows[0] == rows[1]
     named = {(r["row"], r["seed"]): r["run"] for r in rows[0]}
     assert named.keys() == loaded.keys()
-    assert len(set(named.values())) == 3
-    uses = [use_of(n, config.data, config.geometry.sample_rate, annotated=True) for n in names]
-    sets = tuple(load_use(use, Locations(world), cache_dir()) for use in uses)
-    prepared = prepare(sets, loaded["Ref.", "0"].hcqt, "cpu")
-    expected = [
-        {"row": row, "seed": seed, "threshold": f"{trained.threshold:g}", "track": track}
-        | {m: f"{value:.6f}" for m, value in asdict(scores).items()}
-        for row, seed in named
-        for trained in [loaded[row, seed]]
-        for one in prepared
-        for track, scores in evaluate(trained.network, one, trained.threshold).tracks.items()
-    ]
-    assert len({line["threshold"] for line in expected}) == 3
+    assert len(set(named.values())) == 4
+
+    def alone(row: str, seed: str) -> Iterator[dict[str, str]]:
+        trained = loaded[row, seed]
+        data, rate = trained.config.data, trained.config.geometry.sample_rate
+        uses = [use_of(name, data, rate, annotated=True) for name in names]
+        sets = tuple(load_use(use, Locations(world), cache_dir()) for use in uses)
+        least = trained.least_salience
+        first = {"row": row, "seed": seed, "threshold": f"{least:g}"}
+        for one in prepare(sets, trained.hcqt, "cpu"):
+            for track, scores in evaluate(trained.network, one, least).tracks.items():
+                values = {measure: f"{value:.6f}" for measure, value in asdict(scores).items()}
+                yield {**first, "set": one.name, "track": track, **values}
+
+    expected = [line for key in named for line in alone(*key)]
+    assert len({line["threshold"] for line in expected}) == 4
     assert [{k: r[k] for k in e} for r, e in zip(rows[0], expected, strict=True)] == expected
-    lines = [line.split("  ")[0] for line in output.splitlines()[1:7:2]]
+    lines = [line.split("  ")[0] for line in output.splitlines()[1:9:2]]
     assert lines == [row for row, _ in named]
     assert output.splitlines()[-1].startswith(f"{', '.join(names)}: embedded world (tiny); ")
     code, _, error = command("evaluate", "--sweep", "calm", "--tracking-uri", uri)
