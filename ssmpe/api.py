@@ -1,6 +1,6 @@
 """What the package offers in Python: networks to apply, and the numbers of sweeps as tables."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,7 +131,7 @@ def load(
             asked = None if which is None else str(which)
             found = weights.stored(tracking_uri or local_uri(RESULTS), asked, found_on)
     trained = with_threshold(found.trained, threshold)
-    return Network(Named(trained, found.name, found.run, found.row, found.seed))
+    return Network(replace(found, trained=trained))
 
 
 def load_sweep(name: str | None = None, *, tracking_uri: str | None = None) -> "Tables":

@@ -3,6 +3,7 @@
 import ast
 import runpy
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from rich.table import Table
 from ssmpe import bundled
 from ssmpe.cli import TYPED
 from ssmpe.console import exit_code, make_console, printable
-from ssmpe.errors import UserError
+from ssmpe.errors import UserError, extras_told, told
 
 USAGE = """usage: ssmpe sweep NAME [OPTION …]
 
@@ -39,17 +40,38 @@ def _list() -> int:
     return 0
 
 
-def _run(name: str, *arguments: str) -> int:
+def read(name: str) -> None:
+    """Run a sweep's file, but not the sweep: then its objectives and datasets are known.
+
+    Raises:
+        UserError: there is no such file, or it cannot be run.
+    """
+    path = _found(name)
+    try:
+        with extras_told():
+            runpy.run_path(str(path), run_name="sweep_file")
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"sweep {path}: {told(error, traceback.format_exc())}") from None
+
+
+def _found(name: str) -> Path:
+    """Find a sweep's file; what lies beside it can be imported, as by a script."""
     path = bundled.sweep_file(name)
     if path is None:
         known = ", ".join(path.stem for path in bundled.sweep_files())
         raise UserError(
             f"sweep {printable(name)}: no such file, here or in ./sweeps, and not one of {known}"
         )
+    sys.path.insert(0, str(path.absolute().parent))
+    return path
+
+
+def _run(name: str, *arguments: str) -> int:
+    path = _found(name)
     program = ["ssmpe"] if Path(sys.argv[0]).stem == "ssmpe" else ["python", "-m", "ssmpe"]
-    # as of a script
     sys.argv = [str(path), *arguments]
-    sys.path.insert(0, str(Path(path).absolute().parent))
     try:
         runpy.run_path(str(path), {TYPED: [*program, "sweep", name]}, "__main__")
     except SystemExit as ended:

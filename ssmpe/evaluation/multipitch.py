@@ -51,32 +51,6 @@ class Counts:
         """0 if the reference is empty."""
         return self.n_matched / self.n_reference if self.n_reference else 0.0
 
-    @property
-    def accuracy(self) -> float:
-        """TP / (TP + FP + FN), 0 if both are empty."""
-        total = self.n_estimated + self.n_reference - self.n_matched
-        return self.n_matched / total if total else 0.0
-
-
-def count(reference: MultiPitch, estimate: MultiPitch) -> Counts:
-    """Compare any pitches, on any time grids.
-
-    Raises:
-        ValueError: times or pitches that mir_eval does not accept.
-    """
-    check(reference)
-    check(estimate)
-    frames = nearest(estimate.times, reference.times)
-    truth, found = _semitones(reference.f0s), _semitones((*estimate.f0s, np.empty(0)))[:, frames]
-    low, high = found - WINDOW, found + WINDOW
-    first, stop = np.zeros((2, *truth.shape), np.int32)
-    for row, voice in enumerate(truth):
-        # comparisons with NaN, which fills the frames up, are false
-        first[row], stop[row] = (high < voice).sum(axis=0), (low <= voice).sum(axis=0)
-    n_matched = matched(first, stop)
-    n_reference, n_estimated = (int((~np.isnan(x)).sum()) for x in (truth, found))
-    return Counts(int(n_matched.sum()), n_reference, n_estimated)
-
 
 @dataclass(frozen=True)
 class Growth:
@@ -121,7 +95,7 @@ class GridReference:
         check(MultiPitch(times, (frequencies,) * len(times)))
         self.frames = nearest(times, truth.times)
         self.uses = np.bincount(self.frames, minlength=len(times) + 1)[: len(times)]
-        bins, pitches = _semitones((frequencies,))[:, 0], _semitones(truth.f0s)
+        bins, pitches = semitones((frequencies,))[:, 0], semitones(truth.f0s)
         self.polyphony = (~np.isnan(pitches)).sum(axis=0)
         self.n_reference = int(self.polyphony.sum())
         # NaN sorts last: an empty window at the end
@@ -265,7 +239,7 @@ def check(pitches: MultiPitch) -> None:
     check_scorable(np.concatenate([*pitches.f0s, np.empty(0)]), end)
 
 
-def _semitones(f0s: Sequence[Floats]) -> Floats:
+def semitones(f0s: Sequence[Floats]) -> Floats:
     """Convert F0s in Hz of T frames to MIDI numbers (voices, T), ascending, then NaN."""
     counts = np.array([len(frame) for frame in f0s], dtype=np.intp)
     rows = np.full((len(f0s), counts.max(initial=0)), np.nan)

@@ -1,26 +1,35 @@
 """``python -m ssmpe evaluate`` with a trained network."""
 
 import csv
+import io
 import json
 import math
+import re
 import shutil
+import sys
 import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import mir_eval
 import numpy as np
 import pytest
 
-from ssmpe.commands.scoring import accuracy
-from ssmpe.data.datasets.registry import Locations
+from analysis.numbers.bootstrap import two_level_bootstrap
+from ssmpe.commands import scored, weights
+from ssmpe.commands.scored import accuracy
+from ssmpe.console import make_console
+from ssmpe.data.datasets.registry import DATASETS, Locations
 from ssmpe.data.sets import load_use, use_of
 from ssmpe.data.store.cache import cache_dir
-from ssmpe.evaluation.scores import ALL_MEASURES, TrackScores
+from ssmpe.evaluation.scores import ALL_MEASURES, SetScores, TrackScores, mean_scores
 from ssmpe.evaluation.scoring import evaluate, prepare
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker
 from ssmpe.training.checkpoint import BEST
 from ssmpe.transcription.trained import load_trained
+from tests.layouts.midi import write_midi
 from tests.support import transcribing
 from tests.support.checkpoints import as_0_3_0_wrote
 from tests.support.transcribing import write_tones
@@ -130,32 +139,158 @@ def test_other_data(world, checkpoint, command):
     assert f"NSynth/valid: {world}\n" in output
 
 
-def test_all_trials_of_a_sweep_are_scored_that_have_weights(tmp_path, checkpoint, command, uri):
+def test_all_trials_of_a_sweep_are_scored_that_have_weights(
+    tmp_path, tmp_path_factory, world, brief, checkpoint, command, uri, monkeypatch
+):
+    """Together, and each as by itself: of other weights, of no network, at its own threshold."""
+    base, config = tmp_path_factory.getbasetemp(), brief.replace(transcribing.FRESH)
+    folders = {
+        ("Ref.", "0"): checkpoint,
+        ("+MN-8", "1"): transcribing.trained(world, config.replace({"training.seed": 1}), base),
+        ("no network", "0"): transcribing.trained(
+            world, config.replace({"model.network": "energy"}), base
+        ),
+        # of other features, on other tracks
+        ("finer", "0"): transcribing.untrained(
+            tmp_path / "finer",
+            config.replace({"geometry.hop_length": 512, "data.max_tracks": {"NSynth/valid": 3}}),
+        ),
+        ("failed", "0"): None,
+    }
     tracker = Tracker(uri, tmp_path / "spool")
     tracker.start_sweep("sample_count", "calm-otter", {}, {})
-    for i, row in enumerate(("Ref.", "+MN-8", "failed")):
-        tracker.start_trial(row, row, {schema.ROW: row, schema.SEED: str(i)}, {})
-        for path in () if row == "failed" else sorted(checkpoint.glob(f"{BEST}.*")):
+    for (row, seed), folder in folders.items():
+        tracker.start_trial(row, row, {schema.ROW: row, schema.SEED: seed}, {})
+        for path in sorted(folder.glob(f"{BEST}.*")) if folder else ():
             tracker.log_file(row, path, schema.BEST_CHECKPOINT_ARTIFACT)
     assert tracker.close(60)
-    path, alone = tmp_path / "scores.csv", tmp_path / "alone.csv"
-    which = ("--sweep", "calm-otter", "--tracking-uri", uri)
-    code, output, error = command("evaluate", "NSynth/valid", *which, "--csv", path)
-    assert (code, error) == (0, "")
-    command("evaluate", "NSynth/valid", "--checkpoint", checkpoint, "--csv", alone)
-    rows, expected = rows_of(path), rows_of(alone)
-    named = {(r["row"], r["seed"]): r["run"] for r in rows}
-    assert list(named) == [("Ref.", "0"), ("+MN-8", "1")]
-    assert len(set(named.values())) == 2
-    least = load_trained(checkpoint, "cpu").least_salience
-    assert {r["threshold"] for r in rows} == {f"{least:g}"}
-    scores = [{k: r[k] for k in expected[0]} for r in rows]
-    assert scores == [*expected, *expected]
-    lines = [line.split()[:3] for line in output.splitlines()[1:3]]
-    assert lines == [["Ref.", "0", "NSynth/valid"], ["+MN-8", "1", "NSynth/valid"]]
-    assert output.splitlines()[-1].startswith("NSynth/valid: embedded world (tiny); ")
+    loaded = {
+        key: load_trained(folder, "cpu", signal=True) for key, folder in folders.items() if folder
+    }
+    names, path, rows = ("NSynth/valid", "TRIOS/all"), tmp_path / "scores.csv", []
+    for room in (weights.LOADED_BYTES, 1):  # all networks at once, and one after the other
+        monkeypatch.setattr(weights, "LOADED_BYTES", room)
+        which = ("--sweep", "calm-otter", "--tracking-uri", uri)
+        code, output, error = command("evaluate", *names, *which, "--csv", path)
+        assert (code, error) == (0, "")
+        rows.append(rows_of(path))
+    assert rows[0] == rows[1]
+    named = {(r["row"], r["seed"]): r["run"] for r in rows[0]}
+    assert named.keys() == loaded.keys()
+    assert len(set(named.values())) == 4
+
+    def alone(row: str, seed: str) -> Iterator[dict[str, str]]:
+        trained = loaded[row, seed]
+        data, rate = trained.config.data, trained.config.geometry.sample_rate
+        uses = [use_of(name, data, rate, annotated=True) for name in names]
+        sets = tuple(load_use(use, Locations(world), cache_dir()) for use in uses)
+        least = trained.least_salience
+        first = {"row": row, "seed": seed, "threshold": f"{least:g}"}
+        for one in prepare(sets, trained.hcqt, "cpu"):
+            for track, scores in evaluate(trained.network, one, least).tracks.items():
+                values = {measure: f"{value:.6f}" for measure, value in asdict(scores).items()}
+                yield {**first, "set": one.name, "track": track, **values}
+
+    expected = [line for key in named for line in alone(*key)]
+    assert len({line["threshold"] for line in expected}) == 4
+    assert [{k: r[k] for k in e} for r, e in zip(rows[0], expected, strict=True)] == expected
+    lines = [line.split("  ")[0] for line in output.splitlines()[1:9:2]]
+    assert lines == [row for row, _ in named]
+    assert output.splitlines()[-1].startswith(f"{', '.join(names)}: embedded world (tiny); ")
     code, _, error = command("evaluate", "--sweep", "calm", "--tracking-uri", uri)
     assert (code, error) == (2, f"error: {uri}: --sweep calm: no such sweep in the store\n")
+
+
+def test_rows_of_a_sweep_are_compared_over_seeds_and_tracks():
+    """Paired by seed with Ref., wherever that stands; a row without partners is not compared."""
+    rng, half = np.random.default_rng(0), TrackScores(*[0.5] * 6)
+    data = scored.Data(Locations(Path("/data")), None)
+
+    def of(row: str, seed: int, f1s: np.ndarray) -> scored.Scored:
+        tracks = {str(i): replace(half, f1_tuned=f1) for i, f1 in enumerate(f1s)}
+        found = SetScores("Bach10/all", mean_scores([*tracks.values()]), tracks)
+        return scored.Scored("run", row, str(seed), row != "no network", 0.5, "", data, [found])
+
+    reference = rng.uniform(0.4, 0.6, (5, 10))
+    better = reference + rng.normal(0.1, 0.02, (5, 10))
+    alike = reference + rng.normal(0, 0.1, (5, 10))
+    rows = {"no network": reference[:1] - 0.1, "better": better, "Ref.": reference, "alike": alike}
+    given = [of(row, seed, s) for row, found in rows.items() for seed, s in enumerate(found)]
+    given.append(of("other seed", 7, better[0]))
+    file = io.StringIO()
+    scored.tell(make_console(file, 200), given)
+    text = file.getvalue()
+    told = {
+        match[1]: [*match.groups()[1:]]
+        for match in re.finditer(
+            r"^Bach10/all +(\S.*?)  +(\d)  +(\S+)(?:  +(\S.*?))?  +–", text, re.M
+        )
+    }
+    assert list(told) == [*rows, "other seed"]
+    for row, found in rows.items():
+        effect = two_level_bootstrap(found - reference[: len(found)])
+        assert effect is not None
+        mark = "*" * (row in ("better", "no network"))
+        gain = None if row == "Ref." else f"{effect.mean:+.3f} {effect.interval()}{mark}"
+        assert told[row] == [str(len(found)), f"{found.mean():.3f}", gain]
+    assert told["other seed"] == ["1", f"{better[0].mean():.3f}", None]
+    assert "*: survives Holm's correction for all 3 of a measure" in " ".join(text.split())
+    given = [one for one in given if one.row != "Ref."]  # then the first row with a network
+    scored.tell(make_console(file, 200), given)
+    assert "− better" in file.getvalue()
+
+
+QUESTION = '"""Does a choir sing?"""\n'
+ROWS = """
+from ssmpe.cli import sweep
+from ssmpe.experiments.deltas import REFERENCE
+from ssmpe.experiments.sweep import row
+
+SWEEP = sweep(lambda base: [row(REFERENCE)])
+"""
+
+
+def test_datasets_of_a_sweep_s_file_are_scored(tmp_path, checkpoint, command, monkeypatch):
+    """The reader of the page on extending, for a trial that was validated with it."""
+    monkeypatch.delitem(DATASETS, "Choir", raising=False)  # and so it is again afterwards
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.chdir(tmp_path)
+    own = tmp_path / "own"
+    shutil.copytree(checkpoint, own)
+    as_0_3_0_wrote(own)
+    plain = json.loads((own / "trial.json").read_text())
+    plain["config"]["data"] |= {"validation": "Choir/test", "evaluation": [], "source": "folder"}
+    (own / "trial.json").write_text(json.dumps(plain))
+    folder = tmp_path / "Choir" / "test"
+    write_midi(folder / "a.mid", [(0.1, "note_on", 60, 64), (0.9, "note_off", 60, 0)])
+    write_tones(folder / "a.wav", 22_050)
+    page = (Path(__file__).parents[2] / "sweeps" / "EXTEND.md").read_text()
+    reader = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)[1]
+    (tmp_path / "choir.py").write_text(QUESTION + reader + ROWS)
+    which = ("evaluate", "--checkpoint", own, "--data-root", tmp_path)
+    of_file = ("--sweep-file", "choir.py")
+    for given, said in (
+        ((), "unknown dataset 'Choir' (known: URMP, "),
+        ((), "SWD, MagnaTagATune); of your own: --sweep-file FILE or --folder NAME=DIR\n"),
+        (("--sweep-file", "chor.py"), "error: sweep chor.py: no such file, here or"),
+        (("Coir/test", *of_file), "did you mean 'Choir'?"),
+        (("Coir/test", *of_file), "; --sweep-file choir.py brings none of that name\n"),
+        (("Choir/tests", *of_file), "unknown split of Choir 'tests'; did you mean 'test'?"),
+    ):
+        DATASETS.pop("Choir", None)
+        code, output, error = command(*which, *given)
+        assert (code, output, error.count("\n")) == (2, "", 1)
+        assert said in error
+    for name in ("./choir.py", "choir"):
+        DATASETS.pop("Choir", None)
+        code, output, error = command(*which, "--sweep-file", name)
+        assert (code, error) == (0, "")
+        assert table_of(output)["Choir/test"][0] == "1"
+    (tmp_path / "faulty.py").write_text(QUESTION + "import numpi\n")
+    code, output, error = command(*which, "--sweep-file", "faulty.py")
+    assert (code, output) == (2, "")
+    said = r"error: sweep faulty\.py: ModuleNotFoundError: No module named 'numpi' \(.*, line 2\)\n"
+    assert re.fullmatch(said, error)
 
 
 def test_mistakes_are_one_line(tmp_path, checkpoint, command):

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from ssmpe.config import GeometryConfig
 from ssmpe.data.files.annotation import MultiPitch
 from ssmpe.evaluation.curves import Curve, Peaks, best_threshold, peak_heights, top_n
-from ssmpe.evaluation.multipitch import Counts, GridReference, Growth, count
-from tests.evaluation.test_multipitch import by_mir_eval, frame, measures, pitched
+from ssmpe.evaluation.multipitch import Counts, GridReference, Growth
+from tests.evaluation.test_multipitch import by_mir_eval, count, frame, measures, pitched
 
 
 class Track:

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from ssmpe.config import GeometryConfig
 from ssmpe.data.files import annotation
 from ssmpe.data.files.annotation import MultiPitch
-from ssmpe.evaluation.multipitch import Counts, GridReference, count, nearest
+from ssmpe.evaluation.multipitch import (
+    WINDOW,
+    Counts,
+    GridReference,
+    check,
+    matched,
+    nearest,
+    semitones,
+)
 
 NONE = np.empty(0)
 
@@ -26,8 +34,30 @@ def by_mir_eval(reference: MultiPitch, estimate: MultiPitch) -> tuple[float, flo
     return float(result[0]), float(result[1]), float(result[2])
 
 
+def count(reference: MultiPitch, estimate: MultiPitch) -> Counts:
+    """Compare any pitches, on any time grids, all frames at once.
+
+    Raises:
+        ValueError: times or pitches that mir_eval does not accept.
+    """
+    check(reference)
+    check(estimate)
+    frames = nearest(estimate.times, reference.times)
+    truth, found = semitones(reference.f0s), semitones((*estimate.f0s, np.empty(0)))[:, frames]
+    low, high = found - WINDOW, found + WINDOW
+    first, stop = np.zeros((2, *truth.shape), np.int32)
+    for row, voice in enumerate(truth):
+        # comparisons with NaN, which fills the frames up, are false
+        first[row], stop[row] = (high < voice).sum(axis=0), (low <= voice).sum(axis=0)
+    n_matched = matched(first, stop)
+    n_reference, n_estimated = (int((~np.isnan(x)).sum()) for x in (truth, found))
+    return Counts(int(n_matched.sum()), n_reference, n_estimated)
+
+
 def measures(counts: Counts) -> tuple[float, float, float]:
-    return counts.precision, counts.recall, counts.accuracy
+    """Return precision, recall and accuracy: TP / (TP + FP + FN)."""
+    total = counts.n_estimated + counts.n_reference - counts.n_matched
+    return counts.precision, counts.recall, counts.n_matched / total if total else 0.0
 
 
 def pitched(times, *f0s) -> MultiPitch:
