@@ -86,17 +86,19 @@ def _scored(
             sharing.setdefault(key, []).append(i)
     scores: list[list[SetScores]] = [[] for _ in networks]
     for key, numbers in sharing.items():
-        trained = [networks[i].trained for i in numbers]
-        together = f", {len(trained)} networks" if len(trained) > 1 else ""
-        evaluated = EvaluationSet(loaded[key], trained[0].hcqt, trained[0].device, cache_bytes=0)
-        show = partial(
-            bar.show, f"scoring {key.use.name}{together}", total=len(trained) * len(evaluated)
-        )
-        of_each = evaluate_all([(t.network, t.least_salience) for t in trained], evaluated, show)
+        of_each = _together([networks[i].trained for i in numbers], loaded[key], bar)
         for i, of_set in zip(numbers, of_each, strict=True):
             scores[i].append(of_set)
     texts = [weights.threshold_of(given, one.trained) for one in networks]
     return [*map(Scored.of, networks, texts, where, scores)]
+
+
+def _together(trained: Sequence[Trained], loaded: LoadedSet, bar: TaskBar) -> list[SetScores]:
+    """Score networks on a set, whose features have one grid for all of them."""
+    what, n = f"scoring {loaded.name}", len(trained)
+    evaluated = EvaluationSet(loaded, trained[0].hcqt, trained[0].device, cache_bytes=0)
+    show = partial(bar.show, f"{what}, {n} networks" if n > 1 else what, total=n * len(evaluated))
+    return evaluate_all([(t.network, t.least_salience) for t in trained], evaluated, show)
 
 
 def _check(name: str, file: str | None, folders: dict[str, Path]) -> None:

@@ -20,16 +20,17 @@ from torch import Tensor
 
 from ssmpe.config import TrialConfig, presets
 from ssmpe.data.datasets.registry import Locations
-from ssmpe.data.files.annotation import Annotation
+from ssmpe.data.files.annotation import Annotation, MultiPitch
 from ssmpe.data.sets import LoadedSet, load_use, use_of
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.evaluation.inference import salience
-from ssmpe.evaluation.scores import Observed, precision_recall
+from ssmpe.evaluation.scores import Observed
 from ssmpe.evaluation.scoring import EvaluationSet, evaluate, prepare
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.features import scaled_decibels
 from ssmpe.signal.hcqt import HCQT
 from ssmpe.signal.salience import THRESHOLD, decode, peaks
+from ssmpe.units import Floats
 from ssmpe.world.build import build_world, world_key
 from tests.benchmarks.timing import Growth, alternately, median_seconds
 from tests.benchmarks.yardstick import DenseHCQT, PlainAutoencoder
@@ -85,10 +86,15 @@ class Plain:
         times = np.arange(estimate.shape[1]) * self.g.hop_length / self.g.sample_rate
         truth = annotation.at(times if annotation.grid is None else annotation.grid)
         f0s = [self.g.bin_frequencies[_peaks(frame)] for frame in estimate.T]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            p, r, *_ = mir_eval.multipitch.metrics(truth.times, list(truth.f0s), times, f0s)
+        p, r = _by_mir_eval(truth, times, f0s)
         return 2 * p * r / (p + r) if p + r else 0.0
+
+
+def _by_mir_eval(truth: MultiPitch, times: Floats, f0s: list[Floats]) -> tuple[float, float]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        p, r, *_ = mir_eval.multipitch.metrics(truth.times, list(truth.f0s), times, f0s)
+    return p, r
 
 
 def _tracks(source: LoadedSet) -> tuple[list[Tensor], Sequence[Annotation | None]]:
@@ -192,7 +198,8 @@ def measure_score(n: int) -> dict[str, float]:
         return counts.precision, counts.recall
 
     def theirs() -> tuple[float, float]:
-        return precision_recall(reference, decode(estimate, g))
+        assert reference.truth is not None
+        return _by_mir_eval(reference.truth, reference.times, decode(estimate, g))
 
     assert own() == theirs()
     seconds, yardstick = alternately(own, theirs, n)

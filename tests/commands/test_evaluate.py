@@ -216,7 +216,7 @@ def test_rows_of_a_sweep_are_compared_over_seeds_and_tracks():
     alike = reference + rng.normal(0, 0.1, (5, 10))
     rows = {"no network": reference[:1] - 0.1, "better": better, "Ref.": reference, "alike": alike}
     given = [of(row, seed, s) for row, found in rows.items() for seed, s in enumerate(found)]
-    given.append(of("other seed", 7, better[0]))
+    given += [of("other seed", 7, better[0]), of("fewer tracks", 0, better[0, :3])]
     file = io.StringIO()
     scored.tell(make_console(file, 200), given)
     text = file.getvalue()
@@ -226,7 +226,7 @@ def test_rows_of_a_sweep_are_compared_over_seeds_and_tracks():
             r"^Bach10/all +(\S.*?)  +(\d)  +(\S+)(?:  +(\S.*?))?  +–", text, re.M
         )
     }
-    assert list(told) == [*rows, "other seed"]
+    assert list(told) == [*rows, "other seed", "fewer tracks"]
     for row, found in rows.items():
         effect = two_level_bootstrap(found - reference[: len(found)])
         assert effect is not None
@@ -234,6 +234,7 @@ def test_rows_of_a_sweep_are_compared_over_seeds_and_tracks():
         gain = None if row == "Ref." else f"{effect.mean:+.3f} {effect.interval()}{mark}"
         assert told[row] == [str(len(found)), f"{found.mean():.3f}", gain]
     assert told["other seed"] == ["1", f"{better[0].mean():.3f}", None]
+    assert told["fewer tracks"] == ["1", f"{better[0, :3].mean():.3f}", None]
     assert "*: survives Holm's correction for all 3 of a measure" in " ".join(text.split())
     given = [one for one in given if one.row != "Ref."]  # then the first row with a network
     scored.tell(make_console(file, 200), given)
