@@ -8,37 +8,55 @@ import signal
 import subprocess
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from ssmpe.cli import main
 from ssmpe.data.store.cache import cache_dir
+from ssmpe.runner import run
 from ssmpe.runner.planning.provision import Prepared
-from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
+from ssmpe.runner.trial.checkpoints import Checkpoints, Stage, require_begun
 from ssmpe.runner.trial.trainable import run_trial
 from ssmpe.runner.tuner import worker_of
 from ssmpe.tracking import schema
 from ssmpe.training.trainer import InterruptedTrainingError
+from sweeps.sample_count import SWEEP
 from tests.support import invented, raylets, sweeping
 from tests.support.object_storage import bucket, s3  # noqa: F401
 from tests.support.processes import running, titled, tree
 
-ROWS = ("--rows", "Ref.,+NS-1")
+RESUME = (sweeping.UNREPORTED, "sample_count", "--resume")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(world, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    code, output = sweeping.run(folder, "sample_count.py", *ROWS, *sweeping.BRIEF)
-    assert code == 0, output
-    return sweeping.content(folder)
+    return sweeping.undisturbed(tmp_path_factory)
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys):
+    """Return a function that resumes a sweep in a folder, and returns what that is refused with."""
+
+    def resume(folder: Path, name: str) -> str:
+        with monkeypatch.context() as patch:
+            patch.chdir(folder)
+            patch.setattr(run, "require_begun", partial(require_begun, patience=1.0))
+            assert main(SWEEP, None, ("--resume", name)) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.count("\n") == 1, said.err
+        return said.err
+
+    return resume
 
 
 @pytest.mark.parametrize(
     "how", [pytest.param(signal.SIGKILL, marks=pytest.mark.long), signal.SIGTERM]
 )
 def test_trials_whose_processes_die_go_on(undisturbed, tmp_path, how):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
     sweeping.read_until(process, "6/24")
     victims = titled(tree(process.pid), "ray::TrialTrainable")
     assert len(victims) == 2
@@ -51,7 +69,7 @@ def test_trials_whose_processes_die_go_on(undisturbed, tmp_path, how):
 
 @pytest.mark.long
 def test_a_trial_may_die_more_often_than_it_is_restarted_if_it_gets_on(undisturbed, tmp_path):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
     for batch in (3, 6, 9, 12, 15):
         sweeping.read_until(process, f" {batch}/24")
         for pid in titled(tree(process.pid), "ray::TrialTrainable"):
@@ -63,14 +81,14 @@ def test_a_trial_may_die_more_often_than_it_is_restarted_if_it_gets_on(undisturb
 
 @pytest.mark.long
 def test_a_driver_asked_to_end_does_so_in_order_and_the_sweep_resumes(undisturbed, tmp_path):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
     output = sweeping.read_until(process, "6/24")
     process.send_signal(signal.SIGTERM)
     rest, _ = process.communicate(timeout=120)
     assert process.returncode == 130, rest
     name = sweeping.sweep_name(output)
     assert f"interrupted; continue with --resume {name}" in rest
-    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    code, resumed = sweeping.run(tmp_path, *RESUME, name)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
@@ -95,8 +113,7 @@ def test_a_sweep_whose_cluster_loses_its_head_says_so_and_resumes_on_another(
         monkeypatch.setenv(name, value)
     with raylets.Cluster() as cluster:
         cluster.add()
-        given = (*ROWS, *sweeping.BRIEF, "--address", cluster.address)
-        process = sweeping.start(tmp_path, "sample_count.py", *given)
+        process = sweeping.start(tmp_path, *sweeping.BOTH, "--address", cluster.address)
         output = ""
         while len(set(re.findall(r"(\S+) seed 0 +(?:[3-9]|[12]\d)/24", output))) < 2:
             output += sweeping.read_until(process, "/24 ")
@@ -111,8 +128,7 @@ def test_a_sweep_whose_cluster_loses_its_head_says_so_and_resumes_on_another(
     before = sweeping.content(tmp_path)
     assert all(trial["curves"] for trial in before.values()), "what was reported is there"
     with raylets.Cluster() as cluster:
-        again = ("--resume", name, "--address", cluster.address)
-        code, resumed = sweeping.run(tmp_path, "sample_count.py", *again)
+        code, resumed = sweeping.run(tmp_path, *RESUME, name, "--address", cluster.address)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
@@ -124,7 +140,7 @@ def test_a_storage_server_that_does_not_answer_for_a_while_changes_nothing(
     tmp_path,
 ):
     given = ("--storage", f"{bucket('outage')}/ssmpe")
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF, *given)
+    process = sweeping.start(tmp_path, *sweeping.BOTH, *given)
     output = sweeping.read_until(process, "6/24")
     os.kill(s3.pid, signal.SIGSTOP)
     try:
@@ -138,9 +154,9 @@ def test_a_storage_server_that_does_not_answer_for_a_while_changes_nothing(
 
 
 def test_a_second_driver_of_a_sweep_is_refused_while_the_first_lives(tmp_path):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
     name = sweeping.sweep_name(sweeping.read_until(process, "0/24"))
-    code, output = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    code, output = sweeping.run(tmp_path, *RESUME, name)
     process.kill()
     process.communicate()
     assert code == 2, output
@@ -152,12 +168,12 @@ def test_a_second_driver_of_a_sweep_is_refused_while_the_first_lives(tmp_path):
 def test_a_sweep_out_of_budget_ends_in_order_and_resumes(undisturbed, tmp_path):
     started = time.monotonic()
     limit = ("--max-hours", "0.001")
-    code, output = sweeping.run(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF, *limit)
+    code, output = sweeping.run(tmp_path, *sweeping.BOTH, *limit)
     assert code == 124, output
     assert time.monotonic() - started > 3.6
     name = sweeping.sweep_name(output)
     assert f"0.001 hours (--max-hours) are spent; continue with --resume {name}" in output
-    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name, "--max-hours", "1")
+    code, resumed = sweeping.run(tmp_path, *RESUME, name, "--max-hours", "1")
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
@@ -165,7 +181,7 @@ def test_a_sweep_out_of_budget_ends_in_order_and_resumes(undisturbed, tmp_path):
 def signalled(folder: Path, whom: str) -> tuple[int, str, str]:
     """End a sweep by SIGTERM as a batch system does; return its code, name and last words."""
     process = subprocess.Popen(
-        sweeping.command("sample_count.py", *ROWS, *sweeping.BRIEF),
+        sweeping.command(*sweeping.BOTH),
         cwd=folder,
         env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
         stdout=subprocess.PIPE,
@@ -192,8 +208,8 @@ def test_a_signal_to_all_of_a_sweep_is_an_interruption(undisturbed, tmp_path, wh
     assert "Traceback" not in rest
     (parent,) = sweeping.runs(tmp_path, "sweep")
     assert (parent.data.tags[schema.STATE], parent.info.status) == ("interrupted", "KILLED")
-    assert {run.info.status for run in sweeping.runs(tmp_path, "trial")} == {"KILLED"}
-    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    assert {trial.info.status for trial in sweeping.runs(tmp_path, "trial")} == {"KILLED"}
+    code, resumed = sweeping.run(tmp_path, *RESUME, name)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
@@ -202,7 +218,7 @@ def test_a_signal_to_all_of_a_sweep_is_an_interruption(undisturbed, tmp_path, wh
     ("program", "told"), [("raylet", "Ray's raylet"), ("gcs_server", "Ray's control service")]
 )
 def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, program, told):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
     output = sweeping.read_until(process, "3/24")
     (victim,) = running(tree(process.pid), program)
     os.kill(victim, signal.SIGKILL)
@@ -214,13 +230,13 @@ def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, progr
     assert last.endswith(f"; continue with --resume {name}")
     assert "start a cluster" not in rest
     assert "Traceback" not in rest
-    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    code, resumed = sweeping.run(tmp_path, *RESUME, name)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
 
 def test_a_ray_that_does_not_start_is_one_line(tmp_path):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
     deadline = time.monotonic() + 60
     while not (victims := running(tree(process.pid), "raylet")) and time.monotonic() < deadline:
         pass
@@ -231,13 +247,13 @@ def test_a_ray_that_does_not_start_is_one_line(tmp_path):
     assert said.count("\n") == 1, said
 
 
-def begun(folder: Path, *more: str) -> str:
+def begun(folder: Path) -> str:
     """Begin a sweep in a folder, kill its driver in the midst, and return the sweep's name.
 
     Its trials end by themselves; until they have, the folder goes on changing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    process = sweeping.start(folder, "sample_count.py", *ROWS, *sweeping.BRIEF, *more)
+    process = sweeping.start(folder, *sweeping.BOTH)
     output = sweeping.read_until(process, "12/24")
     others = tree(process.pid) - {process.pid}
     process.kill()
@@ -249,28 +265,24 @@ def begun(folder: Path, *more: str) -> str:
     return sweeping.sweep_name(output)
 
 
-def test_results_that_were_moved_go_on_from_where_they_are(undisturbed, tmp_path):
+def test_a_resume_makes_nothing_that_is_gone_and_goes_on_where_results_were_moved(
+    undisturbed, refused, tmp_path
+):
     before, now = tmp_path / "before", tmp_path / "now"
     name = begun(before)
+    for missing in ("results/mlflow.db", "results/checkpoints"):
+        (before / missing).rename(tmp_path / "away")
+        there = sorted(tmp_path.rglob("*"))
+        assert refused(before, name).startswith(f"error: {before / missing}")
+        assert sorted(tmp_path.rglob("*")) == there, "nothing is made"
+        (tmp_path / "away").rename(before / missing)
     now.mkdir()
     (before / "results").rename(now / "results")
     before.rmdir()
-    code, resumed = sweeping.run(now, "sample_count.py", "--resume", name)
+    code, resumed = sweeping.run(now, *RESUME, name)
     assert code == 0, resumed
     assert not re.search(r" 3/24  running", resumed), "it begins where it was"
     assert sweeping.content(now) == undisturbed
     assert not before.exists()
-    places = {Path(run.info.artifact_uri) for run in sweeping.runs(now, "trial")}
+    places = {Path(trial.info.artifact_uri) for trial in sweeping.runs(now, "trial")}
     assert all(place.is_relative_to(now) and place.is_dir() for place in places)
-
-
-@pytest.mark.parametrize("missing", ["results/mlflow.db", "results/checkpoints"])
-def test_a_resume_without_its_store_or_its_checkpoints_makes_no_others(tmp_path, missing):
-    name = begun(tmp_path)
-    (tmp_path / missing).rename(tmp_path / "away")
-    there = sorted(tmp_path.rglob("*"))
-    code, said = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
-    assert code == 2, said
-    assert said.startswith(f"error: {tmp_path / missing}")
-    assert said.count("\n") == 1, said
-    assert sorted(tmp_path.rglob("*")) == there, "nothing is made"
