@@ -55,8 +55,12 @@ def refused(monkeypatch, capsys):
 @pytest.mark.parametrize(
     "how", [pytest.param(signal.SIGKILL, marks=pytest.mark.long), signal.SIGTERM]
 )
-def test_trials_whose_processes_die_go_on(undisturbed, tmp_path, how):
+def test_trials_whose_processes_die_go_on_and_no_second_driver_disturbs_them(
+    undisturbed, refused, tmp_path, how
+):
     process = sweeping.start(tmp_path, *sweeping.BOTH)
+    name = sweeping.sweep_name(sweeping.read_until(process, "0/24"))
+    assert "still running in another process" in refused(tmp_path, name)
     sweeping.read_until(process, "6/24")
     victims = titled(tree(process.pid), "ray::TrialTrainable")
     assert len(victims) == 2
@@ -106,33 +110,6 @@ def test_a_trial_asked_to_end_between_validations_stores_a_checkpoint(world, bri
     assert [r["batch"] for r in run_trial(parameters) if "metrics" in r] == [2, 4, 6]
 
 
-def test_a_sweep_whose_cluster_loses_its_head_says_so_and_resumes_on_another(
-    undisturbed, tmp_path, monkeypatch
-):
-    for name, value in raylets.ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    with raylets.Cluster() as cluster:
-        cluster.add()
-        process = sweeping.start(tmp_path, *sweeping.BOTH, "--address", cluster.address)
-        output = ""
-        while len(set(re.findall(r"(\S+) seed 0 +(?:[3-9]|[12]\d)/24", output))) < 2:
-            output += sweeping.read_until(process, "/24 ")
-        cluster.end(cluster.nodes[0])
-        rest, _ = process.communicate(timeout=120)
-        told = f"the head of the Ray cluster at {cluster.address} is gone"
-    assert process.returncode == 1, rest
-    name = sweeping.sweep_name(output)
-    assert told in rest
-    assert f"continue with --resume {name}" in rest.strip().splitlines()[-1]
-    assert "Traceback" not in rest
-    before = sweeping.content(tmp_path)
-    assert all(trial["curves"] for trial in before.values()), "what was reported is there"
-    with raylets.Cluster() as cluster:
-        code, resumed = sweeping.run(tmp_path, *RESUME, name, "--address", cluster.address)
-    assert code == 0, resumed
-    assert sweeping.content(tmp_path) == undisturbed
-
-
 @pytest.mark.long  # in brief: tests/runner/test_checkpoints.py
 def test_a_storage_server_that_does_not_answer_for_a_while_changes_nothing(
     undisturbed,
@@ -150,31 +127,6 @@ def test_a_storage_server_that_does_not_answer_for_a_while_changes_nothing(
     rest, _ = process.communicate(timeout=600)
     assert process.returncode == 0, rest
     assert output.count("24/24") == 0, "it was away in the midst"
-    assert sweeping.content(tmp_path) == undisturbed
-
-
-def test_a_second_driver_of_a_sweep_is_refused_while_the_first_lives(tmp_path):
-    process = sweeping.start(tmp_path, *sweeping.BOTH)
-    name = sweeping.sweep_name(sweeping.read_until(process, "0/24"))
-    code, output = sweeping.run(tmp_path, *RESUME, name)
-    process.kill()
-    process.communicate()
-    assert code == 2, output
-    assert "still running in another process" in output
-    assert "Traceback" not in output
-    assert output.count("\n") == 1
-
-
-def test_a_sweep_out_of_budget_ends_in_order_and_resumes(undisturbed, tmp_path):
-    started = time.monotonic()
-    limit = ("--max-hours", "0.001")
-    code, output = sweeping.run(tmp_path, *sweeping.BOTH, *limit)
-    assert code == 124, output
-    assert time.monotonic() - started > 3.6
-    name = sweeping.sweep_name(output)
-    assert f"0.001 hours (--max-hours) are spent; continue with --resume {name}" in output
-    code, resumed = sweeping.run(tmp_path, *RESUME, name, "--max-hours", "1")
-    assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
 
@@ -200,37 +152,97 @@ def signalled(folder: Path, whom: str) -> tuple[int, str, str]:
     return process.returncode, sweeping.sweep_name(output), rest
 
 
-@pytest.mark.parametrize("whom", ["group", pytest.param("all", marks=pytest.mark.long)])
-def test_a_signal_to_all_of_a_sweep_is_an_interruption(undisturbed, tmp_path, whom):
-    code, name, rest = signalled(tmp_path, whom)
+def interrupted(folder: Path) -> None:
+    """Check that the store says so of a sweep both of whose trials were at work."""
+    (parent,) = sweeping.runs(folder, "sweep")
+    assert (parent.data.tags[schema.STATE], parent.info.status) == ("interrupted", "KILLED")
+    assert {trial.info.status for trial in sweeping.runs(folder, "trial")} == {"KILLED"}
+
+
+@pytest.mark.long  # in brief: the test below
+def test_a_signal_to_every_process_of_a_sweep_is_an_interruption(undisturbed, tmp_path):
+    code, name, rest = signalled(tmp_path, "all")
     assert code == 130, rest
     assert f"interrupted; continue with --resume {name}" in rest
     assert "Traceback" not in rest
-    (parent,) = sweeping.runs(tmp_path, "sweep")
-    assert (parent.data.tags[schema.STATE], parent.info.status) == ("interrupted", "KILLED")
-    assert {trial.info.status for trial in sweeping.runs(tmp_path, "trial")} == {"KILLED"}
+    interrupted(tmp_path)
     code, resumed = sweeping.run(tmp_path, *RESUME, name)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
 
-@pytest.mark.parametrize(
-    ("program", "told"), [("raylet", "Ray's raylet"), ("gcs_server", "Ray's control service")]
-)
-def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, program, told):
+def test_a_sweep_that_is_ended_again_and_again_comes_to_the_same(undisturbed, tmp_path):
+    """By a signal to its process group, its budget, Ctrl-C, and no warning at all."""
+    code, name, rest = signalled(tmp_path, "group")
+    assert code == 130, rest
+    assert f"interrupted; continue with --resume {name}" in rest
+    assert "Traceback" not in rest
+    interrupted(tmp_path)
+
+    started = time.monotonic()
+    code, output = sweeping.run(tmp_path, *RESUME, name, "--max-hours", "0.001")
+    assert code == 124, output
+    assert time.monotonic() - started > 3.6
+    assert f"0.001 hours (--max-hours) are spent; continue with --resume {name}" in output
+
+    process = sweeping.start(tmp_path, *RESUME, name, "--max-hours", "1")
+    output = sweeping.read_until(process, sweeping.AT_WORK)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, output + rest
+    assert f"interrupted; continue with --resume {name}" in rest
+    interrupted(tmp_path)
+
+    process = sweeping.start(tmp_path, *RESUME, name)
+    sweeping.read_until(process, sweeping.AT_WORK)
+    process.kill()
+    process.communicate()
+
+    code, resumed = sweeping.run(tmp_path, *RESUME, name, "--max-hours", "1")
+    assert code == 0, resumed
+    assert sweeping.content(tmp_path) == undisturbed
+    (parent,) = sweeping.runs(tmp_path, "sweep")
+    assert parent.data.tags[schema.STATE] == "finished"
+
+
+def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, monkeypatch):
+    """Once its raylet, once its control service, and once the head of a cluster."""
     process = sweeping.start(tmp_path, *sweeping.BOTH)
     output = sweeping.read_until(process, "3/24")
-    (victim,) = running(tree(process.pid), program)
-    os.kill(victim, signal.SIGKILL)
-    rest, _ = process.communicate(timeout=30)
     name = sweeping.sweep_name(output)
+    for program, told in (("raylet", "Ray's raylet"), ("gcs_server", "Ray's control service")):
+        (victim,) = running(tree(process.pid), program)
+        os.kill(victim, signal.SIGKILL)
+        rest, _ = process.communicate(timeout=30)
+        assert process.returncode == 1, output + rest
+        last = rest.strip().splitlines()[-1]
+        assert last.startswith(f"{told} on this machine is gone; all that was reported is stored; ")
+        assert last.endswith(f"; continue with --resume {name}")
+        assert "start a cluster" not in rest
+        assert "Traceback" not in rest
+        if program == "raylet":
+            process = sweeping.start(tmp_path, *RESUME, name)
+            output = sweeping.read_until(process, sweeping.AT_WORK)
+
+    for variable, value in raylets.ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    with raylets.Cluster() as cluster:
+        cluster.add()
+        process = sweeping.start(tmp_path, *RESUME, name, "--address", cluster.address)
+        output = ""
+        while len(set(re.findall(r"(\S+) seed 0 +(?:[3-9]|[12]\d)/24", output))) < 2:
+            output += sweeping.read_until(process, "/24 ")
+        cluster.end(cluster.nodes[0])
+        rest, _ = process.communicate(timeout=120)
     assert process.returncode == 1, rest
-    last = rest.strip().splitlines()[-1]
-    assert last.startswith(f"{told} on this machine is gone; all that was reported is stored; ")
-    assert last.endswith(f"; continue with --resume {name}")
-    assert "start a cluster" not in rest
+    assert f"the head of the Ray cluster at {cluster.address} is gone" in rest
+    assert f"continue with --resume {name}" in rest.strip().splitlines()[-1]
     assert "Traceback" not in rest
-    code, resumed = sweeping.run(tmp_path, *RESUME, name)
+    before = sweeping.content(tmp_path)
+    assert all(trial["curves"] for trial in before.values()), "what was reported is there"
+
+    with raylets.Cluster() as cluster:
+        code, resumed = sweeping.run(tmp_path, *RESUME, name, "--address", cluster.address)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 

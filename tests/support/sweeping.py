@@ -33,20 +33,6 @@ AT_WORK = r" [1-9]\d*/24 +running"
 """line of a trial of ``BRIEF`` behind a validation; resumed, it tells its last one again"""
 
 
-# a second sweep script, with a row whose weights run away
-RUNAWAY = '''
-"""Does one trial that diverges leave the others alone?"""
-from ssmpe.cli import main
-from ssmpe.experiments.deltas import REFERENCE
-from ssmpe.experiments.sweep import Delta, Sweep, row
-
-RUNAWAY = Delta("runaway", {"training.weight_decay": 1e30})
-SWEEP = Sweep("runaway", __doc__.strip(), lambda base: [row(RUNAWAY), row(REFERENCE)])
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP))
-'''
-
-
 def command(script: Path | str, *arguments: str) -> list[str]:
     path = ROOT / "sweeps" / script if isinstance(script, str) else script
     return [sys.executable, str(path), *arguments]
