@@ -121,7 +121,7 @@ def test_another_loss_is_another_code_to_a_resume(trained, changed, said):
     name = sweeping.sweep_name(trained.output)
     try:
         trained.script.write_text(OBJECTIVE.replace(*changed).replace(".hubert", ".huber"))
-        code, output = sweeping.run(trained.folder, trained.script, "--resume", name)
+        code, output = sweeping.run_here(trained.folder, trained.script, "--resume", name)
     finally:
         trained.script.write_text(OBJECTIVE)
     assert code == 2, output
