@@ -25,6 +25,7 @@ from tests.support.processes import running, titled, tree
 from tests.support.raylets import ENVIRONMENT, Cluster
 from tests.support.servers import TrackingServer
 
+SWEEP = (sweeping.UNREPORTED, "sample_count")
 ROWS = ("--rows", "supervised,Ref.,+NS-1", "--seeds", "0,1")
 PATIENCE = 900.0
 """seconds that a disturbed sweep may take"""
@@ -47,7 +48,7 @@ class Driver:
         found = re.search(r"^sweep (\S+): ", self.said, re.MULTILINE)
         arguments = ("--resume", found[1]) if found else self.arguments
         self.process = subprocess.Popen(
-            sweeping.command("sample_count.py", *arguments, "--address", self.address),
+            sweeping.command(*SWEEP, *arguments, "--address", self.address),
             cwd=self.folder,
             env={**os.environ, **ENVIRONMENT, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
             stdout=subprocess.PIPE,
@@ -248,7 +249,7 @@ def undisturbed(folder: Path) -> dict:
     """Return what the sweep stores if nothing happens."""
     folder.mkdir(parents=True)
     limit = ("--concurrent", "2")
-    code, output = sweeping.run(folder, "sample_count.py", *ROWS, *sweeping.BRIEF, *limit)
+    code, output = sweeping.run(folder, *SWEEP, *ROWS, *sweeping.BRIEF, *limit)
     assert code == 0, output
     return sweeping.content(folder)
 

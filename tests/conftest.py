@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from _pytest.mark.expression import Expression
 
 from ssmpe.config import GeometryConfig, TrialConfig
 from ssmpe.config.presets import tiny
@@ -14,6 +15,7 @@ from ssmpe.data.sets import Sets, load_sets
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.world.build import build_world, world_key
 from tests.support import elsewhere
+from tests.support.shared import once
 
 TIERS = {
     "pure": ("signal", "network", "objectives", "training", "evaluation", "config", "experiments"),
@@ -21,6 +23,7 @@ TIERS = {
     "processes": ("runner", "safety", "clusters", "benchmarks"),
 }
 """Folders of tests by what they need: arithmetic; files and SQLite; real processes and servers"""
+TIER_OF = {folder: tier for tier, folders in TIERS.items() for folder in folders}
 
 # modules of the checkout that are no part of the package are found from any folder
 PATHS = [str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
@@ -34,13 +37,25 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 elsewhere.device()
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out folders of which ``-m`` asks for no test: to import them takes seconds."""
+    tier = TIER_OF.get(collection_path.name)
+    if tier is None or collection_path.parent != Path(__file__).parent:
+        return None
+    expression = Expression.compile(config.getoption("markexpr") or tier)
+
+    def asks_for(mark: str) -> bool:
+        return expression.evaluate(lambda name, /, **_: name == mark)
+
+    return None if asks_for(tier) or asks_for("long") else True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark every test with the tier of its folder, and start with the tier that takes longest."""
     names = list(TIERS)
-    tier_of = {folder: tier for tier, folders in TIERS.items() for folder in folders}
 
     def tier(item: pytest.Item) -> str:
-        return tier_of.get(item.path.relative_to(Path(__file__).parent).parts[0], "pure")
+        return TIER_OF.get(item.path.relative_to(Path(__file__).parent).parts[0], "pure")
 
     for item in items:
         if not item.get_closest_marker("long"):  # -m pure leaves these out, as pytest alone does
@@ -84,11 +99,12 @@ def sets(world, brief) -> Sets:
 
 
 @pytest.fixture(scope="session")
-def report_store(tmp_path_factory) -> str:
+def report_store(empty_store, tmp_path_factory) -> str:
     """Return the URI of a store with invented sweeps."""
     from tests.support.reporting import write_store
 
-    return write_store(tmp_path_factory.mktemp("report_store"))
+    made = once(tmp_path_factory, "reported", lambda folder: write_store(folder, empty_store))
+    return f"sqlite:///{made}/mlflow.db"
 
 
 @pytest.fixture(scope="session")
@@ -106,9 +122,7 @@ def empty_store(tmp_path_factory) -> Path:
     from ssmpe.tracking.connection import connect
     from ssmpe.tracking.tracker import local_uri
 
-    folder = tmp_path_factory.mktemp("store")
-    connect(local_uri(folder))
-    return folder / "mlflow.db"
+    return once(tmp_path_factory, "store", lambda at: connect(local_uri(at))) / "mlflow.db"
 
 
 @pytest.fixture

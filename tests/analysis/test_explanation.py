@@ -13,7 +13,7 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_figures import check_texts
 from tests.analysis.test_gradients import ADDED, TERMS, Diagnosed
-from tests.support.analysis_store import Invented, drawn, write_sweep
+from tests.support.analysis_store import Invented, drawn, store_in, write_sweep
 
 PARENT = "0123456789ab"
 
@@ -42,8 +42,8 @@ class Compared(Diagnosed):
 
 
 @pytest.fixture(scope="module")
-def uri(tmp_path_factory):
-    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+def uri(empty_store, tmp_path_factory):
+    uri = store_in(tmp_path_factory.mktemp("store"), empty_store)
     trials: list[Invented] = []
     for later, parent in (("", ""), ("-on", PARENT)):
         trials.append(Compared(f"Ref.{later}", 0, parent=parent))

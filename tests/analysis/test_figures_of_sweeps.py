@@ -7,7 +7,6 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
-from shutil import copy
 from xml.etree import ElementTree
 
 import numpy as np
@@ -27,6 +26,7 @@ from tests.support.analysis_store import (
     Invented,
     drawn,
     sample_count_trials,
+    store_in,
     write_sweep,
 )
 
@@ -34,17 +34,9 @@ MANY_SETS = ("MusicNet/train", "NSynth/train", "FMA/all")
 
 
 @pytest.fixture(scope="session")
-def empty(tmp_path_factory) -> Path:
-    """Make a new MLflow store; creating one takes seconds, so the others are copies of it."""
-    path = tmp_path_factory.mktemp("empty") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
-@pytest.fixture(scope="session")
-def uri(empty, tmp_path_factory) -> str:
+def uri(empty_store, tmp_path_factory) -> str:
     """Fill a store with finished sweeps, one that is running and one that adds nothing."""
-    uri = f"sqlite:///{copy(empty, tmp_path_factory.mktemp('store'))}"
+    uri = store_in(tmp_path_factory.mktemp("store"), empty_store)
     many = sample_count_trials(1, MANY_SETS)
     many[3].end_reason = "failed"
     for trial in many:
@@ -222,8 +214,8 @@ def test_foreign_files_are_refused_and_left_alone(tmp_path):
     assert database.read_bytes() == before
 
 
-def test_store_of_something_else(empty, tmp_path):
-    uri = f"sqlite:///{copy(empty, tmp_path)}"
+def test_store_of_something_else(empty_store, tmp_path):
+    uri = store_in(tmp_path, empty_store)
     with pytest.raises(UserError, match="no sweep of ssmpe in it"):
         store.sweep_names(uri)
     MlflowClient(uri).create_run("0", tags={"kind": "sweep"})
@@ -231,8 +223,8 @@ def test_store_of_something_else(empty, tmp_path):
         store.sweep_names(uri)
 
 
-def test_trial_that_something_else_wrote(empty, tmp_path):
-    uri = f"sqlite:///{copy(empty, tmp_path)}"
+def test_trial_that_something_else_wrote(empty_store, tmp_path):
+    uri = store_in(tmp_path, empty_store)
     parent = write_sweep(uri, "mixed", [])
     tags = {schema.KIND: schema.KIND_TRIAL, schema.PARENT_RUN: parent, schema.ROW: "Ref."}
     experiment = MlflowClient(uri).get_run(parent).info.experiment_id
@@ -241,8 +233,8 @@ def test_trial_that_something_else_wrote(empty, tmp_path):
         store.read_sweep(uri, "mixed")
 
 
-def test_a_trial_that_is_just_being_begun_is_not_there_yet(empty, tmp_path):
-    uri = f"sqlite:///{copy(empty, tmp_path)}"
+def test_a_trial_that_is_just_being_begun_is_not_there_yet(empty_store, tmp_path):
+    uri = store_in(tmp_path, empty_store)
     parent = write_sweep(uri, "going", [Invented("Ref.", 0)], state="running")
     client = MlflowClient(uri)
     (trial,) = store.read_any(uri, "going").trials

@@ -23,7 +23,7 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_border import on_a_plane
 from tests.analysis.test_figures import sweep_of, text_boxes
-from tests.support.analysis_store import SETS, Invented, drawn, write_sweep
+from tests.support.analysis_store import SETS, Invented, drawn, store_in, write_sweep
 
 GEOMETRY = {
     "geometry.sample_rate": "22050",
@@ -62,10 +62,10 @@ def trials() -> list[Invented]:
 
 
 @pytest.fixture(scope="module")
-def uri(tmp_path_factory) -> str:
+def uri(empty_store, tmp_path_factory) -> str:
     """Fill a store with a sweep whose runs have pictures, and one on a plane of weights."""
     folder = tmp_path_factory.mktemp("pictures")
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    uri = store_in(folder, empty_store)
     write_sweep(uri, "plane", on_a_plane(1)[:6])
     write_sweep(uri, "drawn", trials())
     client = MlflowClient(uri)

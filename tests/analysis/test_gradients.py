@@ -13,7 +13,7 @@ from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_figures import check_texts
-from tests.support.analysis_store import Invented, drawn, write_sweep
+from tests.support.analysis_store import Invented, drawn, store_in, write_sweep
 
 LABELLED, ADDED = "URMP/train", "MusicNet/train"
 TERMS = ("geometric", "timbre")
@@ -45,8 +45,8 @@ class Diagnosed(Invented):
 
 
 @pytest.fixture(scope="module")
-def uri(tmp_path_factory):
-    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+def uri(empty_store, tmp_path_factory):
+    uri = store_in(tmp_path_factory.mktemp("store"), empty_store)
     rows = [Diagnosed("Ref.", seed) for seed in (0, 1)]
     rows += [Diagnosed("+MN-8", seed, ADDED, 8) for seed in (0, 1)]
     supervised = Invented("supervised", 0, weights={"supervised": 1.0})

@@ -3,10 +3,10 @@
 import importlib
 import pkgutil
 import re
+import shutil
 import sqlite3
 
 import pytest
-from mlflow import MlflowClient
 
 import analysis
 
@@ -19,11 +19,11 @@ MODULES = sorted(
 
 
 @pytest.fixture(scope="module")
-def stores(report_store, tmp_path_factory) -> dict[str, tuple[str, ...]]:
+def stores(report_store, empty_store, tmp_path_factory) -> dict[str, tuple[str, ...]]:
     """Options of a command that has to refuse them."""
     folder = tmp_path_factory.mktemp("stores")
     empty, text, foreign = (folder / f"{name}.db" for name in ("empty", "text", "foreign"))
-    MlflowClient(f"sqlite:///{empty}").search_experiments()
+    shutil.copy(empty_store, empty)
     text.write_text("not a database, but long enough to be looked at as one" * 20)
     connection = sqlite3.connect(foreign)
     connection.execute("CREATE TABLE experiments (id)")

@@ -41,7 +41,7 @@ from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.stored.records import MetricCurve, StoredSweep, StoredTrial, in_table_order
 from ssmpe.training.checkpoint import Best
 from tests.analysis.test_figures import sweep_of, text_boxes
-from tests.support.analysis_store import Invented, write_sweep
+from tests.support.analysis_store import Invented, store_in, write_sweep
 
 EVERY, N = 50, 500
 LABELLED = (1.0, 0.5, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)
@@ -366,8 +366,8 @@ def test_no_text_overlaps(seeds, half):
                 assert not [(text, t) for t, b in boxes[:i] if box.padded(-1).overlaps(b)]
 
 
-def test_the_command_writes_what_the_curves_say(tmp_path, capsys):
-    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+def test_the_command_writes_what_the_curves_say(empty_store, tmp_path, capsys):
+    uri = store_in(tmp_path, empty_store)
     write_sweep(uri, "whole", invented(2))
     arguments = ["--tracking-uri", uri, "--out", str(tmp_path / "out")]
     assert replay.main(arguments) == 0

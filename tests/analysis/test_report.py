@@ -19,7 +19,7 @@ from analysis.reporting import html
 from ssmpe.errors import UserError
 from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_figures_of_sweeps import final_values
-from tests.support.analysis_store import sample_count_trials, write_sweep
+from tests.support.analysis_store import sample_count_trials, store_in, write_sweep
 from tests.support.reporting import LONG, Page
 
 MEASURES = {
@@ -158,14 +158,14 @@ def test_long_tables_of_numbers_are_downloads_alone(report_store, tmp_path, monk
     assert sum(link.startswith("data:text/csv") for link in page.links) >= 2
 
 
-def test_words_are_explained_before_the_figures(reports, tmp_path):
+def test_words_are_explained_before_the_figures(reports, empty_store, tmp_path):
     words = ("Ref.", "blank", "collapsed", "tuned threshold", "average precision (AP)")
     text = Page.of(reports["counts"]).text
     answer, _, after = text.partition("Data:")
     assert all(f"{word}: " in answer for word in words)
     assert all(f"{word}: " not in after for word in words)
     old = [replace(i, half_alone=True) for i in sample_count_trials(1)]
-    write_sweep(uri := f"sqlite:///{tmp_path / 'mlflow.db'}", "old", old)
+    write_sweep(uri := store_in(tmp_path, empty_store), "old", old)
     text = Page.of(report.write(read_sweep(uri, "old"), tmp_path / "out")).text
     assert "collapsed: " in text
     assert "tuned threshold" not in text

@@ -26,7 +26,7 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_figures import sweep_of, text_boxes
 from tests.analysis.test_figures_of_sweeps import final_values
-from tests.support.analysis_store import SETS, Invented, drawn, write_sweep
+from tests.support.analysis_store import SETS, Invented, drawn, store_in, write_sweep
 
 TRACKS = 12
 MEASURES = ("precision", "recall", "f1", "blank_rate", "f1_tuned", "average_precision")
@@ -74,9 +74,9 @@ def write_track_scores(uri: str, sweep: str, folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def uri(tmp_path_factory) -> str:
+def uri(empty_store, tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("results")
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    uri = store_in(folder, empty_store)
     write_sweep(uri, NAME, energy_trials(3), state="failed")
     write_track_scores(uri, NAME, folder)
     write_sweep(uri, "without", energy_trials(1)[:2])
@@ -371,10 +371,10 @@ def test_a_store_without_scores_by_track_has_no_intervals(uri, tmp_path):
     assert all(x["f1_difference"] for x in lines_of(rendered) if x["row"] != "Ref.")
 
 
-def test_foreign_tables_are_refused(uri, tmp_path):
+def test_foreign_tables_are_refused(uri, empty_store, tmp_path):
     folder = tmp_path / "store"
     folder.mkdir()
-    own = f"sqlite:///{folder / 'mlflow.db'}"
+    own = store_in(folder, empty_store)
     write_sweep(own, "foreign", energy_trials(1)[:2])
     client = MlflowClient(own)
     for run in trials_of(client, "foreign"):

@@ -21,7 +21,7 @@ from analysis.numbers.search import StoredSearch
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.stored.store import read_sweep
-from tests.support.analysis_store import drawn, sample_count_trials, write_sweep
+from tests.support.analysis_store import drawn, sample_count_trials, store_in, write_sweep
 
 METRICS = ("URMP/validation/f1", "MusicNet/train/blank_rate")
 SPACE = {
@@ -33,9 +33,9 @@ SPACE = {
 
 
 @pytest.fixture(scope="module")
-def uri(tmp_path_factory) -> str:
+def uri(empty_store, tmp_path_factory) -> str:
     """Fill a store with a search of 16 trials: F1 falls with weight, blanks with stop-gradient."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+    uri = store_in(tmp_path_factory.mktemp("store"), empty_store)
     write_sweep(uri, "listed", sample_count_trials(1))
     client = MlflowClient(uri)
     experiment = client.create_experiment("hyperparameters")

@@ -15,7 +15,8 @@ from pathlib import Path
 from analysis import report
 from ssmpe.runner.cluster.cluster import cluster, only_loopback
 from ssmpe.tracking.stored.store import read_sweep
-from tests.support.invented import N_METRICS, N_REPORTS, InventedTrainable, planned, run
+from tests.support.actors import N_METRICS, N_REPORTS, InventedTrainable
+from tests.support.invented import planned, run
 from tests.support.raylets import Cluster
 
 RAYLETS, CPUS_OF_A_RAYLET = 2, 2

@@ -12,6 +12,7 @@ from ssmpe.__main__ import main
 from ssmpe.config.presets import tiny
 from ssmpe.data.check import SetReport, State, check_tracks, duplicates
 from ssmpe.data.datasets.registry import DATASETS, Locations, resolve
+from ssmpe.data.files.annotation import Annotation, FrameAnnotation
 from ssmpe.data.inspection import inspect
 from ssmpe.data.sets import Use, load_use
 from ssmpe.data.store.annotations import load_annotations
@@ -101,6 +102,13 @@ def test_pitches_that_cannot_be_scored_are_wrong_where_they_are_to_be(
     assert problem in output
 
 
+def values(annotation: Annotation) -> list[object]:
+    """Return all that an annotation holds, to be compared; as text, this takes a minute."""
+    found = annotation.observed if isinstance(annotation, FrameAnnotation) else annotation
+    lists = [v if isinstance(v, tuple) else (v,) for v in vars(found).values()]
+    return [type(annotation), *([array.tolist() for array in arrays] for arrays in lists)]
+
+
 @each_set("URMP/validation", "MusicNet/test")
 def test_damaged_caches_of_what_was_read_are_made_anew(root: Path, name: str) -> None:
     use = Use(name, annotated=True, sample_rate=22_050)
@@ -109,9 +117,9 @@ def test_damaged_caches_of_what_was_read_are_made_anew(root: Path, name: str) ->
     found = resolve(name, Locations(root))
     told = [found.dataset.annotation(track) for track in found.tracks]
 
-    def content() -> str:
+    def content() -> list[object]:
         kept = load_annotations(root / "cache", str(key))
-        return str([vars(a) for a in kept or told if a])
+        return [values(a) for a in kept or told if a]
 
     def inspected() -> str:
         return str(inspect(found.tracks, found.dataset.folder, root / "cache"))

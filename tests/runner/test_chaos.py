@@ -11,17 +11,14 @@ from tests.support import sweeping
 MOST_SWEEPS = 20
 
 
-@pytest.fixture(scope="module")
-def expected(world, tmp_path_factory):
-    return chaos.undisturbed(tmp_path_factory.mktemp("chaos") / "undisturbed")
-
-
-def kill(at_least: int, at_most: int, expected: dict, folder: Path, n_nodes: int) -> None:
+def kill(
+    at_least: int, at_most: int, given: tuple[str, ...], expected: dict, folder: Path, n_nodes: int
+) -> None:
     """Disturb one sweep after the other, as a short one may end first, until that is reached."""
     kills: Counter[str] = Counter()
     for seed in range(MOST_SWEEPS):
         disturbed = chaos.Chaos(folder / f"disturbed-{seed}", seed, n_nodes)
-        disturbed.run(at_most - kills.total(), (*chaos.ROWS, *sweeping.BRIEF))
+        disturbed.run(at_most - kills.total(), given)
         assert sweeping.content(disturbed.folder) == expected, disturbed.log
         kills += disturbed.kills
         if kills.total() >= at_least:
@@ -29,10 +26,11 @@ def kill(at_least: int, at_most: int, expected: dict, folder: Path, n_nodes: int
     raise AssertionError(f"only {kills.total()} kills")
 
 
-def test_some_kills_change_nothing(expected, tmp_path):
-    kill(3, 6, expected, tmp_path, n_nodes=2)
+def test_some_kills_change_nothing(world, tmp_path_factory, tmp_path):
+    kill(3, 6, sweeping.GIVEN, sweeping.undisturbed(tmp_path_factory), tmp_path, n_nodes=2)
 
 
 @pytest.mark.long
-def test_many_kills_change_nothing(expected, tmp_path):
-    kill(30, 30, expected, tmp_path, n_nodes=3)
+def test_many_kills_change_nothing(world, tmp_path):
+    given = (*chaos.ROWS, *sweeping.BRIEF)
+    kill(30, 30, given, chaos.undisturbed(tmp_path / "undisturbed"), tmp_path, n_nodes=3)

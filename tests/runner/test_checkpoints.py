@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from ssmpe.config import TrialConfig
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
+from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.checkpoints import (
@@ -329,20 +331,38 @@ def test_checkpoints_without_checksums_stay_usable(anywhere, folder):
 N_FLIPS = 240
 
 
-@pytest.fixture
-def trained(world, brief, tmp_path) -> tuple[Checkpoints, Path, Callable[..., list[Any]]]:
-    """Checkpoints of a trial that was trained to its end, their folder, and how to run trials."""
-    plan = replace(invented.planned(1, tmp_path), data_root=str(world))
-    checkpoints = Checkpoints(plan.storage, plan.name)
-    checkpoints.begin()
+def runner(plan: Plan) -> Callable[[TrialConfig], list[Any]]:
+    """Return what runs a trial of a plan and returns its reports."""
     worker = asdict(worker_of(plan, Prepared(cache_dir(), {}, {}), 0.0))
 
-    def run(config: TrialConfig = brief) -> list[Any]:
+    def run(config: TrialConfig) -> list[Any]:
         trial = {"row": "Ref.", "config": config.to_dict()}
         return list(run_trial({"worker": worker, "trial": trial}))
 
-    run()
-    return checkpoints, Path(plan.storage) / plan.name / brief.identity, run
+    return run
+
+
+@pytest.fixture(scope="module")
+def ended(world, brief, tmp_path_factory) -> Plan:
+    """Return a plan whose trial was trained to its end, to be copied."""
+    folder = tmp_path_factory.mktemp("ended")
+    plan = replace(invented.planned(1, folder), data_root=str(world))
+    Checkpoints(plan.storage, plan.name).begin()
+    runner(plan)(brief)
+    return plan
+
+
+@pytest.fixture
+def trained(ended, brief, tmp_path) -> tuple[Checkpoints, Path, Callable[..., list[Any]]]:
+    """Checkpoints of a trial that was trained to its end, their folder, and how to run trials."""
+    plan = replace(ended, storage=str(tmp_path / "checkpoints"))
+    shutil.copytree(ended.storage, plan.storage)
+    checkpoints, run = Checkpoints(plan.storage, plan.name), runner(plan)
+
+    def again(config: TrialConfig = brief) -> list[Any]:
+        return run(config)
+
+    return checkpoints, Path(plan.storage) / plan.name / brief.identity, again
 
 
 def test_whatever_bit_flips_the_checkpoint_before_is_used(trained, brief):

@@ -121,7 +121,7 @@ def test_another_loss_is_another_code_to_a_resume(trained, changed, said):
     name = sweeping.sweep_name(trained.output)
     try:
         trained.script.write_text(OBJECTIVE.replace(*changed).replace(".hubert", ".huber"))
-        code, output = sweeping.run(trained.folder, trained.script, "--resume", name)
+        code, output = sweeping.run_here(trained.folder, trained.script, "--resume", name)
     finally:
         trained.script.write_text(OBJECTIVE)
     assert code == 2, output
@@ -145,17 +145,29 @@ def test_mistakes_in_a_loss_are_told_once_and_end_the_trial(world, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("run", "changed", "said"),
     [
-        (('objective("huber"', 'objective("timbre"'), "an objective's name = 'timbre': expected"),
-        (("weights.huber", "weights.hubert"), "objectives.weights = 'hubert': expected one of"),
-        (("make_view=softer", "needs=('x',)"), "objective 'huber': needs 'x': expected one of"),
+        (
+            sweeping.run,
+            ('objective("huber"', 'objective("timbre"'),
+            "an objective's name = 'timbre': expected",
+        ),
+        (
+            sweeping.run_here,
+            ("weights.huber", "weights.hubert"),
+            "objectives.weights = 'hubert': expected one of",
+        ),
+        (
+            sweeping.run_here,
+            ("make_view=softer", "needs=('x',)"),
+            "objective 'huber': needs 'x': expected one of",
+        ),
     ],
 )
-def test_mistakes_in_the_file_are_one_line(tmp_path, changed, said):
+def test_mistakes_in_the_file_are_one_line(tmp_path, run, changed, said):
     script = tmp_path / "huber.py"
     script.write_text(OBJECTIVE.replace(*changed))
-    code, output = sweeping.run(tmp_path, script, "--dry-run")
+    code, output = run(tmp_path, script, "--dry-run")
     assert code == 2, output
     assert output.startswith(f"error: {said}")
     assert len(output.splitlines()) == 1

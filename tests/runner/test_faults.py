@@ -8,37 +8,59 @@ import signal
 import subprocess
 import time
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from ssmpe.cli import main
 from ssmpe.data.store.cache import cache_dir
+from ssmpe.runner import run
 from ssmpe.runner.planning.provision import Prepared
-from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
+from ssmpe.runner.trial.checkpoints import Checkpoints, Stage, require_begun
 from ssmpe.runner.trial.trainable import run_trial
 from ssmpe.runner.tuner import worker_of
 from ssmpe.tracking import schema
 from ssmpe.training.trainer import InterruptedTrainingError
+from sweeps.sample_count import SWEEP
 from tests.support import invented, raylets, sweeping
 from tests.support.object_storage import bucket, s3  # noqa: F401
 from tests.support.processes import running, titled, tree
 
-ROWS = ("--rows", "Ref.,+NS-1")
+RESUME = (sweeping.UNREPORTED, "sample_count", "--resume")
 
 
 @pytest.fixture(scope="module")
 def undisturbed(world, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    code, output = sweeping.run(folder, "sample_count.py", *ROWS, *sweeping.BRIEF)
-    assert code == 0, output
-    return sweeping.content(folder)
+    return sweeping.undisturbed(tmp_path_factory)
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys):
+    """Return a function that resumes a sweep in a folder, and returns what that is refused with."""
+
+    def resume(folder: Path, name: str) -> str:
+        with monkeypatch.context() as patch:
+            patch.chdir(folder)
+            patch.setattr(run, "require_begun", partial(require_begun, patience=1.0))
+            assert main(SWEEP, None, ("--resume", name)) == 2
+        said = capsys.readouterr()
+        assert said.out == ""
+        assert said.err.count("\n") == 1, said.err
+        return said.err
+
+    return resume
 
 
 @pytest.mark.parametrize(
     "how", [pytest.param(signal.SIGKILL, marks=pytest.mark.long), signal.SIGTERM]
 )
-def test_trials_whose_processes_die_go_on(undisturbed, tmp_path, how):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+def test_trials_whose_processes_die_go_on_and_no_second_driver_disturbs_them(
+    undisturbed, refused, tmp_path, how
+):
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
+    name = sweeping.sweep_name(sweeping.read_until(process, "0/24"))
+    assert "still running in another process" in refused(tmp_path, name)
     sweeping.read_until(process, "6/24")
     victims = titled(tree(process.pid), "ray::TrialTrainable")
     assert len(victims) == 2
@@ -51,7 +73,7 @@ def test_trials_whose_processes_die_go_on(undisturbed, tmp_path, how):
 
 @pytest.mark.long
 def test_a_trial_may_die_more_often_than_it_is_restarted_if_it_gets_on(undisturbed, tmp_path):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
     for batch in (3, 6, 9, 12, 15):
         sweeping.read_until(process, f" {batch}/24")
         for pid in titled(tree(process.pid), "ray::TrialTrainable"):
@@ -63,14 +85,14 @@ def test_a_trial_may_die_more_often_than_it_is_restarted_if_it_gets_on(undisturb
 
 @pytest.mark.long
 def test_a_driver_asked_to_end_does_so_in_order_and_the_sweep_resumes(undisturbed, tmp_path):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
     output = sweeping.read_until(process, "6/24")
     process.send_signal(signal.SIGTERM)
     rest, _ = process.communicate(timeout=120)
     assert process.returncode == 130, rest
     name = sweeping.sweep_name(output)
     assert f"interrupted; continue with --resume {name}" in rest
-    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    code, resumed = sweeping.run(tmp_path, *RESUME, name)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
@@ -88,35 +110,6 @@ def test_a_trial_asked_to_end_between_validations_stores_a_checkpoint(world, bri
     assert [r["batch"] for r in run_trial(parameters) if "metrics" in r] == [2, 4, 6]
 
 
-def test_a_sweep_whose_cluster_loses_its_head_says_so_and_resumes_on_another(
-    undisturbed, tmp_path, monkeypatch
-):
-    for name, value in raylets.ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-    with raylets.Cluster() as cluster:
-        cluster.add()
-        given = (*ROWS, *sweeping.BRIEF, "--address", cluster.address)
-        process = sweeping.start(tmp_path, "sample_count.py", *given)
-        output = ""
-        while len(set(re.findall(r"(\S+) seed 0 +(?:[3-9]|[12]\d)/24", output))) < 2:
-            output += sweeping.read_until(process, "/24 ")
-        cluster.end(cluster.nodes[0])
-        rest, _ = process.communicate(timeout=120)
-        told = f"the head of the Ray cluster at {cluster.address} is gone"
-    assert process.returncode == 1, rest
-    name = sweeping.sweep_name(output)
-    assert told in rest
-    assert f"continue with --resume {name}" in rest.strip().splitlines()[-1]
-    assert "Traceback" not in rest
-    before = sweeping.content(tmp_path)
-    assert all(trial["curves"] for trial in before.values()), "what was reported is there"
-    with raylets.Cluster() as cluster:
-        again = ("--resume", name, "--address", cluster.address)
-        code, resumed = sweeping.run(tmp_path, "sample_count.py", *again)
-    assert code == 0, resumed
-    assert sweeping.content(tmp_path) == undisturbed
-
-
 @pytest.mark.long  # in brief: tests/runner/test_checkpoints.py
 def test_a_storage_server_that_does_not_answer_for_a_while_changes_nothing(
     undisturbed,
@@ -124,7 +117,7 @@ def test_a_storage_server_that_does_not_answer_for_a_while_changes_nothing(
     tmp_path,
 ):
     given = ("--storage", f"{bucket('outage')}/ssmpe")
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF, *given)
+    process = sweeping.start(tmp_path, *sweeping.BOTH, *given)
     output = sweeping.read_until(process, "6/24")
     os.kill(s3.pid, signal.SIGSTOP)
     try:
@@ -137,35 +130,10 @@ def test_a_storage_server_that_does_not_answer_for_a_while_changes_nothing(
     assert sweeping.content(tmp_path) == undisturbed
 
 
-def test_a_second_driver_of_a_sweep_is_refused_while_the_first_lives(tmp_path):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
-    name = sweeping.sweep_name(sweeping.read_until(process, "0/24"))
-    code, output = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
-    process.kill()
-    process.communicate()
-    assert code == 2, output
-    assert "still running in another process" in output
-    assert "Traceback" not in output
-    assert output.count("\n") == 1
-
-
-def test_a_sweep_out_of_budget_ends_in_order_and_resumes(undisturbed, tmp_path):
-    started = time.monotonic()
-    limit = ("--max-hours", "0.001")
-    code, output = sweeping.run(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF, *limit)
-    assert code == 124, output
-    assert time.monotonic() - started > 3.6
-    name = sweeping.sweep_name(output)
-    assert f"0.001 hours (--max-hours) are spent; continue with --resume {name}" in output
-    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name, "--max-hours", "1")
-    assert code == 0, resumed
-    assert sweeping.content(tmp_path) == undisturbed
-
-
 def signalled(folder: Path, whom: str) -> tuple[int, str, str]:
     """End a sweep by SIGTERM as a batch system does; return its code, name and last words."""
     process = subprocess.Popen(
-        sweeping.command("sample_count.py", *ROWS, *sweeping.BRIEF),
+        sweeping.command(*sweeping.BOTH),
         cwd=folder,
         env={**os.environ, "PYTHONUNBUFFERED": "1", "COLUMNS": "200"},
         stdout=subprocess.PIPE,
@@ -184,43 +152,103 @@ def signalled(folder: Path, whom: str) -> tuple[int, str, str]:
     return process.returncode, sweeping.sweep_name(output), rest
 
 
-@pytest.mark.parametrize("whom", ["group", pytest.param("all", marks=pytest.mark.long)])
-def test_a_signal_to_all_of_a_sweep_is_an_interruption(undisturbed, tmp_path, whom):
-    code, name, rest = signalled(tmp_path, whom)
+def interrupted(folder: Path) -> None:
+    """Check that the store says so of a sweep both of whose trials were at work."""
+    (parent,) = sweeping.runs(folder, "sweep")
+    assert (parent.data.tags[schema.STATE], parent.info.status) == ("interrupted", "KILLED")
+    assert {trial.info.status for trial in sweeping.runs(folder, "trial")} == {"KILLED"}
+
+
+@pytest.mark.long  # in brief: the test below
+def test_a_signal_to_every_process_of_a_sweep_is_an_interruption(undisturbed, tmp_path):
+    code, name, rest = signalled(tmp_path, "all")
     assert code == 130, rest
     assert f"interrupted; continue with --resume {name}" in rest
     assert "Traceback" not in rest
-    (parent,) = sweeping.runs(tmp_path, "sweep")
-    assert (parent.data.tags[schema.STATE], parent.info.status) == ("interrupted", "KILLED")
-    assert {run.info.status for run in sweeping.runs(tmp_path, "trial")} == {"KILLED"}
-    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    interrupted(tmp_path)
+    code, resumed = sweeping.run(tmp_path, *RESUME, name)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
 
-@pytest.mark.parametrize(
-    ("program", "told"), [("raylet", "Ray's raylet"), ("gcs_server", "Ray's control service")]
-)
-def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, program, told):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
-    output = sweeping.read_until(process, "3/24")
-    (victim,) = running(tree(process.pid), program)
-    os.kill(victim, signal.SIGKILL)
-    rest, _ = process.communicate(timeout=30)
-    name = sweeping.sweep_name(output)
-    assert process.returncode == 1, rest
-    last = rest.strip().splitlines()[-1]
-    assert last.startswith(f"{told} on this machine is gone; all that was reported is stored; ")
-    assert last.endswith(f"; continue with --resume {name}")
-    assert "start a cluster" not in rest
+def test_a_sweep_that_is_ended_again_and_again_comes_to_the_same(undisturbed, tmp_path):
+    """By a signal to its process group, its budget, Ctrl-C, and no warning at all."""
+    code, name, rest = signalled(tmp_path, "group")
+    assert code == 130, rest
+    assert f"interrupted; continue with --resume {name}" in rest
     assert "Traceback" not in rest
-    code, resumed = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    interrupted(tmp_path)
+
+    started = time.monotonic()
+    code, output = sweeping.run(tmp_path, *RESUME, name, "--max-hours", "0.001")
+    assert code == 124, output
+    assert time.monotonic() - started > 3.6
+    assert f"0.001 hours (--max-hours) are spent; continue with --resume {name}" in output
+
+    process = sweeping.start(tmp_path, *RESUME, name, "--max-hours", "1")
+    output = sweeping.read_until(process, sweeping.AT_WORK)
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 130, output + rest
+    assert f"interrupted; continue with --resume {name}" in rest
+    interrupted(tmp_path)
+
+    process = sweeping.start(tmp_path, *RESUME, name)
+    sweeping.read_until(process, sweeping.AT_WORK)
+    process.kill()
+    process.communicate()
+
+    code, resumed = sweeping.run(tmp_path, *RESUME, name, "--max-hours", "1")
+    assert code == 0, resumed
+    assert sweeping.content(tmp_path) == undisturbed
+    (parent,) = sweeping.runs(tmp_path, "sweep")
+    assert parent.data.tags[schema.STATE] == "finished"
+
+
+def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, monkeypatch):
+    """Once its raylet, once its control service, and once the head of a cluster."""
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
+    output = sweeping.read_until(process, "3/24")
+    name = sweeping.sweep_name(output)
+    for program, told in (("raylet", "Ray's raylet"), ("gcs_server", "Ray's control service")):
+        (victim,) = running(tree(process.pid), program)
+        os.kill(victim, signal.SIGKILL)
+        rest, _ = process.communicate(timeout=30)
+        assert process.returncode == 1, output + rest
+        last = rest.strip().splitlines()[-1]
+        assert last.startswith(f"{told} on this machine is gone; all that was reported is stored; ")
+        assert last.endswith(f"; continue with --resume {name}")
+        assert "start a cluster" not in rest
+        assert "Traceback" not in rest
+        if program == "raylet":
+            process = sweeping.start(tmp_path, *RESUME, name)
+            output = sweeping.read_until(process, sweeping.AT_WORK)
+
+    for variable, value in raylets.ENVIRONMENT.items():
+        monkeypatch.setenv(variable, value)
+    with raylets.Cluster() as cluster:
+        cluster.add()
+        process = sweeping.start(tmp_path, *RESUME, name, "--address", cluster.address)
+        output = ""
+        while len(set(re.findall(r"(\S+) seed 0 +(?:[3-9]|[12]\d)/24", output))) < 2:
+            output += sweeping.read_until(process, "/24 ")
+        cluster.end(cluster.nodes[0])
+        rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, rest
+    assert f"the head of the Ray cluster at {cluster.address} is gone" in rest
+    assert f"continue with --resume {name}" in rest.strip().splitlines()[-1]
+    assert "Traceback" not in rest
+    before = sweeping.content(tmp_path)
+    assert all(trial["curves"] for trial in before.values()), "what was reported is there"
+
+    with raylets.Cluster() as cluster:
+        code, resumed = sweeping.run(tmp_path, *RESUME, name, "--address", cluster.address)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
 
 def test_a_ray_that_does_not_start_is_one_line(tmp_path):
-    process = sweeping.start(tmp_path, "sample_count.py", *ROWS, *sweeping.BRIEF)
+    process = sweeping.start(tmp_path, *sweeping.BOTH)
     deadline = time.monotonic() + 60
     while not (victims := running(tree(process.pid), "raylet")) and time.monotonic() < deadline:
         pass
@@ -231,13 +259,13 @@ def test_a_ray_that_does_not_start_is_one_line(tmp_path):
     assert said.count("\n") == 1, said
 
 
-def begun(folder: Path, *more: str) -> str:
+def begun(folder: Path) -> str:
     """Begin a sweep in a folder, kill its driver in the midst, and return the sweep's name.
 
     Its trials end by themselves; until they have, the folder goes on changing.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    process = sweeping.start(folder, "sample_count.py", *ROWS, *sweeping.BRIEF, *more)
+    process = sweeping.start(folder, *sweeping.BOTH)
     output = sweeping.read_until(process, "12/24")
     others = tree(process.pid) - {process.pid}
     process.kill()
@@ -249,28 +277,24 @@ def begun(folder: Path, *more: str) -> str:
     return sweeping.sweep_name(output)
 
 
-def test_results_that_were_moved_go_on_from_where_they_are(undisturbed, tmp_path):
+def test_a_resume_makes_nothing_that_is_gone_and_goes_on_where_results_were_moved(
+    undisturbed, refused, tmp_path
+):
     before, now = tmp_path / "before", tmp_path / "now"
     name = begun(before)
+    for missing in ("results/mlflow.db", "results/checkpoints"):
+        (before / missing).rename(tmp_path / "away")
+        there = sorted(tmp_path.rglob("*"))
+        assert refused(before, name).startswith(f"error: {before / missing}")
+        assert sorted(tmp_path.rglob("*")) == there, "nothing is made"
+        (tmp_path / "away").rename(before / missing)
     now.mkdir()
     (before / "results").rename(now / "results")
     before.rmdir()
-    code, resumed = sweeping.run(now, "sample_count.py", "--resume", name)
+    code, resumed = sweeping.run(now, *RESUME, name)
     assert code == 0, resumed
     assert not re.search(r" 3/24  running", resumed), "it begins where it was"
     assert sweeping.content(now) == undisturbed
     assert not before.exists()
-    places = {Path(run.info.artifact_uri) for run in sweeping.runs(now, "trial")}
+    places = {Path(trial.info.artifact_uri) for trial in sweeping.runs(now, "trial")}
     assert all(place.is_relative_to(now) and place.is_dir() for place in places)
-
-
-@pytest.mark.parametrize("missing", ["results/mlflow.db", "results/checkpoints"])
-def test_a_resume_without_its_store_or_its_checkpoints_makes_no_others(tmp_path, missing):
-    name = begun(tmp_path)
-    (tmp_path / missing).rename(tmp_path / "away")
-    there = sorted(tmp_path.rglob("*"))
-    code, said = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
-    assert code == 2, said
-    assert said.startswith(f"error: {tmp_path / missing}")
-    assert said.count("\n") == 1, said
-    assert sorted(tmp_path.rglob("*")) == there, "nothing is made"

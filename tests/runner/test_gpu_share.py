@@ -16,11 +16,11 @@ from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.cluster.cluster import LOOPBACK, cluster, only_loopback
 from ssmpe.runner.cluster.nodes import Node
 from ssmpe.runner.cluster.resources import Share, fitting
-from ssmpe.runner.trial import gpu_share, reports
+from ssmpe.runner.trial import gpu_share
 from ssmpe.runner.trial.device import CONTEXT_BYTES, tensor_share
-from ssmpe.runner.trial.trainable import Report
 from ssmpe.runner.trial.worker import Worker
-from tests.support.invented import InventedTrainable, planned, run
+from tests.support.actors import GreedyIfEven
+from tests.support.invented import planned, run
 
 GIB = 2**30
 
@@ -126,18 +126,6 @@ def test_enlarged_shares_leave_nothing_of_a_card_either():
     assert Share(1, 0.3).larger(0, 1) == Share(1, 0.5), "of a plan of version 0.3.0"
 
 
-class Greedy(InventedTrainable):
-    """Fits into half a card, if its seed is even."""
-
-    def step(self) -> Report:
-        seed = self.config["trial"]["config"]["training"]["seed"]
-        if seed % 2 or self.config["share"]["GPU"] >= 0.5 or self._reports:
-            return super().step()
-        self._reports = iter(())
-        failed = {reports.BATCH: 0, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
-        return {**failed, reports.FAILURE: "more than its share", reports.OUT_OF_MEMORY: True}
-
-
 @pytest.fixture
 def two_cards(monkeypatch):
     """Start Ray, which takes the user's word for it that there are GPUs."""
@@ -156,6 +144,6 @@ def two_cards(monkeypatch):
 
 
 def test_trials_of_different_shares_do_not_block_each_other(two_cards, tmp_path):
-    code, output = run(planned(8, tmp_path, gpus=0.3333), tmp_path, Greedy)
+    code, output = run(planned(8, tmp_path, gpus=0.3333), tmp_path, GreedyIfEven)
     assert code == 0, output
     assert output.count("once more, with 0.5 of a GPU") == 4

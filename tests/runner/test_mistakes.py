@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ from ssmpe.cli import main
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.data.sets import load_sets
 from ssmpe.data.store.cache import cache_dir
+from ssmpe.runner import run
 from ssmpe.runner.cluster.release import code_of
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.make import accepted_code, require_code
 from ssmpe.runner.planning.presentation import Presentation
+from ssmpe.runner.trial.checkpoints import require_begun
 from ssmpe.training.trainer import Trainer
 from sweeps import hyperparameters, sample_count
 from sweeps.sample_count import SWEEP
@@ -36,7 +39,7 @@ def refused(tmp_path, monkeypatch, capsys):
     """Return a function that runs the sweep and returns the one line it is refused with."""
     monkeypatch.chdir(tmp_path)
 
-    def run(*arguments: str) -> str:
+    def refuse(*arguments: str) -> str:
         assert main(SWEEP, None, arguments) == 2
         error = capsys.readouterr().err.strip()
         assert error.startswith("error: ")
@@ -45,7 +48,7 @@ def refused(tmp_path, monkeypatch, capsys):
         assert not list(tmp_path.glob("results/checkpoints/*"))
         return error
 
-    return run
+    return refuse
 
 
 @pytest.fixture
@@ -82,7 +85,9 @@ def test_a_resume_with_other_code_is_refused_unless_that_is_accepted(begun, caps
 
 
 @pytest.mark.parametrize("storage", ["nowhere://x/y", f"/{'9' * 300}", "a\0b", "s3://", "no such"])
-def test_a_resume_whose_storage_is_none_is_one_line(begun, capsys, storage):
+def test_a_resume_whose_storage_is_none_is_one_line(begun, monkeypatch, capsys, storage):
+    # one that is away is waited for, for longer than a test may take
+    monkeypatch.setattr(run, "require_begun", partial(require_begun, patience=1.0))
     replace(begun, name="other", storage=storage).save(Path("results"))
     Path("results/mlflow.db").touch()
     there = sorted(Path().rglob("*"))

@@ -189,8 +189,7 @@ def test_a_cluster_that_scales_from_zero_is_asked_for_a_worker():
 
 
 FEW = (
-    *("--rows", "Ref.,+NS-1"),
-    *sweeping.BRIEF,
+    *sweeping.BOTH,
     # small sets, as they are copied and decoded several times
     *("--set", "data.labelled=Su/all"),
     *("--set", "data.validation=GuitarSet/00"),
@@ -202,7 +201,7 @@ FEW = (
 def sweep(folder: Path, *options: str) -> dict:
     """Run a sweep in a new folder; return what it stored of its trials but their data's place."""
     folder.mkdir(exist_ok=True)
-    code, output = sweeping.run(folder, "sample_count.py", *FEW, *options)
+    code, output = sweeping.run(folder, *FEW, *options)
     assert code == 0, output
     stored = sweeping.content(folder)
     for trial in stored.values():
@@ -240,7 +239,7 @@ def test_what_a_late_node_without_the_storage_is_given_goes_on_elsewhere(world, 
     expected = sweep(alone, "--seeds", "0-2", *longer)
     with raylets.Cluster() as cluster:
         given = ("--seeds", "0-2", "--address", cluster.address, "--storage", str(storage))
-        process = sweeping.start(joined, "sample_count.py", *FEW, *longer, *given)
+        process = sweeping.start(joined, *FEW, *longer, *given)
         output = sweeping.read_until(process, "0/80")
         cluster.add(host="late", covered={storage: nothing})
         rest, _ = process.communicate(timeout=900)
@@ -273,7 +272,7 @@ def test_a_sweep_gives_the_same_numbers_on_two_hosts_that_share_only_storage_and
             own = {"SSMPE_CACHE": str(tmp_path / "cache")}
             cluster.add(host="elsewhere", covered=covered, environment=own)
             options = ("--address", cluster.address, "--storage", str(tmp_path / "storage"))
-            code, output = sweeping.run(joined, "sample_count.py", *FEW, *options)
+            code, output = sweeping.run(joined, *FEW, *options)
             assert (code, "a SQLite file is of one machine" in output) == (2, True), output
             found = sweep(joined, *options, "--tracking-uri", server.uri)
     finally:

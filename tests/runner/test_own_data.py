@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from ssmpe.cli import main
+from sweeps import sample_count
 from tests.support import sweeping
+
+SWEEP = (sweeping.UNREPORTED, "sample_count")
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def test_a_sweep_on_own_recordings(own, tmp_path):
         *("--set", "training.n_batches=4", "--set", "training.validate_every=2"),
         *("--set", "data.labelled_excerpts=1"),
     ]
-    code, output = sweeping.run(tmp_path, "sample_count.py", *arguments)
+    code, output = sweeping.run(tmp_path, *SWEEP, *arguments)
     assert code == 0, output
     (trial,) = sweeping.runs(tmp_path, "trial")
     assert 0 <= trial.data.metrics["songs/annotated/blank_rate"] <= 1
@@ -47,21 +51,24 @@ def test_a_sweep_on_own_recordings(own, tmp_path):
     name = sweeping.sweep_name(output)
     plan = json.loads((tmp_path / "results" / "sweeps" / name / "plan.json").read_text())
     assert plan["folders"] == {name: str(folder) for name, folder in own.items()}
-    code, again = sweeping.run(tmp_path, "sample_count.py", "--resume", name)
+    code, again = sweeping.run(tmp_path, *SWEEP, "--resume", name)
     assert code == 0, again
 
 
-def test_everything_that_is_missing_is_told_before_anything_runs(world, tmp_path):
+def test_everything_that_is_missing_is_told_before_anything_runs(
+    world, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
     root = tmp_path / "data"
     root.mkdir()
     for name in ("URMP", "E-GMD"):
         shutil.copytree(world / name, root / name)
     (damaged,) = (root / "URMP").glob("02_*/F0s_1_*.txt")
     damaged.write_text("0.0 440\n0.01 x\n")
-    code, output = sweeping.run(
-        tmp_path, "sample_count.py", "--data-root", str(root), "--rows", "Ref."
-    )
-    assert code == 2, output
+    assert main(sample_count.SWEEP, None, ("--data-root", str(root), "--rows", "Ref.")) == 2
+    said = capsys.readouterr()
+    output = said.out + said.err
     assert f"{damaged}, line 2" in output
     for name in ("Bach10", "MusicNet", "GuitarSet"):
         assert f"{root / name} is missing; expected layout: " in output

@@ -260,6 +260,22 @@ class TestSearch:
         assert queue.at_work == {first.trial.identity, second.trial.identity}
         assert first.number != second.number
 
+    def test_a_trial_that_lacked_memory_comes_back_with_more_and_then_fails(self, tmp_path):
+        retries = Retries(USUAL, lambda: LARGER)
+        queue = Suggestions(SEARCH, planned_search(tmp_path), tmp_path, retries)
+        for number in range(3):
+            first = queue.next()
+            assert first
+            assert (first.number, first.share) == (number, USUAL)
+            queue.end(first.trial, GREEDY)
+            again = queue.next()
+            assert again
+            assert (again.trial, again.number, again.share) == (first.trial, number, LARGER)
+            queue.end(again.trial, GREEDY if number else replace(DONE, metrics=METRICS))
+        assert queue.next() is None
+        assert queue.is_over
+        assert queue.failed == {"#1 seed 0": "no memory", "#2 seed 0": "no memory"}
+
     def test_there_are_as_many_trials_as_planned_whatever_is_lost(self, queue):
         ends = []
         while assignment := queue.next():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ssmpe.cli import main
 from ssmpe.config.presets import tiny
 from ssmpe.data.datasets.bach10 import PIECES
 from ssmpe.tracking import schema
@@ -70,7 +71,8 @@ def test_it_runs_from_a_data_root_alone(recordings, tmp_path):
     assert scored == {"Bach10/07-08", "Bach10/09-10", "MAPS/ENSTDkAm-only"}
 
 
-def test_all_sets_that_are_missing_are_told_in_one_line(recordings, tmp_path):
+def test_all_sets_that_are_missing_are_told_in_one_line(recordings, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "Bach10").symlink_to(recordings / "Bach10")
     missing = "error: MDBDrums/all, MAPS/ENSTDkAm-only, MAPS/ENSTDkCl cannot be used: they are not "
@@ -78,8 +80,8 @@ def test_all_sets_that_are_missing_are_told_in_one_line(recordings, tmp_path):
         (("--data-root", str(tmp_path / "data")), f"below {tmp_path / 'data'};"),
         ((), "in the embedded world; give --data-root DIR;"),
     ):
-        code, output = sweeping.run(tmp_path, "real.py", *given)
-        assert code == 2
-        assert [line for line in output.splitlines() if line.startswith(missing + place)]
-        assert "Traceback" not in output
+        assert main(SWEEP, None, given) == 2
+        error = capsys.readouterr().err
+        assert error.startswith(missing + place)
+        assert error.count("\n") == 1
     assert not sweeping.runs(tmp_path, "trial")

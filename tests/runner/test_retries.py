@@ -1,6 +1,5 @@
 """Trials that run out of memory, or whose processes die: real Ray, invented curves."""
 
-import os
 import pickle
 from dataclasses import replace
 from pathlib import Path
@@ -15,33 +14,11 @@ from optuna.trial import FrozenTrial, TrialState
 from ssmpe.runner.cluster import resources
 from ssmpe.runner.cluster.cluster import LOOPBACK, only_loopback
 from ssmpe.runner.cluster.resources import Share
-from ssmpe.runner.trial import reports, trainable
-from ssmpe.runner.trial.trainable import Report
+from ssmpe.runner.trial import trainable
 from ssmpe.tracking.schema import END_REASON
 from tests.support import sweeping
-from tests.support.invented import InventedTrainable, planned, planned_search, run
-
-
-class Greedy(InventedTrainable):
-    """Fits into half a GPU."""
-
-    def step(self) -> Report:
-        if self.config["share"]["GPU"] >= 0.5 or self._reports:
-            return super().step()
-        self._reports = iter(())
-        failed = {reports.BATCH: 0, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
-        return {**failed, reports.FAILURE: "more than its share", reports.OUT_OF_MEMORY: True}
-
-
-class Mortal(InventedTrainable):
-    """Dies as often as a file beside the checkpoints says."""
-
-    def step(self) -> Report:
-        left = Path(self.config["worker"]["storage"]).with_name("deaths")
-        if n := int(left.read_text()):
-            left.write_text(str(n - 1))
-            os._exit(1)
-        return super().step()
+from tests.support.actors import Doubtful, Greedy, Mortal, Unwelcome
+from tests.support.invented import planned, planned_search, run
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -107,6 +84,7 @@ def test_what_runs_out_of_memory_again_fails(tmp_path):
     assert reasons(tmp_path) == ["failed"]
 
 
+@pytest.mark.long  # in brief: TestSearch in tests/runner/test_queue.py, and the two tests before
 def test_a_trial_of_a_search_that_runs_out_of_memory_is_run_once_more(tmp_path):
     plan = replace(planned_search(tmp_path), gpus_per_trial=0.25)
     code, output = run(plan, tmp_path, Greedy)
@@ -119,6 +97,7 @@ def test_a_trial_of_a_search_that_runs_out_of_memory_is_run_once_more(tmp_path):
     assert set(states) <= {TrialState.COMPLETE, TrialState.PRUNED}
 
 
+@pytest.mark.long
 def test_a_trial_of_a_search_that_runs_out_of_memory_again_fails(tmp_path):
     plan = replace(planned_search(tmp_path), gpus_per_trial=0.1)
     code, output = run(plan, tmp_path, Greedy)
@@ -159,18 +138,6 @@ def test_a_trial_that_kills_every_process_fails_at_last(tmp_path):
     assert reasons(tmp_path) == ["failed"]
     # neither too early nor for ever
     assert 4 <= 1000 - int((tmp_path / "deaths").read_text()) <= 20
-
-
-class Unwelcome(InventedTrainable):
-    """Is on a node that cannot run it, says the node."""
-
-    def step(self) -> Report:
-        if self._reports:
-            return super().step()
-        self._reports = iter(())
-        failed = {reports.BATCH: 0, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
-        node = ray.get_runtime_context().get_node_id()
-        return {**failed, reports.FAILURE: "node here: has no storage", reports.UNFIT: node}
 
 
 @pytest.mark.parametrize("make", [lambda folder: planned(2, folder), planned_search])
@@ -220,23 +187,6 @@ def test_a_failed_trial_of_a_search_is_run_again_by_a_resume(tmp_path):
     states = [t.state for t in trials_of_the_study(tmp_path)]
     assert len(states) == 3
     assert set(states) <= {TrialState.COMPLETE, TrialState.PRUNED}
-
-
-class Doubtful(InventedTrainable):
-    """Fails: the first trial for its own settings, the others for what a file says is amiss."""
-
-    def step(self) -> Report:
-        amiss = Path(self.config["worker"]["storage"]).with_name("amiss")
-        with amiss.with_name("begun").open("a") as file:
-            file.write(f"{self.config['trial']['row']}\n")
-        failed = {reports.BATCH: 0, reports.OBJECTIVE: 0.0, reports.COLLAPSING: []}
-        if self._reports is None and self.config["trial"]["row"] == "#0":
-            self._reports = iter(())
-            return {**failed, reports.FAILURE: "ran away", reports.DIVERGED: True}
-        if self._reports is None and amiss.exists():
-            self._reports = iter(())
-            return {**failed, reports.FAILURE: "this node's data are not the driver's"}
-        return super().step()
 
 
 def test_a_resume_of_a_search_runs_again_what_failed_by_no_fault_of_its_own(tmp_path):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from ssmpe.cli import main
 from ssmpe.config.presets import tiny
 from ssmpe.errors import UserError
 from ssmpe.experiments.deltas import REFERENCE, fine_tuning
@@ -32,6 +33,7 @@ from tests.support import sweeping
 from tests.support.invented import planned
 
 RETRIES = Retries(Share(1))
+SWEPT = (sweeping.UNREPORTED, "two_stage")
 ROWS = ("--rows", "Ref.-FT")
 BRIEF = (
     *("--set", "data.labelled_excerpts=1"),
@@ -43,15 +45,17 @@ BRIEF = (
 # a parent whose weights run away, one that it is compared with, and what continues the first
 ORPHAN = '''
 """Does a row fail alone whose parent has failed?"""
-from ssmpe.experiments.sweep import Delta, row
-from ssmpe.cli import sweep
+from ssmpe.experiments.sweep import Delta, Sweep, row
+from ssmpe.cli import main
 from ssmpe.experiments.deltas import REFERENCE, fine_tuning
 
 def rows(base):
     runaway = row(Delta("runaway", {"training.weight_decay": 1e30}))
     return [runaway, row(REFERENCE), row(Delta("child"), fine_tuning(base), continues=runaway)]
 
-SWEEP = sweep(rows)
+SWEEP = Sweep("orphan", __doc__.strip(), rows)
+if __name__ == "__main__":
+    raise SystemExit(main(SWEEP))
 '''
 
 
@@ -138,7 +142,7 @@ def artifacts(folder: Path, run) -> dict[str, bytes]:
 def trained(world, tmp_path_factory):
     """Return a folder with a sweep that trained a parent and its child, and its name."""
     folder = tmp_path_factory.mktemp("trained")
-    code, output = sweeping.run(folder, "two_stage.py", *ROWS, *BRIEF)
+    code, output = sweeping.run(folder, *SWEPT, *ROWS, *BRIEF)
     assert code == 0, output
     assert "Ref. seed 0: trained first" in output
     return folder, sweeping.sweep_name(output)
@@ -164,13 +168,16 @@ def test_a_child_says_what_it_continues(trained):
     assert schema.CONTINUED_RUN not in tags
 
 
-def test_a_parent_is_taken_from_the_store(trained):
+def test_a_parent_is_taken_from_the_store(trained, monkeypatch, capsys):
     folder, earlier = trained
     source = of_sweep(folder, earlier)["Ref."]
-    code, dry = sweeping.run(folder, "two_stage.py", *ROWS, *BRIEF, "--dry-run")
+    with monkeypatch.context() as patch:
+        patch.chdir(folder)
+        code = main(SWEEP, None, (*ROWS, *BRIEF, "--dry-run"))
+    dry = capsys.readouterr().out
     told = f"Ref. seed 0: taken from run {source.info.run_id} of sweep {earlier}"
     assert (code, told in dry) == (0, True), dry
-    code, output = sweeping.run(folder, "two_stage.py", *ROWS, *BRIEF)
+    code, output = sweeping.run(folder, *SWEPT, *ROWS, *BRIEF)
     assert code == 0, output
     assert told in output
     assert not re.search(r"Ref\. seed 0 .* running", output)
@@ -292,12 +299,12 @@ def test_checkpoints_that_are_gone_from_the_storage_come_from_the_store(trained,
 
 @pytest.mark.long
 def test_a_driver_killed_in_the_second_stage_resumes_to_the_same_result(trained, tmp_path):
-    process = sweeping.start(tmp_path, "two_stage.py", *ROWS, *BRIEF)
+    process = sweeping.start(tmp_path, *SWEPT, *ROWS, *BRIEF)
     output = sweeping.read_until(process, "Ref.-FT seed 0              3/12")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     name = sweeping.sweep_name(output)
-    code, resumed = sweeping.run(tmp_path, "two_stage.py", "--resume", name)
+    code, resumed = sweeping.run(tmp_path, *SWEPT, "--resume", name)
     assert code == 0, resumed
     assert not re.search(r"Ref\. seed 0 .* running", resumed)
     runs, undisturbed = of_sweep(tmp_path, name), of_sweep(*trained)
@@ -307,7 +314,7 @@ def test_a_driver_killed_in_the_second_stage_resumes_to_the_same_result(trained,
         assert run.data.tags[schema.END_REASON] == "completed"
 
 
-def test_a_failed_parent_fails_what_continues_it_and_nothing_else(world, tmp_path):
+def test_a_trial_that_diverges_fails_with_what_continues_it_and_nothing_else(world, tmp_path):
     script = tmp_path / "orphan.py"
     script.write_text(ORPHAN)
     code, output = sweeping.run(tmp_path, script, *BRIEF)
@@ -315,9 +322,10 @@ def test_a_failed_parent_fails_what_continues_it_and_nothing_else(world, tmp_pat
     runs = of_sweep(tmp_path, sweeping.sweep_name(output))
     why = "runaway seed 0, which it continues, was not trained to its end"
     assert output.count(f"child-FT seed 0  {why}") == 1, output
+    assert "the loss became" in output
     assert runs["child-FT"].data.tags[schema.FAILURE] == why
     ends = {name: run.data.tags[schema.END_REASON] for name, run in runs.items()}
     assert ends == {"runaway": "failed", "Ref.": "completed", "child-FT": "failed"}
-    assert runs["child-FT"].info.status == "FAILED"
+    assert runs["child-FT"].info.status == runs["runaway"].info.status == "FAILED"
     (parent,) = sweeping.runs(tmp_path, "sweep")
     assert parent.data.tags[schema.STATE] == "failed"

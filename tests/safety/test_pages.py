@@ -12,7 +12,7 @@ from ssmpe.console import printable
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
 from ssmpe.tracking.stored.store import read_sweep
-from tests.support.analysis_store import Invented, sample_count_trials, write_sweep
+from tests.support.analysis_store import Invented, sample_count_trials, store_in, write_sweep
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -35,9 +35,9 @@ class Tags(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> str:
+def store(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """URI of a store with a sweep all of whose texts are hostile."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+    uri = store_in(tmp_path_factory.mktemp("store"), empty_store)
     trials = sample_count_trials(1)
     trials += [Invented(text, 0, "MusicNet/train", 3) for text in HOSTILE]
     parent = write_sweep(uri, "hostile", trials, data=HOSTILE[0])
@@ -78,9 +78,9 @@ def test_a_terminal_shows_names_as_they_are(
 
 
 @pytest.fixture(scope="module")
-def forged(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, str]:
+def forged(empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str, str]:
     """URI of a store, the run of its sweep, and that of the sweep's trial."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('forged') / 'mlflow.db'}"
+    uri = store_in(tmp_path_factory.mktemp("forged"), empty_store)
     parent = write_sweep(uri, "odd", sample_count_trials(1)[:1])
     client = MlflowClient(uri)
     [trial] = client.search_runs(

@@ -1,6 +1,7 @@
 """An MLflow store with invented sweeps, written as the tracking schema says."""
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,11 @@ def sample_count_trials(
             row = f"+{short[name]}-8"
             trials.append(Invented(row, seed, name, 8, "collapsed", last_batch=300))
     return trials
+
+
+def store_in(folder: Path, empty: Path) -> str:
+    """Copy a store without runs into a folder, as to make one takes a second; return its URI."""
+    return f"sqlite:///{shutil.copy(empty, folder / 'mlflow.db')}"
 
 
 def write_sweep(

@@ -1,15 +1,11 @@
-"""Trials that report invented curves, without data and training; all else is real."""
+"""Sweeps whose trials report invented curves, without data and training; all else is real."""
 
-import hashlib
 import io
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ray.tune.result import RESULT_DUPLICATE
 from rich.console import Console
 
-from ssmpe.config import TrialConfig
 from ssmpe.config.presets import tiny
 from ssmpe.experiments.search import Search, SearchPlan, maximise, minimise
 from ssmpe.experiments.sweep import Delta, Sweep, Trial, row
@@ -18,37 +14,8 @@ from ssmpe.runner.planning.make import trials_of
 from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.run import drive
-from ssmpe.runner.trial import reports
-from ssmpe.runner.trial.trainable import Report, TrialTrainable
+from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.tracking.tracker import local_uri
-
-N_REPORTS, N_METRICS = 3, 15
-
-
-class InventedTrainable(TrialTrainable):
-    """Reports curves that follow from a trial's identity."""
-
-    def step(self) -> Report:
-        if self._reports is None:
-            config = TrialConfig.from_dict(self.config["trial"]["config"])
-            self._reports = invented(config)
-        return next(self._reports, {RESULT_DUPLICATE: True})
-
-
-def invented(config: TrialConfig) -> Iterator[Report]:
-    """Yield reports of a trial, evenly over its batches."""
-    digest = hashlib.sha256(config.identity.encode()).digest()
-    for number in range(1, N_REPORTS + 1):
-        values = [byte / 255 * number / N_REPORTS for byte in digest[:N_METRICS]]
-        names = ["URMP/validation/f1", "URMP/validation/blank_rate", "loss/total"]
-        names += [f"loss/{i}" for i in range(N_METRICS - len(names))]
-        yield {
-            reports.BATCH: config.training.n_batches * number // N_REPORTS,
-            reports.OBJECTIVE: values[0],
-            reports.METRICS: dict(zip(names, values, strict=True)),
-            reports.COLLAPSED_AT: {},
-            reports.COLLAPSING: [],
-        }
 
 
 def planned(n_trials: int, folder: Path, gpus: float = 0.0) -> Plan:

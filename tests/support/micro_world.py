@@ -1,15 +1,16 @@
 """Smallest embedded world that has everything, rendered once for all tests of it."""
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy.io import loadmat
 
 from ssmpe.units import hz_to_midi
 from ssmpe.world.build import build_world
 from ssmpe.world.sizes import WorldSize
+from tests.support.shared import once
 
 NOTHING = WorldSize(
     urmp=0,
@@ -70,10 +71,10 @@ MICRO = replace(
 )
 
 
-@cache
-def micro_world(base: Path) -> Path:
-    """Render the world of size ``MICRO`` once, below the base folder of temporary files."""
-    return build_world(base / "micro" / "world", MICRO, jobs=2)
+def micro_world(factory: pytest.TempPathFactory) -> Path:
+    """Render the world of size ``MICRO`` once."""
+    made = once(factory, "micro", lambda folder: build_world(folder / "world", MICRO, jobs=2))
+    return made / "world"
 
 
 def names(folder: Path) -> set[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from analysis import report
 from tests.analysis.test_results import energy_trials, write_track_scores
-from tests.support.analysis_store import SETS, Invented, sample_count_trials, write_sweep
+from tests.support.analysis_store import SETS, Invented, sample_count_trials, store_in, write_sweep
 
 LONG = "+" + "x".join(["MN-8", "a-very-long-name-of-a-row", "<b>&", "0.123456789"])
 """of a row: long, and markup if taken literally"""
@@ -51,9 +51,9 @@ class Page(HTMLParser):
             self._rows[-1][-1] += data
 
 
-def write_store(folder: Path) -> str:
-    """Three sweeps that have ended, one that runs and one that has not begun; the URI."""
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
+def write_store(folder: Path, empty: Path) -> None:
+    """Three sweeps that have ended, one that runs and one that has not begun."""
+    uri = store_in(folder, empty)
     write_sweep(uri, "energy", energy_trials(3), state="failed")
     write_track_scores(uri, "energy", folder)
     write_sweep(uri, "counts", sample_count_trials(2))
@@ -63,4 +63,3 @@ def write_store(folder: Path) -> str:
     half = [Invented("Ref.", 0), Invented("+MN-2", 1, "MusicNet/train", 2, None)]
     write_sweep(uri, "running", half, state="running")
     write_sweep(uri, "unstarted", [], state="running")
-    return uri

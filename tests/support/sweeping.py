@@ -1,16 +1,23 @@
 """Runs sweep scripts as a user does, and reads back what they stored."""
 
+import io
 import os
 import re
+import runpy
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import pytest
 from mlflow import MlflowClient
 
 from ssmpe.tracking import schema
+from tests.support.shared import once
 
 ROOT = Path(__file__).parents[2]
+UNREPORTED = ROOT / "tests" / "support" / "unreported" / "sweep.py"
+"""script that runs the sweep named by its first argument, without the report at its end"""
 BRIEF = (
     *("--set", "data.labelled_excerpts=1"),
     *("--set", "data.evaluation=[]"),
@@ -18,24 +25,27 @@ BRIEF = (
     *("--set", "training.validate_every=3"),
 )
 """a trial of some seconds with eight validations"""
-
-# a second sweep script, with a row whose weights run away
-RUNAWAY = '''
-"""Does one trial that diverges leave the others alone?"""
-from ssmpe.cli import main
-from ssmpe.experiments.deltas import REFERENCE
-from ssmpe.experiments.sweep import Delta, Sweep, row
-
-RUNAWAY = Delta("runaway", {"training.weight_decay": 1e30})
-SWEEP = Sweep("runaway", __doc__.strip(), lambda base: [row(RUNAWAY), row(REFERENCE)])
-if __name__ == "__main__":
-    raise SystemExit(main(SWEEP))
-'''
+GIVEN = ("--rows", "Ref.,+NS-1", *BRIEF)
+"""options of a sweep of two such trials, which run side by side"""
+BOTH = (UNREPORTED, "sample_count", *GIVEN)
+"""that sweep, as it is started"""
+AT_WORK = r" [1-9]\d*/24 +running"
+"""line of a trial of ``BRIEF`` behind a validation; resumed, it tells its last one again"""
 
 
 def command(script: Path | str, *arguments: str) -> list[str]:
     path = ROOT / "sweeps" / script if isinstance(script, str) else script
     return [sys.executable, str(path), *arguments]
+
+
+def undisturbed(factory: pytest.TempPathFactory) -> dict:
+    """Return what ``BOTH`` stores if nothing happens, run once for all tests."""
+
+    def make(folder: Path) -> None:
+        code, output = run(folder, *BOTH)
+        assert code == 0, output
+
+    return content(once(factory, "undisturbed", make))
 
 
 def start(folder: Path, script: Path | str, *arguments: str) -> subprocess.Popen[str]:
@@ -57,13 +67,29 @@ def run(folder: Path, script: Path | str, *arguments: str) -> tuple[int, str]:
     return process.returncode, output
 
 
-def read_until(process: subprocess.Popen[str], text: str) -> str:
-    """Return what a process has said up to the first line with this text."""
+def run_here(folder: Path, script: Path, *arguments: str) -> tuple[int, str]:
+    """Return the same of a script that ends before anything is started, run in this process."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said), redirect_stderr(said):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", [str(script), *arguments])
+        try:
+            try:
+                runpy.run_path(str(script), run_name="__main__")
+            except Exception:  # as the interpreter does at a script's top level
+                sys.excepthook(*sys.exc_info())
+        except SystemExit as end:
+            return int(end.code or 0), said.getvalue()
+    return 0, said.getvalue()
+
+
+def read_until(process: subprocess.Popen[str], pattern: str) -> str:
+    """Return what a process has said up to the first line in which this pattern is found."""
     output = ""
     assert process.stdout
     for line in process.stdout:
         output += line
-        if text in line:
+        if re.search(pattern, line):
             return output
     raise AssertionError(output)
 

@@ -1,6 +1,5 @@
 """A checkpoint of a really trained, very small network, and recordings to apply it to."""
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from ssmpe.network.model import Autoencoder
 from ssmpe.training import checkpoint as checkpoint_files
 from ssmpe.training.checkpoint import BEST
 from ssmpe.training.trainer import Trainer
+from tests.support.shared import once
 
 FRESH = {
     # after some batches, the output of a network that starts like this is not yet blank
@@ -29,27 +29,19 @@ FRESH = {
 @pytest.fixture
 def checkpoint(world: Path, brief: TrialConfig, tmp_path_factory) -> Path:
     """Checkpoint of a trial that has ended."""
-    return trained(world, brief.replace(FRESH), tmp_path_factory.getbasetemp())
+    return trained(world, brief.replace(FRESH), tmp_path_factory)
 
 
-@cache
-def _train(world: Path, identity: str, base: Path) -> Path:
-    config = _configs[identity]
-    sets = load_sets(config.data, config.geometry.sample_rate, Locations(world), cache_dir())
-    trainer = Trainer(config, sets)
-    folder = base / f"checkpoint {identity}"
-    for _ in trainer.run():
-        trainer.save(folder)
-    return folder
-
-
-_configs: dict[str, TrialConfig] = {}
-
-
-def trained(world: Path, config: TrialConfig, base: Path) -> Path:
+def trained(world: Path, config: TrialConfig, factory: pytest.TempPathFactory) -> Path:
     """Checkpoint of a configuration, trained once for all tests."""
-    _configs[config.identity] = config
-    return _train(world, config.identity, base)
+
+    def train(folder: Path) -> None:
+        sets = load_sets(config.data, config.geometry.sample_rate, Locations(world), cache_dir())
+        trainer = Trainer(config, sets)
+        for _ in trainer.run():
+            trainer.save(folder / "checkpoint")
+
+    return once(factory, config.identity, train) / "checkpoint"
 
 
 def untrained(folder: Path, config: TrialConfig) -> Path:

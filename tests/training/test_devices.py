@@ -9,6 +9,9 @@ import torch
 
 from ssmpe.config import ObjectivesConfig
 from ssmpe.config.objectives import PSEUDO_LABELS, PseudoLabelsConfig
+from ssmpe.data.datasets.registry import Locations
+from ssmpe.data.sets import load_sets
+from ssmpe.data.store.cache import cache_dir
 from ssmpe.objectives import REGISTRY, Batch
 from ssmpe.objectives.targets import Targets
 from ssmpe.runner.trial.device import make_repeatable
@@ -24,6 +27,18 @@ def device():
     torch.backends.cudnn.allow_tf32 = False  # which has three digits
     yield elsewhere.device()
     torch.backends.cudnn.allow_tf32 = True
+
+
+@pytest.fixture(scope="module")
+def brief(brief):
+    """Return one with short excerpts and small sets: what runs on a stand-in takes longer."""
+    small = {"data.validation": "GuitarSet/00", "data.evaluation": ["NSynth/valid"]}
+    return brief.replace({**small, "geometry.excerpt_seconds": 0.5})
+
+
+@pytest.fixture(scope="module")
+def sets(world, brief):
+    return load_sets(brief.data, brief.geometry.sample_rate, Locations(world), cache_dir())
 
 
 @pytest.fixture(scope="module")

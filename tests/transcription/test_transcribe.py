@@ -262,8 +262,7 @@ def test_other_mistakes_are_one_line(tmp_path, command, checkpoint):
 @pytest.fixture(scope="module")
 def store(world: Path, brief: TrialConfig, tmp_path_factory) -> dict[str, str]:
     """Write a store with a sweep of two trials, one with a checkpoint: its URI, and ids of runs."""
-    base = tmp_path_factory.getbasetemp()
-    folder = transcribing.trained(world, brief.replace(transcribing.FRESH), base)
+    folder = transcribing.trained(world, brief.replace(transcribing.FRESH), tmp_path_factory)
     results = tmp_path_factory.mktemp("results of #1")
     uri = local_uri(results)
     tracker = Tracker(uri, results / "spool")

@@ -17,7 +17,7 @@ from tests.support.micro_world import MICRO, SMALLEST, micro_world, names
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return micro_world(tmp_path_factory.getbasetemp())
+    return micro_world(tmp_path_factory)
 
 
 def contents(root: Path) -> dict[str, bytes]:

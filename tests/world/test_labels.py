@@ -13,7 +13,7 @@ from tests.support.micro_world import micro_world, stems_of
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return micro_world(tmp_path_factory.getbasetemp())
+    return micro_world(tmp_path_factory)
 
 
 def test_stems_are_silent_where_nothing_is_annotated(world):

@@ -16,7 +16,7 @@ from tests.support.micro_world import micro_world, names
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return micro_world(tmp_path_factory.getbasetemp())
+    return micro_world(tmp_path_factory)
 
 
 def test_urmp_layout(world):

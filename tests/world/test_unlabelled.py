@@ -14,7 +14,7 @@ from tests.support.micro_world import MICRO, micro_world, names
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    return micro_world(tmp_path_factory.getbasetemp())
+    return micro_world(tmp_path_factory)
 
 
 def test_world_has_all_datasets_and_a_stamp(world):

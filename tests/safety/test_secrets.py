@@ -1,4 +1,7 @@
-"""What a sweep leaves holds no credentials: its results, and the logs and session of Ray."""
+"""What a sweep leaves holds no credentials, and what it starts no other machine can reach.
+
+What it leaves: its results, and the logs and session of Ray.
+"""
 
 import re
 import shutil
@@ -11,6 +14,7 @@ import pytest
 
 from tests.support import sweeping
 from tests.support.processes import titled, tree
+from tests.support.sockets import listeners
 
 ROOT = Path(__file__).parents[2]
 CREDENTIAL = re.compile(
@@ -40,7 +44,9 @@ def test_the_credentials_are_those_that_the_readmes_name():
     } <= CANARIES.keys()
 
 
-def test_no_file_that_a_sweep_leaves_holds_one(world, tmp_path, session, monkeypatch):
+def test_no_file_that_a_sweep_leaves_holds_one_and_it_listens_on_loopback_alone(
+    world, tmp_path, session, monkeypatch
+):
     for name, value in CANARIES.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RAY_TMPDIR", str(session))
@@ -48,8 +54,12 @@ def test_no_file_that_a_sweep_leaves_holds_one(world, tmp_path, session, monkeyp
     said = sweeping.read_until(process, " 3/24")
     (trial,) = titled(tree(process.pid), "ray::TrialTrainable")
     environment = (Path("/proc") / str(trial) / "environ").read_text().split("\0")
+    found = listeners(tree(process.pid))
     rest, _ = process.communicate(timeout=300)
     assert process.returncode == 0, rest
+    assert {"gcs_server", "raylet"} <= {one.process for one in found}
+    assert any(one.process.startswith("ray::TrialTra") for one in found), found  # the trial
+    assert not [one for one in found if not one.is_loopback]
     time.sleep(1.0)  # Ray's agents write a last time
     files = [p for place in (tmp_path, session) for p in place.rglob("*") if p.is_file()]
     assert any(p.name == "runtime_env_agent.log" for p in files)
