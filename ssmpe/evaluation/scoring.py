@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssmpe.config import GeometryConfig
+from ssmpe.data.files.annotation import NoteAnnotation
 from ssmpe.data.sets import LoadedSet, Ready
 from ssmpe.errors import UserError
 from ssmpe.evaluation.curves import best_threshold
@@ -78,6 +79,11 @@ class EvaluationSet:
 
     def reference(self, i: int) -> Reference:
         return self._references[i]
+
+    def notes(self, i: int) -> NoteAnnotation | None:
+        """Return the notes of track i, if they are known."""
+        annotation = self._source.annotations[i]
+        return None if annotation is None else annotation.notes
 
     def halves(self, i: int) -> Tensor:
         """Return the halves (2, T) of track i's reference, on the device."""
