@@ -10,7 +10,6 @@ import math
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -106,24 +105,40 @@ class Semitones:
     """
 
     def __init__(self, geometry: GeometryConfig) -> None:
-        # half a semitone above is the next one, for every semitone alike
-        of_bins = np.floor(units.hz_to_midi(geometry.bin_frequencies) + 0.5 + _UP).astype(int)
-        inside = np.flatnonzero((of_bins >= 0) & (of_bins < N_PITCHES))
-        self._bins = slice(inside[0], inside[-1] + 1) if len(inside) else slice(0, 0)
-        self.pitches, self._first = np.unique(of_bins[self._bins], return_index=True)
+        self._bins = units.hz_to_midi(geometry.bin_frequencies)
+        self._step = 1.0 / geometry.bins_per_semitone
+        inside = _semitone(self._bins)
+        self.pitches = np.unique(inside[(inside >= 0) & (inside < N_PITCHES)])
 
     def of(self, salience: Tensor, features: Tensor) -> NDArray[np.float32]:
         """Return what notes are made of: (2, P, t) largest values in every semitone.
 
         The first are those of the peaks of a salience (F, t), -1 where it has none; the second
-        those of its first harmonic (F, t), from 0 to 1 as ``scaled_decibels`` has it.
+        those of its first harmonic (F, t), from 0 to 1 as ``scaled_decibels`` has it. A peak is at
+        the top of the parabola through it and its neighbours: a bin may lie between semitones.
         """
-        heights = salience.where(peaks(salience, threshold=0.0), -1.0)
-        values = torch.stack([heights, features])[:, self._bins].cpu().numpy()
-        if not len(self.pitches):
-            return np.empty((2, 0, values.shape[-1]), np.float32)
-        found: NDArray[np.float32] = np.maximum.reduceat(values, self._first, axis=1)
+        height, level = (x.cpu().numpy() for x in (salience, features))
+        bins, frames = peaks(salience, threshold=0.0).cpu().numpy().nonzero()
+        padded = np.pad(height, ((1, 1), (0, 0)), mode="reflect")
+        below, top, above = (padded[bins + i, frames] for i in range(3))
+        moved = 0.5 * (above - below) / (2.0 * top - below - above)
+        found = np.full((2, len(self.pitches), height.shape[1]), -1.0, np.float32)
+        self._enter(found[0], self._bins[bins] + self._step * moved, frames, top)
+        every = np.indices(level.shape).reshape(2, -1)
+        self._enter(found[1], self._bins[every[0]], every[1], level.ravel())
         return found
+
+    def _enter(self, largest: NDArray, midi: NDArray, frames: NDArray, values: NDArray) -> None:
+        """Raise the entries (P, t) of pitches to values, where they are lower."""
+        semitones = _semitone(midi)
+        rows = np.searchsorted(self.pitches, semitones).clip(max=len(self.pitches) - 1)
+        inside = self.pitches[rows] == semitones if len(self.pitches) else np.zeros(len(midi), bool)
+        np.maximum.at(largest, (rows[inside], frames[inside]), values[inside])
+
+
+def _semitone(midi: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return the nearest semitone; half of one above is the next, for every semitone alike."""
+    return np.floor(midi + 0.5 + _UP).astype(np.int64)
 
 
 class NoteTracker:
@@ -278,7 +293,7 @@ def _runs(
 
     # where each frame's line from the one before, or to the one behind, passes a threshold
     height, previous, following = (positive[:, part] for part in (here, before, behind))
-    frames = np.arange(height.shape[1])
+    frames = np.arange(height.shape[1], dtype=np.float64)
     is_on, again = low[:, here] & (height >= on), low[:, before] & struck
     passes = is_on & ~(low[:, before] & (previous >= on))
     risen = frames - _share(height - on, height - previous)
@@ -286,7 +301,7 @@ def _runs(
     onset = np.where(is_on & again, np.maximum(risen, frames - 0.5), np.inf)
     onset = np.where(passes & ~again, risen, onset)
     fallen = _share(height - off, height - following)
-    offset: _Table = frames + np.where(low[:, behind], 0.5, fallen)
+    offset = frames + np.where(low[:, behind], 0.5, fallen)
     return _Runs(
         rows,
         first,

@@ -70,4 +70,4 @@ def test_notes_are_cut_with_the_frames():
         pytest.approx((0.3, 0.5, 200.0)),
     ]
     assert notes.notes is notes
-    assert FrameAnnotation.from_parts(np.arange(2), np.ones((1, 2))).clipped(0, 1).notes is None
+    assert FrameAnnotation.from_parts(np.arange(2.0), np.ones((1, 2))).clipped(0, 1).notes is None

@@ -147,6 +147,12 @@ def test_semitones_are_those_of_midi(geometry: GeometryConfig):
             np.float32(0.45),
             len(semitones.pitches) - 1,
         )
+    # between two semitones, at the top of the parabola: nearer to that of the stronger neighbour
+    between = int(np.flatnonzero(np.isclose(midi % 1, 0.5))[7])
+    for below, above, nearest in ((0.5, 0.3, -1), (0.3, 0.5, 1), (0.4, 0.4, 1)):
+        salience.zero_()[between - 1 : between + 2, 0] = torch.tensor([below, 0.9, above])
+        (row,) = np.flatnonzero(semitones.of(salience, salience)[0, :, 0] > 0.5)
+        assert semitones.pitches[row] == midi[between] + nearest / 2
     wide = GeometryConfig(fmin=4.0, n_bins=144, bins_per_octave=12, harmonics=(1.0,))
     outside = hz_to_midi(wide.bin_frequencies)
     assert (outside.min(), outside.max()) < (0, 127)
