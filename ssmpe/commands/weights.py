@@ -3,6 +3,7 @@
 import argparse
 import re
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,8 +16,12 @@ from ssmpe.experiments.options import RESULTS
 from ssmpe.tracking.sqlite import local_uri
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from ssmpe.transcription.trained import Trained
 
+LOADED_BYTES = 2**29
+"""Bytes of weights that ``load_all`` loads together, or one network"""
 MAX_THREADS = 1024
 """Most threads that may be asked for"""
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -99,8 +104,11 @@ def load(given: argparse.Namespace, console: Console) -> "Trained":
     return with_threshold(found.trained, given.threshold)
 
 
-def load_all(given: argparse.Namespace, console: Console) -> list[Named]:
+def load_all(given: argparse.Namespace, console: Console) -> Iterator[list[Named]]:
     """Load the network that was asked for, or those of all trials of a sweep.
+
+    Yields:
+        as many at a time as there is room for: all of most sweeps.
 
     Raises:
         UserError: as ``load`` does, or there is no such sweep.
@@ -109,13 +117,25 @@ def load_all(given: argparse.Namespace, console: Console) -> list[Named]:
     from ssmpe.transcription.trained import with_threshold
 
     if given.sweep is None:
-        return [Named(load(given, console))]
+        yield [Named(load(given, console))]
+        return
     device, uri = _device(given), given.tracking_uri or local_uri(RESULTS)
-    networks = []
+    networks: list[Named] = []
+    room = LOADED_BYTES
     for one in runs_with_weights(uri, given.sweep):
-        trained = with_threshold(_of_run(uri, one.run, device), given.threshold)
+        trained = with_threshold(_of_run(uri, one.run, device, signal=True), given.threshold)
+        size = n_bytes(trained.network)
+        if networks and size > room:
+            yield networks
+            networks, room = [], LOADED_BYTES
+        room -= size
         networks.append(Named(trained, one.name, one.run, one.row, one.seed))
-    return networks
+    yield networks
+
+
+def n_bytes(network: "nn.Module") -> int:
+    """Return the bytes of a network's weights."""
+    return sum(w.numel() * w.element_size() for w in network.parameters())
 
 
 def threshold_of(given: argparse.Namespace, trained: "Trained") -> str:
@@ -166,12 +186,12 @@ def of_folder(folder: Path, device: str) -> Named:
     return Named(trained, name, chosen=found != folder)
 
 
-def _of_run(uri: str, run: str, device: str) -> "Trained":
+def _of_run(uri: str, run: str, device: str, *, signal: bool = False) -> "Trained":
     from ssmpe.tracking.reading import fetch_best
     from ssmpe.transcription.trained import load_trained
 
     with tempfile.TemporaryDirectory() as scratch:
-        return load_trained(fetch_best(uri, run, Path(scratch)), device)
+        return load_trained(fetch_best(uri, run, Path(scratch)), device, signal=signal)
 
 
 def _device(given: argparse.Namespace) -> str:

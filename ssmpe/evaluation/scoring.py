@@ -1,7 +1,7 @@
 """Scores of a network on whole sets, again and again: what does not change is prepared once."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,6 +38,10 @@ GROUP_VALUES = {"cpu": 1 << 18}
 """Frames times bins that run through the network together, by device: few enough for its caches"""
 DEVICE_GROUP_VALUES = 1 << 22
 """Frames times bins on other devices, which need many to be busy"""
+OBSERVED_BYTES = 2**30
+"""Bytes of what is observed of networks that are scored together"""
+PEAK_BYTES = 12
+"""Bytes of a peak in a ``Curve``"""
 
 
 class EvaluationSet:
@@ -110,13 +114,29 @@ class EvaluationSet:
     def cached_bytes(self) -> int:
         return sum(f.numel() * f.element_size() for f in self._features.values())
 
+    @property
+    def observed_bytes(self) -> int:
+        """Bytes that ``Observed`` of all tracks take at most, where every other bin is a peak."""
+        n_frames = sum(len(reference.times) for reference in self._references)
+        return n_frames * (self.geometry.n_bins // 2 + 1) * PEAK_BYTES
+
     def saliences(self, network: Autoencoder) -> Iterator[tuple[int, Tensor]]:
         """Yield number and salience (F, T) of every track, in no particular order."""
+        return ((i, salience) for _, i, salience in self.saliences_of([network]))
+
+    def saliences_of(self, networks: Sequence[Autoencoder]) -> Iterator[tuple[int, int, Tensor]]:
+        """Yield number of the network, of the track, and salience (F, T), in no particular order.
+
+        The features of a track, which cost more than a small network, are computed once for all.
+        """
         for group in self._groups:
-            of_group = saliences(network, self._group_features(group))
-            if 0 in group:
-                self.first_salience = of_group[group.index(0)].clone()  # without its neighbours
-            yield from zip(group, of_group, strict=True)
+            features = self._group_features(group)
+            for n, network in enumerate(networks):
+                of_group = saliences(network, features)
+                if 0 in group:
+                    self.first_salience = of_group[group.index(0)].clone()  # without its neighbours
+                for i, salience in zip(group, of_group, strict=True):
+                    yield n, i, salience
 
     def _audio(self, i: int) -> Tensor:
         return torch.from_numpy(self._source.store.audio(i).copy())[None, None]
@@ -202,16 +222,52 @@ def evaluate(
     ends = np.cumsum([len(p) for p in packed])
     pieces = dict(zip(order, np.split(on_host, ends[:-1]), strict=True))
     observed = [evaluated.observed(i, pieces[i]) for i in range(len(evaluated))]
-    scores = set_scores(evaluated, observed, threshold)
+    scores = _set_scores(evaluated, observed, threshold)
     if by_mir_eval:  # the threshold may have been found just now
         for i, salience in evaluated.saliences(network):
-            g, reference = evaluated.geometry, evaluated.reference(i)
-            theirs = by_mir_eval_itself(reference, salience, g, scores.threshold)
-            check(scores, evaluated.track_name(i), theirs)
+            _check(scores, evaluated, i, _by_mir_eval(evaluated, i, salience, scores.threshold))
     return scores
 
 
-def set_scores(
+def evaluate_all(
+    networks: Sequence[tuple[Autoencoder, float]],
+    evaluated: EvaluationSet,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[SetScores]:
+    """Score networks in evaluation mode on a set, and compare with mir_eval, as ``evaluate`` does.
+
+    Features are computed once for as many networks as what is observed of them has room for, and
+    are in memory a few tracks at a time.
+
+    Args:
+        networks: each with the threshold of the measures that are tuned.
+        progress: called with the number of tracks that are done, of all networks together.
+
+    Raises:
+        ScoringError: scores are not those that mir_eval itself gives.
+    """
+    scores: list[SetScores] = []
+    at_once = max(1, OBSERVED_BYTES // max(1, evaluated.observed_bytes))
+    for start in range(0, len(networks), at_once):
+        some, done = networks[start : start + at_once], start * len(evaluated)
+        observed: list[dict[int, Observed]] = [{} for _ in some]
+        theirs: list[dict[int, _PublishedScores]] = [{} for _ in some]
+        for n, i, salience in evaluated.saliences_of([network for network, _ in some]):
+            packed = Observed.packed(salience, evaluated.halves(i)).cpu().numpy()
+            observed[n][i] = evaluated.observed(i, packed)
+            theirs[n][i] = _by_mir_eval(evaluated, i, salience, some[n][1])
+            done += 1
+            progress(done)
+        for of_tracks, by_mir_eval, (_, threshold) in zip(observed, theirs, some, strict=True):
+            in_order = [of_tracks[i] for i in range(len(evaluated))]
+            found = _set_scores(evaluated, in_order, threshold)
+            for i, expected in by_mir_eval.items():
+                _check(found, evaluated, i, expected)
+            scores.append(found)
+    return scores
+
+
+def _set_scores(
     evaluated: EvaluationSet, observed: Sequence[Observed], threshold: float | None
 ) -> SetScores:
     """Score a set by what was observed of its tracks; ``threshold`` as of ``evaluate``."""
@@ -242,22 +298,28 @@ def _scores(one: Observed, reference: Reference, tuned: float, best: float) -> T
     )
 
 
-def by_mir_eval_itself(
-    reference: Reference, salience: Tensor, g: GeometryConfig, threshold: float
-) -> tuple[float, float, float]:
-    """Return precision and recall of a salience (F, T) at one half, and F1 at a threshold."""
+_PublishedScores = tuple[float, float, float]
+"""Precision and recall at a salience of one half, and F1 at a threshold"""
+
+
+def _by_mir_eval(
+    evaluated: EvaluationSet, i: int, salience: Tensor, threshold: float
+) -> _PublishedScores:
+    """Return what mir_eval itself gives for a salience (F, T) of track i."""
+    reference, g = evaluated.reference(i), evaluated.geometry
     at_half, tuned = (
         precision_recall(reference, decode(salience, g, at)) for at in (THRESHOLD, threshold)
     )
     return *at_half, f1(*tuned)
 
 
-def check(scores: SetScores, track: str, theirs: tuple[float, float, float]) -> None:
-    """Check that the scores of a track are what ``by_mir_eval_itself`` gives.
+def _check(scores: SetScores, evaluated: EvaluationSet, i: int, theirs: _PublishedScores) -> None:
+    """Check that the scores of track i are those of ``_by_mir_eval``.
 
     Raises:
         ScoringError: they are not.
     """
+    track = evaluated.track_name(i)
     own = scores.tracks[track]
     ours = own.precision, own.recall, own.f1_tuned
     if not np.array_equal(ours, theirs, equal_nan=True):

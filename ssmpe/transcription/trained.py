@@ -103,12 +103,13 @@ def with_threads(network: torch.nn.Module, asked: int | None = None) -> Iterator
         torch.set_num_threads(before)
 
 
-def load_trained(folder: Path, device: str) -> Trained:
+def load_trained(folder: Path, device: str, *, signal: bool = False) -> Trained:
     """Load the best network of a trial from its checkpoint, which may be anybody's.
 
     Args:
         folder: a checkpoint as ``Trainer.save`` writes it, or what a tracking store has of one:
             the weights of the best validation, and their description.
+        signal: a row that is the signal itself, without weights, is loaded, too.
 
     Raises:
         UserError: the folder is no such thing, files of it are damaged, its weights are not
@@ -125,7 +126,7 @@ def load_trained(folder: Path, device: str) -> Trained:
         )
     plain = checkpoint.load_plain(folder, description)
     tensors = checkpoint.load_tensors(folder, BEST, device, plain)
-    if tensors == {}:
+    if tensors == {} and not signal:
         raise UserError(
             f"{weights}: no weights: the trial has no network, or no validation could be scored"
         )

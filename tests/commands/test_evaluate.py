@@ -1,21 +1,27 @@
 """``python -m ssmpe evaluate`` with a trained network."""
 
 import csv
+import io
 import json
 import math
+import re
 import shutil
 import warnings
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import mir_eval
 import numpy as np
 import pytest
 
-from ssmpe.commands.scoring import accuracy
+from analysis.numbers.bootstrap import two_level_bootstrap
+from ssmpe.commands import scored, weights
+from ssmpe.commands.scored import accuracy
+from ssmpe.console import make_console
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.data.sets import load_use, use_of
 from ssmpe.data.store.cache import cache_dir
-from ssmpe.evaluation.scores import ALL_MEASURES, TrackScores
+from ssmpe.evaluation.scores import ALL_MEASURES, SetScores, TrackScores, mean_scores
 from ssmpe.evaluation.scoring import evaluate, prepare
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker
@@ -130,32 +136,97 @@ def test_other_data(world, checkpoint, command):
     assert f"NSynth/valid: {world}\n" in output
 
 
-def test_all_trials_of_a_sweep_are_scored_that_have_weights(tmp_path, checkpoint, command, uri):
+def test_all_trials_of_a_sweep_are_scored_that_have_weights(
+    tmp_path, tmp_path_factory, world, brief, checkpoint, command, uri, monkeypatch
+):
+    """Together, and each as by itself: of other weights, of no network, at its own threshold."""
+    base, config = tmp_path_factory.getbasetemp(), brief.replace(transcribing.FRESH)
+    folders = {
+        ("Ref.", "0"): checkpoint,
+        ("+MN-8", "1"): transcribing.trained(world, config.replace({"training.seed": 1}), base),
+        ("no network", "0"): transcribing.trained(
+            world, config.replace({"model.network": "energy"}), base
+        ),
+        ("failed", "0"): None,
+    }
     tracker = Tracker(uri, tmp_path / "spool")
     tracker.start_sweep("sample_count", "calm-otter", {}, {})
-    for i, row in enumerate(("Ref.", "+MN-8", "failed")):
-        tracker.start_trial(row, row, {schema.ROW: row, schema.SEED: str(i)}, {})
-        for path in () if row == "failed" else sorted(checkpoint.glob(f"{BEST}.*")):
+    for (row, seed), folder in folders.items():
+        tracker.start_trial(row, row, {schema.ROW: row, schema.SEED: seed}, {})
+        for path in sorted(folder.glob(f"{BEST}.*")) if folder else ():
             tracker.log_file(row, path, schema.BEST_CHECKPOINT_ARTIFACT)
     assert tracker.close(60)
-    path, alone = tmp_path / "scores.csv", tmp_path / "alone.csv"
-    which = ("--sweep", "calm-otter", "--tracking-uri", uri)
-    code, output, error = command("evaluate", "NSynth/valid", *which, "--csv", path)
-    assert (code, error) == (0, "")
-    command("evaluate", "NSynth/valid", "--checkpoint", checkpoint, "--csv", alone)
-    rows, expected = rows_of(path), rows_of(alone)
-    named = {(r["row"], r["seed"]): r["run"] for r in rows}
-    assert list(named) == [("Ref.", "0"), ("+MN-8", "1")]
-    assert len(set(named.values())) == 2
-    least = load_trained(checkpoint, "cpu").least_salience
-    assert {r["threshold"] for r in rows} == {f"{least:g}"}
-    scores = [{k: r[k] for k in expected[0]} for r in rows]
-    assert scores == [*expected, *expected]
-    lines = [line.split()[:3] for line in output.splitlines()[1:3]]
-    assert lines == [["Ref.", "0", "NSynth/valid"], ["+MN-8", "1", "NSynth/valid"]]
-    assert output.splitlines()[-1].startswith("NSynth/valid: embedded world (tiny); ")
+    loaded = {
+        key: load_trained(folder, "cpu", signal=True) for key, folder in folders.items() if folder
+    }
+    names, path, rows = ("NSynth/valid", "TRIOS/all"), tmp_path / "scores.csv", []
+    for room in (weights.LOADED_BYTES, 1):  # all networks at once, and one after the other
+        monkeypatch.setattr(weights, "LOADED_BYTES", room)
+        which = ("--sweep", "calm-otter", "--tracking-uri", uri)
+        code, output, error = command("evaluate", *names, *which, "--csv", path)
+        assert (code, error) == (0, "")
+        rows.append(rows_of(path))
+    assert rows[0] == rows[1]
+    named = {(r["row"], r["seed"]): r["run"] for r in rows[0]}
+    assert named.keys() == loaded.keys()
+    assert len(set(named.values())) == 3
+    uses = [use_of(n, config.data, config.geometry.sample_rate, annotated=True) for n in names]
+    sets = tuple(load_use(use, Locations(world), cache_dir()) for use in uses)
+    prepared = prepare(sets, loaded["Ref.", "0"].hcqt, "cpu")
+    expected = [
+        {"row": row, "seed": seed, "threshold": f"{trained.threshold:g}", "track": track}
+        | {m: f"{value:.6f}" for m, value in asdict(scores).items()}
+        for row, seed in named
+        for trained in [loaded[row, seed]]
+        for one in prepared
+        for track, scores in evaluate(trained.network, one, trained.threshold).tracks.items()
+    ]
+    assert len({line["threshold"] for line in expected}) == 3
+    assert [{k: r[k] for k in e} for r, e in zip(rows[0], expected, strict=True)] == expected
+    lines = [line.split("  ")[0] for line in output.splitlines()[1:7:2]]
+    assert lines == [row for row, _ in named]
+    assert output.splitlines()[-1].startswith(f"{', '.join(names)}: embedded world (tiny); ")
     code, _, error = command("evaluate", "--sweep", "calm", "--tracking-uri", uri)
     assert (code, error) == (2, f"error: {uri}: --sweep calm: no such sweep in the store\n")
+
+
+def test_rows_of_a_sweep_are_compared_over_seeds_and_tracks():
+    """Paired by seed with Ref., wherever that stands; a row without partners is not compared."""
+    rng, half = np.random.default_rng(0), TrackScores(*[0.5] * 6)
+    data = scored.Data(Locations(Path("/data")), None)
+
+    def of(row: str, seed: int, f1s: np.ndarray) -> scored.Scored:
+        tracks = {str(i): replace(half, f1_tuned=f1) for i, f1 in enumerate(f1s)}
+        found = SetScores("Bach10/all", mean_scores([*tracks.values()]), tracks)
+        return scored.Scored("run", row, str(seed), row != "no network", 0.5, "", data, [found])
+
+    reference = rng.uniform(0.4, 0.6, (5, 10))
+    better = reference + rng.normal(0.1, 0.02, (5, 10))
+    alike = reference + rng.normal(0, 0.1, (5, 10))
+    rows = {"no network": reference[:1] - 0.1, "better": better, "Ref.": reference, "alike": alike}
+    given = [of(row, seed, s) for row, found in rows.items() for seed, s in enumerate(found)]
+    given.append(of("other seed", 7, better[0]))
+    file = io.StringIO()
+    scored.tell(make_console(file, 200), given)
+    text = file.getvalue()
+    told = {
+        match[1]: [*match.groups()[1:]]
+        for match in re.finditer(
+            r"^Bach10/all +(\S.*?)  +(\d)  +(\S+)(?:  +(\S.*?))?  +–", text, re.M
+        )
+    }
+    assert list(told) == [*rows, "other seed"]
+    for row, found in rows.items():
+        effect = two_level_bootstrap(found - reference[: len(found)])
+        assert effect is not None
+        mark = "*" * (row in ("better", "no network"))
+        gain = None if row == "Ref." else f"{effect.mean:+.3f} {effect.interval()}{mark}"
+        assert told[row] == [str(len(found)), f"{found.mean():.3f}", gain]
+    assert told["other seed"] == ["1", f"{better[0].mean():.3f}", None]
+    assert "*: survives Holm's correction for all 3 of a measure" in " ".join(text.split())
+    given = [one for one in given if one.row != "Ref."]  # then the first row with a network
+    scored.tell(make_console(file, 200), given)
+    assert "− better" in file.getvalue()
 
 
 def test_mistakes_are_one_line(tmp_path, checkpoint, command):

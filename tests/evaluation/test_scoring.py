@@ -1,5 +1,6 @@
 """Whole sets scored at once, on the embedded world: the same as track by track with mir_eval."""
 
+import math
 import re
 import warnings
 from dataclasses import asdict, replace
@@ -24,7 +25,8 @@ from ssmpe.evaluation.scores import (
     f1,
     precision_recall,
 )
-from ssmpe.evaluation.scoring import EvaluationSet, evaluate, prepare, prepare_once
+from ssmpe.evaluation.scoring import EvaluationSet, evaluate, evaluate_all, prepare, prepare_once
+from ssmpe.network.baselines import network_of
 from ssmpe.network.model import Autoencoder
 from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.trial import reports
@@ -144,6 +146,41 @@ def test_what_does_not_fit_the_memory_is_computed_again(evaluated, network, hcqt
         assert other.cached_bytes <= room
         assert evaluate(network, other) == evaluate(network, cached)
         assert torch.equal(other.features(3), cached.features(3))
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_networks_together_are_what_they_are_alone(at_once, evaluated, network, brief, monkeypatch):
+    """Whether or not there is room for what is observed of all of them; features are shared."""
+    one = EvaluationSet(evaluated["Bach10/all"]._source, evaluated["Bach10/all"]._hcqt, "cpu", 0)
+    torch.manual_seed(1)
+    other = Autoencoder(one.geometry, replace(brief.model, output_bias=0.0)).channels_last().eval()
+    signal = network_of(one.geometry, replace(brief.model, network="energy")).eval()
+    networks = [(network, 0.55), (other, 0.45), (signal, 0.3)]
+    alone = [evaluate(n, one, threshold) for n, threshold in networks]
+    assert len({scores.means.average_precision for scores in alone}) == 3
+    computed: list[int] = []
+    done: list[int] = []
+
+    def counted(*given):
+        computed.append(1)
+        return track_features(*given)
+
+    monkeypatch.setattr(scoring, "track_features", counted)
+    monkeypatch.setattr(scoring, "OBSERVED_BYTES", at_once * one.observed_bytes)
+    assert evaluate_all(networks, one, done.append) == alone
+    assert len(computed) == len(one) * math.ceil(3 / at_once)
+    assert done == list(range(1, 3 * len(one) + 1))
+
+
+def test_what_is_observed_takes_no_more_than_is_said(evaluated, network):
+    one = evaluated["MusicNet/test"]
+    n_bytes = 0
+    for i, estimate in one.saliences(network):
+        curve = one.observed(i, Observed.packed(estimate, one.halves(i)).numpy()).curve
+        assert curve is not None
+        arrays = (curve.thresholds, curve.n_estimated, curve.n_matched)
+        n_bytes += sum(array.nbytes for array in arrays)
+    assert 0.1 * one.observed_bytes < n_bytes < one.observed_bytes
 
 
 def test_unannotated_tracks(evaluated, network, hcqt, geometry):
