@@ -88,7 +88,8 @@ def _scored(
         show = partial(
             bar.show, f"scoring {key.use.name}{together}", total=len(trained) * len(evaluated)
         )
-        of_each = evaluate_all([(t.network, t.least_salience) for t in trained], evaluated, show)
+        applied = [(t.network, t.least_salience, t.note_rule) for t in trained]
+        of_each = evaluate_all(applied, evaluated, show)
         for i, of_set in zip(numbers, of_each, strict=True):
             scores[i].append(of_set)
     texts = [weights.threshold_of(given, one.trained) for one in networks]

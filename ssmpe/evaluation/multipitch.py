@@ -52,6 +52,12 @@ class Counts:
         return self.n_matched / self.n_reference if self.n_reference else 0.0
 
     @property
+    def f1(self) -> float:
+        """2 P R / (P + R), 0 where both are."""
+        total = self.n_estimated + self.n_reference
+        return 2.0 * self.n_matched / total if total else 0.0
+
+    @property
     def accuracy(self) -> float:
         """TP / (TP + FP + FN), 0 if both are empty."""
         total = self.n_estimated + self.n_reference - self.n_matched

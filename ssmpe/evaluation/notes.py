@@ -1,18 +1,16 @@
 """Scores of notes by mir_eval.transcription, and the rule that makes the best of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ssmpe import units
 from ssmpe.data.files.annotation import NoteAnnotation
 from ssmpe.evaluation.multipitch import Counts
-from ssmpe.evaluation.scores import f1
-from ssmpe.evaluation.scoring import EvaluationSet
-from ssmpe.network.model import Autoencoder
-from ssmpe.signal.features import first_harmonic
-from ssmpe.signal.notes import NoteRule, Notes, NoteTracker, Semitones
+from ssmpe.signal.notes import NoteRule, NoteTracker, Semitones
+from ssmpe.units import Floats
 
 OFFSET_RATIO = 0.2
 """Share of a note's duration by which its offset may be missed; 50 ms of a short one"""
@@ -24,6 +22,12 @@ GRID: dict[str, tuple[float, ...]] = {
     "gap": (0.0, 0.05, 0.1),
 }
 """Values that are tried of a rule, one setting after the other; a strike of 1000 dB is none"""
+NOTE_MEASURES = tuple(f"{n}_{m}" for n in ("onset", "note") for m in ("precision", "recall", "f1"))
+"""Names of what ``NoteScores.values`` gives"""
+MOST_PAIRS = 1_000_000
+"""Pairs of notes that mir_eval compares at once, at some fifty bytes each"""
+GAP = 0.51
+"""Semitones that no match bridges"""
 ROUNDS = 2
 """Times that all settings are gone through"""
 
@@ -40,68 +44,74 @@ class NoteScores:
     onset: Counts
     whole: Counts
 
-    @property
-    def f1_onset(self) -> float:
-        return f1(self.onset.precision, self.onset.recall)
-
-    @property
-    def f1_whole(self) -> float:
-        return f1(self.whole.precision, self.whole.recall)
+    def values(self) -> dict[str, float]:
+        """Return precision, recall and F1 of both, named as in ``NOTE_MEASURES``."""
+        counts = (self.onset, self.whole)
+        of_both = [v for c in counts for v in (c.precision, c.recall, c.f1)]
+        return dict(zip(NOTE_MEASURES, of_both, strict=True))
 
 
 def compare(truth: NoteAnnotation, found: NoteAnnotation) -> NoteScores:
     """Compare notes as ``mir_eval.transcription.precision_recall_f1_overlap`` does."""
     from mir_eval import transcription  # a second, with all of mir_eval's tasks
 
-    sizes, whole, onset = (len(truth.onsets), len(found.onsets)), 0, 0
-    if all(sizes):
-        notes = [x for a in (truth, found) for x in (_intervals(a), a.f0s)]
-        onset = len(transcription.match_notes(*notes, offset_ratio=None))
-        whole = len(transcription.match_notes(*notes, offset_ratio=OFFSET_RATIO))
+    onset = whole = 0
+    for some in _groups(truth.f0s, found.f0s):
+        notes = [x[i] for a, i in zip((truth, found), some, strict=True) for x in _columns(a)]
+        onset += len(transcription.match_notes(*notes, offset_ratio=None))
+        whole += len(transcription.match_notes(*notes, offset_ratio=OFFSET_RATIO))
+    sizes = len(truth.onsets), len(found.onsets)
     return NoteScores(Counts(onset, *sizes), Counts(whole, *sizes))
 
 
-def notes_of(
-    network: Autoencoder, evaluated: EvaluationSet, threshold: float, rule: NoteRule
-) -> Iterator[tuple[int, Notes]]:
-    """Yield number and notes of every track of a set whose notes are known, in no order."""
-    rate, semitones = evaluated.geometry.frame_rate, Semitones(evaluated.geometry)
-    for i, values in _values(network, evaluated, semitones):
-        tracker = NoteTracker(semitones, rate, threshold, rule)
-        tracker.add(values)
-        yield i, tracker.notes()
+def _groups(truth: Floats, found: Floats) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Yield numbers of notes that are compared with each other, of F0s in Hz.
+
+    mir_eval compares all with all. Of many, those are taken together that no gap in pitch parts,
+    and a match would not bridge.
+    """
+    pitches = units.hz_to_midi(np.concatenate([truth, found]))
+    order = np.argsort(pitches, kind="stable")
+    parts = np.flatnonzero(np.diff(pitches[order]) > GAP) + 1
+    for part in np.split(order, parts if len(truth) * len(found) > MOST_PAIRS else []):
+        of_truth = np.sort(part[part < len(truth)])
+        of_found = np.sort(part[part >= len(truth)]) - len(truth)
+        if len(of_truth) and len(of_found):
+            yield of_truth, of_found
 
 
-def tuned_rule(network: Autoencoder, evaluated: EvaluationSet, threshold: float) -> NoteRule | None:
+def _columns(notes: NoteAnnotation) -> tuple[NDArray[np.float64], Floats]:
+    """Return intervals (N, 2) in s, and F0s (N,) in Hz."""
+    return np.stack([notes.onsets, notes.offsets], axis=1), notes.f0s
+
+
+def tuned_rule(
+    tracks: Iterable[tuple[NDArray[np.float32], NoteAnnotation]],
+    semitones: Semitones,
+    frame_rate: float,
+    threshold: float,
+) -> NoteRule | None:
     """Choose the rule that makes the best notes of a labelled validation set.
 
     Of each setting in turn, that value of ``GRID`` is kept with which the mean over tracks of both
-    F1 is highest; the first of equals. None if the set tells no notes.
+    F1 is highest; the first of equals. None if there are no tracks.
 
     Args:
-        network: in evaluation mode.
+        tracks: what notes are made of, as ``Semitones.of`` gives it, and the truth.
         threshold: least salience of a pitch.
     """
-    semitones = Semitones(evaluated.geometry)
-    tracks = []
-    for i, values in _values(network, evaluated, semitones):
-        truth = evaluated.notes(i)
-        assert truth is not None
-        tracks.append((i, values, truth))
-    if not tracks:
-        return None
-    tracks.sort(key=lambda track: track[0])  # however they were grouped
+    tracks = list(tracks)
 
     def score(rule: NoteRule) -> float:
         total = 0.0
-        for _, values, truth in tracks:
-            tracker = NoteTracker(semitones, evaluated.geometry.frame_rate, threshold, rule)
+        for values, truth in tracks:
+            tracker = NoteTracker(semitones, frame_rate, threshold, rule)
             tracker.add(values)
             found = compare(truth, tracker.notes().annotation)
-            total += found.f1_onset + found.f1_whole
+            total += found.onset.f1 + found.whole.f1
         return total
 
-    return best_rule(score)
+    return best_rule(score) if tracks else None
 
 
 def best_rule(score: Callable[[NoteRule], float]) -> NoteRule:
@@ -121,17 +131,3 @@ def best_rule(score: Callable[[NoteRule], float]) -> NoteRule:
                 if (found := score(rule)) > highest:
                     best, highest = rule, found
     return best
-
-
-def _values(
-    network: Autoencoder, evaluated: EvaluationSet, semitones: Semitones
-) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Yield number of every track whose notes are known, and what notes are made of."""
-    for i, salience in evaluated.saliences(network):
-        if evaluated.notes(i) is not None:
-            features = first_harmonic(evaluated.features(i), evaluated.geometry)[0]
-            yield i, semitones.of(salience, features)
-
-
-def _intervals(notes: NoteAnnotation) -> NDArray[np.float64]:
-    return np.stack([notes.onsets, notes.offsets], axis=1)

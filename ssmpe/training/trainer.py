@@ -28,6 +28,7 @@ from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.total import Term
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.signal.hcqt import shared_hcqt
+from ssmpe.signal.notes import Semitones
 from ssmpe.signal.salience import THRESHOLD
 from ssmpe.training import checkpoint
 from ssmpe.training.batches import BatchMaker
@@ -353,7 +354,10 @@ class Trainer:
         labelled = next(s for s in self.evaluated if s.name == self.config.data.validation)
         # of weights from version 0.3.0, none may be stored
         threshold = THRESHOLD if self.best.threshold is None else self.best.threshold
-        self.best.notes = tuned_rule(network, labelled, threshold)
+        g = self.config.geometry
+        semitones = Semitones(g)
+        tracks = labelled.noted(network, semitones)
+        self.best.notes = tuned_rule(tracks, semitones, g.frame_rate, threshold)
 
 
 class _Means:
