@@ -21,6 +21,8 @@ from ssmpe.signal.salience import peaks
 
 N_PITCHES = 128
 """MIDI's notes; what lies outside is left out"""
+MOST_LOGITS, MOST = 50.0, 1000.0
+"""Bounds on what a rule says, which may be anybody's"""
 _UP = 1e-6
 _CONTEXT = 2
 """Frames to either side that what happens in a frame depends on"""
@@ -50,8 +52,8 @@ class NoteRule:
         for name, value in asdict(self).items():
             if isinstance(value, bool) or not isinstance(value, int | float):
                 raise ValueError(f"a rule of notes with {name} = {value!r:.40}, which is no number")
-            if not math.isfinite(value):
-                raise ValueError(f"a rule of notes with {name} = {value}, which is not finite")
+            if not abs(value) <= (MOST_LOGITS if name in ("on", "off") else MOST):
+                raise ValueError(f"a rule of notes with {name} = {value}, which is beyond bounds")
         if not (self.off <= self.on and self.least > 0 and self.gap >= 0 and self.strike > 0):
             raise ValueError(f"{self}: expected off <= on, gap >= 0, least > 0 and strike > 0")
 

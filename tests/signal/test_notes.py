@@ -80,6 +80,8 @@ def test_thresholds_follow_that_of_pitches():
     assert rule.thresholds(0.01) == pytest.approx((7 / 304, 3 / 696))
     assert rule.thresholds(0.0) == (0.0, 0.0)
     assert rule.thresholds(1.0) == (1.0, 1.0)
+    assert NoteRule(on=50.0, off=-50.0).thresholds(1.0) == (1.0, 1.0)
+    assert NoteRule(on=50.0, off=-50.0).thresholds(0.5) == pytest.approx((1.0, 0.0))
 
 
 def test_gaps_are_closed_and_short_notes_left_out():
@@ -204,7 +206,9 @@ def test_what_no_notes_are(seed, n_frames, rule, cuts):
     [
         ({"on": "0"}, "no number"),
         ({"strike": True}, "no number"),
-        ({"off": float("nan")}, "not finite"),
+        ({"off": float("nan")}, "beyond bounds"),
+        ({"on": 51.0}, "beyond bounds"),
+        ({"gap": 1e300}, "beyond bounds"),
         ({"off": 1.0}, "off <= on"),
         ({"least": 0.0}, "least > 0"),
         ({"gap": -0.1}, "gap >= 0"),
