@@ -180,7 +180,7 @@ def test_the_rule_of_notes_is_tuned_at_the_end_for_the_best_weights(
     semitones = Semitones(g)
     tracks = labelled.noted(kept.network, semitones)
     assert len(tracks) == len(labelled)
-    expected = tuned_rule(tracks, semitones, g.frame_rate, kept.threshold)
+    expected = tuned_rule(tracks, semitones, g.frame_rate, kept.least_salience)
     assert kept.note_rule == kept.notes == trainer.best.notes == expected
     other = Trainer(brief, sets)
     other.load(folder)
