@@ -1,6 +1,6 @@
 """Scores of notes by mir_eval.transcription, and the rule that makes the best of them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from ssmpe.units import Floats
 OFFSET_RATIO = 0.2
 """Share of a note's duration by which its offset may be missed; 50 ms of a short one"""
 GRID: dict[str, tuple[float, ...]] = {
+    "signal": (0.0, 5.0, 10.0, 20.0),
     "strike": (4.0, 5.5, 7.0, 10.0, 14.0, 1000.0),
     "on": (-1.0, -0.5, 0.0, 0.5, 1.0),
     "off": (-2.0, -1.5, -1.0, -0.5, 0.0),
@@ -86,7 +87,7 @@ def _columns(notes: NoteAnnotation) -> tuple[NDArray[np.float64], Floats]:
 
 
 def tuned_rule(
-    tracks: Iterable[tuple[NDArray[np.float32], NoteAnnotation]],
+    tracks: Sequence[tuple[Mapping[float, NDArray[np.float32]], NoteAnnotation]],
     semitones: Semitones,
     frame_rate: float,
     threshold: float,
@@ -97,16 +98,16 @@ def tuned_rule(
     F1 is highest; the first of equals. None if there are no tracks.
 
     Args:
-        tracks: what notes are made of, as ``Semitones.of`` gives it, and the truth.
+        tracks: what notes are made of, as ``Semitones.of`` gives it with each weight of the signal
+            in ``GRID``, and the truth.
         threshold: least salience of a pitch.
     """
-    tracks = list(tracks)
 
     def score(rule: NoteRule) -> float:
         total = 0.0
         for values, truth in tracks:
             tracker = NoteTracker(semitones, frame_rate, threshold, rule)
-            tracker.add(values)
+            tracker.add(values[rule.signal])
             found = compare(truth, tracker.notes().annotation)
             total += found.onset.f1 + found.whole.f1
         return total

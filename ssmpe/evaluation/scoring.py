@@ -17,7 +17,7 @@ from ssmpe.errors import UserError
 from ssmpe.evaluation.curves import best_threshold
 from ssmpe.evaluation.inference import saliences, track_features
 from ssmpe.evaluation.multipitch import GridReference
-from ssmpe.evaluation.notes import NoteScores, compare
+from ssmpe.evaluation.notes import GRID, NoteScores, compare
 from ssmpe.evaluation.scores import (
     Observed,
     Reference,
@@ -129,15 +129,15 @@ class EvaluationSet:
 
     def noted(
         self, network: Autoencoder, semitones: Semitones
-    ) -> list[tuple[NDArray[np.float32], NoteAnnotation]]:
-        """Return what the notes of tracks are made of, and what they should be, if that is known.
+    ) -> list[tuple[dict[float, NDArray[np.float32]], NoteAnnotation]]:
+        """Return what ``tuned_rule`` wants of the tracks whose notes are known.
 
         Args:
             semitones: of the geometry.
         """
         shown = self.first_salience
         found = {
-            i: (semitones.of(salience, first), notes)
+            i: ({w: semitones.of(salience, first, w) for w in GRID["signal"]}, notes)
             for _, i, salience, first in self.saliences_of([network])
             if (notes := self.notes(i)) is not None
         }
@@ -287,7 +287,7 @@ def evaluate_all(
             theirs[n][i] = _by_mir_eval(evaluated, i, salience, threshold)
             if (truth := evaluated.notes(i)) is not None:
                 tracker = NoteTracker(semitones, evaluated.geometry.frame_rate, threshold, rule)
-                tracker.add(semitones.of(salience, first))
+                tracker.add(semitones.of(salience, first, rule.signal))
                 notes[n][i] = compare(truth, tracker.notes().annotation)
             done += 1
             progress(done)

@@ -10,6 +10,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -23,6 +24,8 @@ N_PITCHES = 128
 """MIDI's notes; what lies outside is left out"""
 MOST_LOGITS, MOST = 50.0, 1000.0
 """Bounds on what a rule says, which may be anybody's"""
+NEUTRAL = 0.8
+"""Level of the first harmonic, 16 dB below the maximum, at which the signal adds no opinion"""
 _UP = 1e-6
 _CONTEXT = 2
 """Frames to either side that what happens in a frame depends on"""
@@ -40,6 +43,8 @@ class NoteRule:
         gap: seconds of the longest silence that does not end a note.
         strike: dB by which the first harmonic rises, from the frame before to that behind, where a
             note is struck again.
+        signal: logits that a level of the first harmonic of 1, not 0, adds to the network's: a
+            second opinion. 0: the network alone.
     """
 
     on: float = 0.0
@@ -47,6 +52,7 @@ class NoteRule:
     least: float = 0.07
     gap: float = 0.0
     strike: float = 7.0
+    signal: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -54,8 +60,10 @@ class NoteRule:
                 raise ValueError(f"a rule of notes with {name} = {value!r:.40}, which is no number")
             if not abs(value) <= (MOST_LOGITS if name in ("on", "off") else MOST):
                 raise ValueError(f"a rule of notes with {name} = {value}, which is beyond bounds")
-        if not (self.off <= self.on and self.least > 0 and self.gap >= 0 and self.strike > 0):
-            raise ValueError(f"{self}: expected off <= on, gap >= 0, least > 0 and strike > 0")
+        if not (self.off <= self.on and self.least > 0 and self.strike > 0):
+            raise ValueError(f"{self}: expected off <= on, least > 0 and strike > 0")
+        if not (self.gap >= 0 and self.signal >= 0):
+            raise ValueError(f"{self}: expected gap >= 0 and signal >= 0")
 
     def thresholds(self, threshold: float) -> tuple[float, float]:
         """Return the saliences of ``on`` and ``off``, given that of pitches."""
@@ -112,13 +120,19 @@ class Semitones:
         inside = _semitone(self._bins)
         self.pitches = np.unique(inside[(inside >= 0) & (inside < N_PITCHES)])
 
-    def of(self, salience: Tensor, features: Tensor) -> NDArray[np.float32]:
+    def of(self, salience: Tensor, features: Tensor, signal: float = 0.0) -> NDArray[np.float32]:
         """Return what notes are made of: (2, P, t) largest values in every semitone.
 
         The first are those of the peaks of a salience (F, t), -1 where it has none; the second
         those of its first harmonic (F, t), from 0 to 1 as ``scaled_decibels`` has it. A peak is at
         the top of the parabola through it and its neighbours: a bin may lie between semitones.
+
+        Args:
+            signal: as ``NoteRule`` has it.
         """
+        if signal:
+            opinion = signal * (features - NEUTRAL)
+            salience = torch.sigmoid(torch.logit(salience, eps=1e-7) + opinion)
         height, level = (x.cpu().numpy() for x in (salience, features))
         bins, frames = peaks(salience, threshold=0.0).cpu().numpy().nonzero()
         padded = np.pad(height, ((1, 1), (0, 0)), mode="reflect")

@@ -63,7 +63,8 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
             raise OSError(errno.EEXIST, f"{target.name} is no file")
     recording = Recording(path, trained.hcqt, trained.device, progress)
     semitones, overview = Semitones(g), Overview(recording.n_frames, g)
-    tracker = NoteTracker(semitones, g.frame_rate, trained.least_salience, trained.note_rule)
+    rule = trained.note_rule
+    tracker = NoteTracker(semitones, g.frame_rate, trained.least_salience, rule)
     n_pitched = 0
     with _scratch(out) as parts:
         commas, tabs, midi, picture = parts
@@ -71,7 +72,7 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
             for piece, times, f0s in multi_pitch(recording, trained):
                 _write_ragged(csv, ",", times, f0s)
                 _write_ragged(txt, "\t", times, f0s)
-                tracker.add(semitones.of(piece.salience, piece.features))
+                tracker.add(semitones.of(piece.salience, piece.features, rule.signal))
                 overview.add(piece)
                 n_pitched += sum(len(frame) > 0 for frame in f0s)
         notes = tracker.notes()

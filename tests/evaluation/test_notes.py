@@ -66,7 +66,7 @@ def test_limits_of_note_scores():
 
 
 def test_the_rule_is_searched_for_along_one_setting_after_the_other():
-    wanted = NoteRule(on=0.5, off=-1.0, least=0.1, gap=0.05, strike=10.0)
+    wanted = NoteRule(on=0.5, off=-1.0, least=0.1, gap=0.05, strike=10.0, signal=5.0)
     asked = []
 
     def score(rule: NoteRule) -> float:

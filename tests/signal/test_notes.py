@@ -169,6 +169,18 @@ def test_semitones_are_those_of_midi(geometry: GeometryConfig):
     assert len(tracker.notes()) == 0
 
 
+def test_the_signal_is_a_second_opinion(geometry: GeometryConfig):
+    """Logits of both add up; at 16 dB below the maximum, the signal has none."""
+    semitones, salience = Semitones(geometry), torch.zeros(geometry.n_bins, 3)
+    level = torch.full_like(salience, 0.8)
+    salience[80], level[80, 1], level[80, 2] = 0.4, 1.0, 0.0
+    rows = semitones.of(salience, level, 10.0)[0].max(axis=0)
+    expected = [0.4, 0.4 * math.exp(2) / (0.6 + 0.4 * math.exp(2))]
+    assert rows[:2] == pytest.approx(expected, rel=1e-5)
+    assert rows[2] < 0.001
+    assert np.array_equal(semitones.of(salience, level, 0.0), semitones.of(salience, level))
+
+
 RULES = st.builds(
     lambda on, below, least, gap, strike: NoteRule(on, on - below, least, gap, strike),
     st.floats(-1, 1),
@@ -212,11 +224,12 @@ def test_what_no_notes_are(seed, n_frames, rule, cuts):
         ({"off": 1.0}, "off <= on"),
         ({"least": 0.0}, "least > 0"),
         ({"gap": -0.1}, "gap >= 0"),
+        ({"signal": -1.0}, "signal >= 0"),
         ({"more": 1.0}, "no rule of notes"),
     ],
 )
 def test_rules_that_are_none(change, said):
-    plain = {"on": 0.0, "off": -0.5, "least": 0.1, "gap": 0.0, "strike": 7.0}
+    plain = {"on": 0.0, "off": -0.5, "least": 0.1, "gap": 0.0, "strike": 7.0, "signal": 0.0}
     assert rule_of(plain) == NoteRule(least=0.1)
     assert rule_of(None) is None
     with pytest.raises(ValueError, match=said):

@@ -73,7 +73,8 @@ def test_what_is_written(tmp_path, checkpoint, command):
     semitones = Semitones(g)
     tracker = NoteTracker(semitones, g.frame_rate, trained.least_salience, trained.note_rule)
     first = first_harmonic(features, g)[0]
-    tracker.add(semitones.of(salience(trained.network, features), first))
+    found = salience(trained.network, features)
+    tracker.add(semitones.of(found, first, trained.note_rule.signal))
     whole = tracker.notes()
     assert len(whole) > 3
     wanted = np.stack([whole.pitches, whole.onsets, whole.offsets], axis=1)
