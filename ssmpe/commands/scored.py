@@ -17,6 +17,7 @@ from ssmpe.commands.weights import Named
 from ssmpe.console import printable, written
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.errors import UserError
+from ssmpe.evaluation.notes import NOTE_MEASURES
 from ssmpe.evaluation.scores import ALL_MEASURES, SetScores, TrackScores
 from ssmpe.experiments.deltas import REFERENCE
 from ssmpe.signal.salience import THRESHOLD
@@ -112,10 +113,34 @@ def tell(console: Console, scored: Sequence[Scored]) -> None:
             first = map(printable, (*name, found.name))
             table.add_row(*first, *least, str(len(found.tracks)), *map(_text, values))
     console.print(table)
+    _tell_notes(console, scored)
     if len({one.row for one in scored}) > 1:
         _compare(console, scored)
     for kind, names in _by_kind(scored).items():
         console.print(printable(f"{', '.join(names)}: {kind}"), soft_wrap=True)
+
+
+def _tell_notes(console: Console, scored: Sequence[Scored]) -> None:
+    """Print means over the tracks of those sets whose notes are known."""
+    caption = "notes, by mir_eval.transcription: onset (pitch and onset), note (and offset)"
+    table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
+    several = bool(scored[0].run)
+    for heading in (*(("row", "seed") if several else ()), "set"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("tracks", *(f"{of} {m}" for of in ("onset", "note") for m in ("P", "R", "F1"))):
+        table.add_column(heading, justify="right", no_wrap=True)
+    unknown: dict[str, None] = {}
+    for one in scored:
+        for found in one.scores:
+            if not (values := [list(of.values().values()) for of in found.notes.values()]):
+                unknown[found.name] = None
+                continue
+            first = map(printable, (*((one.row, one.seed) if several else ()), found.name))
+            table.add_row(*first, str(len(values)), *map(_text, np.mean(values, axis=0)))
+    if table.rows:
+        console.print(table)
+    if unknown:
+        console.print(printable(f"{', '.join(unknown)}: no notes are known"), soft_wrap=True)
 
 
 def _compare(console: Console, scored: Sequence[Scored]) -> None:
@@ -208,11 +233,16 @@ def write(path: Path, scored: Sequence[Scored]) -> None:
         with written(path) as file:
             table = csv.writer(file, lineterminator="\n")
             first = ("run", "row", "seed", "threshold") if several else ()
-            table.writerow([*first, "set", "track", "data", *ALL_MEASURES, "accuracy"])
+            measured = (*ALL_MEASURES, "accuracy", *NOTE_MEASURES)
+            table.writerow([*first, "set", "track", "data", *measured])
             for of, one in ((s, one) for s in scored for one in s.scores):
                 own = (of.run, of.row, of.seed, f"{of.threshold:g}") if several else ()
                 for track, measures in one.tracks.items():
-                    values = (*(getattr(measures, m) for m in ALL_MEASURES), accuracy(measures))
+                    values = [*(getattr(measures, m) for m in ALL_MEASURES), accuracy(measures)]
+                    unknown = dict.fromkeys(NOTE_MEASURES, math.nan)
+                    values += (
+                        one.notes[track].values() if track in one.notes else unknown
+                    ).values()
                     texts = ("" if math.isnan(v) else f"{v:.6f}" for v in values)
                     names = map(printable, (*own, one.name, track, of.data.of(one.name)))
                     table.writerow([*names, *texts])

@@ -98,7 +98,8 @@ def _together(trained: Sequence[Trained], loaded: LoadedSet, bar: TaskBar) -> li
     what, n = f"scoring {loaded.name}", len(trained)
     evaluated = EvaluationSet(loaded, trained[0].hcqt, trained[0].device, cache_bytes=0)
     show = partial(bar.show, f"{what}, {n} networks" if n > 1 else what, total=n * len(evaluated))
-    return evaluate_all([(t.network, t.least_salience) for t in trained], evaluated, show)
+    applied = [(t.network, t.least_salience, t.note_rule) for t in trained]
+    return evaluate_all(applied, evaluated, show)
 
 
 def _check(name: str, file: str | None, folders: dict[str, Path]) -> None:

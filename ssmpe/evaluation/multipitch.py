@@ -51,6 +51,12 @@ class Counts:
         """0 if the reference is empty."""
         return self.n_matched / self.n_reference if self.n_reference else 0.0
 
+    @property
+    def f1(self) -> float:
+        """2 P R / (P + R), 0 where both are."""
+        total = self.n_estimated + self.n_reference
+        return 2.0 * self.n_matched / total if total else 0.0
+
 
 @dataclass(frozen=True)
 class Growth:

@@ -2,8 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +16,7 @@ from ssmpe.config import GeometryConfig
 from ssmpe.data.files.annotation import Annotation, MultiPitch
 from ssmpe.evaluation.curves import Curve, Peaks, peak_heights, top_n
 from ssmpe.evaluation.multipitch import Counts, GridReference
+from ssmpe.evaluation.notes import NoteScores
 from ssmpe.signal.features import SOUNDING_RMS, frame_rms
 from ssmpe.signal.salience import THRESHOLD
 
@@ -73,6 +74,7 @@ class SetScores:
     Attributes:
         threshold: the one of the measures that are tuned.
         best_threshold: the one of ``f1_best``; NaN if nothing is annotated, or no peak found.
+        notes: name of a track -> scores of its notes, where these are known and were asked for.
     """
 
     name: str
@@ -80,6 +82,7 @@ class SetScores:
     tracks: dict[str, TrackScores]
     threshold: float = math.nan
     best_threshold: float = math.nan
+    notes: Mapping[str, NoteScores] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

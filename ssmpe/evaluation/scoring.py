@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ssmpe.config import GeometryConfig
+from ssmpe.data.files.annotation import NoteAnnotation
 from ssmpe.data.sets import LoadedSet, Ready
 from ssmpe.errors import UserError
 from ssmpe.evaluation.curves import best_threshold
 from ssmpe.evaluation.inference import saliences, track_features
 from ssmpe.evaluation.multipitch import GridReference
+from ssmpe.evaluation.notes import GRID, NoteScores, compare
 from ssmpe.evaluation.scores import (
     Observed,
     Reference,
@@ -28,7 +30,9 @@ from ssmpe.evaluation.scores import (
     similarities,
 )
 from ssmpe.network.model import Autoencoder
+from ssmpe.signal.features import first_harmonic
 from ssmpe.signal.hcqt import HCQT
+from ssmpe.signal.notes import NoteRule, NoteTracker, Semitones
 from ssmpe.signal.salience import THRESHOLD, decode
 
 FEATURE_CACHE_BYTES = 512 * 2**20
@@ -83,6 +87,11 @@ class EvaluationSet:
     def reference(self, i: int) -> Reference:
         return self._references[i]
 
+    def notes(self, i: int) -> NoteAnnotation | None:
+        """Return the notes of track i, if they are known."""
+        annotation = self._source.annotations[i]
+        return None if annotation is None else annotation.notes
+
     def halves(self, i: int) -> Tensor:
         """Return the halves (2, T) of track i's reference, on the device."""
         return self._halves[i]
@@ -116,21 +125,42 @@ class EvaluationSet:
 
     def saliences(self, network: Autoencoder) -> Iterator[tuple[int, Tensor]]:
         """Yield number and salience (F, T) of every track, in no particular order."""
-        return ((i, salience) for _, i, salience in self.saliences_of([network]))
+        return ((i, salience) for _, i, salience, _ in self.saliences_of([network]))
 
-    def saliences_of(self, networks: Sequence[Autoencoder]) -> Iterator[tuple[int, int, Tensor]]:
-        """Yield number of the network, of the track, and salience (F, T), in no particular order.
+    def noted(
+        self, network: Autoencoder, semitones: Semitones
+    ) -> list[tuple[dict[float, NDArray[np.float32]], NoteAnnotation]]:
+        """Return what ``tuned_rule`` wants of the tracks whose notes are known.
 
-        The features of a track, which cost more than a small network, are computed once for all.
+        Args:
+            semitones: of the geometry.
+        """
+        shown = self.first_salience
+        found = {
+            i: ({w: semitones.of(salience, first, w) for w in GRID["signal"]}, notes)
+            for _, i, salience, first in self.saliences_of([network])
+            if (notes := self.notes(i)) is not None
+        }
+        self.first_salience = shown  # nothing is scored
+        return [found[i] for i in sorted(found)]
+
+    def saliences_of(
+        self, networks: Sequence[Autoencoder]
+    ) -> Iterator[tuple[int, int, Tensor, Tensor]]:
+        """Yield number of the network, of the track, salience and first harmonic, each (F, T).
+
+        They come in no particular order. The features of a track, which cost more than a small
+        network, are computed once for all.
         """
         for group in self._groups:
             features = self._group_features(group)
+            first = first_harmonic(features, self.geometry)
             for n, network in enumerate(networks):
                 of_group = saliences(network, features)
                 if 0 in group:
                     self.first_salience = of_group[group.index(0)].clone()  # without its neighbours
-                for i, salience in zip(group, of_group, strict=True):
-                    yield n, i, salience
+                for i, salience, harmonic in zip(group, of_group, first, strict=True):
+                    yield n, i, salience, harmonic
 
     def _audio(self, i: int) -> Tensor:
         return torch.from_numpy(self._source.store.audio(i).copy())[None, None]
@@ -224,40 +254,51 @@ def evaluate(
 
 
 def evaluate_all(
-    networks: Sequence[tuple[Autoencoder, float]],
+    networks: Sequence[tuple[Autoencoder, float, NoteRule]],
     evaluated: EvaluationSet,
     progress: Callable[[int], None] = lambda done: None,
 ) -> list[SetScores]:
     """Score networks in evaluation mode on a set, and compare with mir_eval, as ``evaluate`` does.
 
+    Notes are scored, too, where they are known.
+
     Features are computed once for as many networks as what is observed of them has room for, and
     are in memory a few tracks at a time.
 
     Args:
-        networks: each with the threshold of the measures that are tuned.
+        networks: each with the threshold of the measures that are tuned, and the rule of notes.
         progress: called with the number of tracks that are done, of all networks together.
 
     Raises:
         ScoringError: scores are not those that mir_eval itself gives.
     """
     scores: list[SetScores] = []
+    semitones = Semitones(evaluated.geometry)
     at_once = max(1, OBSERVED_BYTES // max(1, evaluated.observed_bytes))
     for start in range(0, len(networks), at_once):
         some, done = networks[start : start + at_once], start * len(evaluated)
         observed: list[dict[int, Observed]] = [{} for _ in some]
         theirs: list[dict[int, _PublishedScores]] = [{} for _ in some]
-        for n, i, salience in evaluated.saliences_of([network for network, _ in some]):
+        notes: list[dict[int, NoteScores]] = [{} for _ in some]
+        for n, i, salience, first in evaluated.saliences_of([network for network, *_ in some]):
             packed = Observed.packed(salience, evaluated.halves(i)).cpu().numpy()
             observed[n][i] = evaluated.observed(i, packed)
-            theirs[n][i] = _by_mir_eval(evaluated, i, salience, some[n][1])
+            _, threshold, rule = some[n]
+            theirs[n][i] = _by_mir_eval(evaluated, i, salience, threshold)
+            if (truth := evaluated.notes(i)) is not None:
+                tracker = NoteTracker(semitones, evaluated.geometry.frame_rate, threshold, rule)
+                tracker.add(semitones.of(salience, first, rule.signal))
+                notes[n][i] = compare(truth, tracker.notes().annotation)
             done += 1
             progress(done)
-        for of_tracks, by_mir_eval, (_, threshold) in zip(observed, theirs, some, strict=True):
+        parts = zip(observed, theirs, notes, some, strict=True)
+        for of_tracks, by_mir_eval, of_notes, (_, threshold, _) in parts:
             in_order = [of_tracks[i] for i in range(len(evaluated))]
             found = _set_scores(evaluated, in_order, threshold)
             for i, expected in by_mir_eval.items():
                 _check(found, evaluated, i, expected)
-            scores.append(found)
+            named = {evaluated.track_name(i): of_notes[i] for i in sorted(of_notes)}
+            scores.append(replace(found, notes=named))
     return scores
 
 

@@ -14,7 +14,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.evaluation.scores import ALL_MEASURES, SetScores
+from ssmpe.signal.notes import NoteRule, rule_of
 
 SELECTED_BY = "f1_tuned"
 """Measure of the validation set by which the best weights are chosen: what a user of them gets"""
@@ -58,6 +59,8 @@ class Best:
         weights: of the network, by name.
         threshold: salience at which they score best on the validation set; None before the first,
             and of checkpoints that were written without it.
+        notes: rule by which they make the best notes of that set; None before the trial's end, and
+            of a set whose notes are not known.
     """
 
     measure: str = SELECTED_BY
@@ -65,6 +68,7 @@ class Best:
     batch: int = 0
     weights: dict[str, Tensor] = field(default_factory=dict)
     threshold: float | None = None
+    notes: NoteRule | None = None
 
     def take_if_better(self, labelled: SetScores, batch: int, network: nn.Module) -> bool:
         """Become this validation if it is better, and tell whether it is; NaN never is.
@@ -76,6 +80,7 @@ class Best:
         if not score > self.score:
             return False
         self.score, self.batch, self.threshold = score, batch, labelled.threshold
+        self.notes = None
         self.weights = {name: w.detach().clone() for name, w in network.state_dict().items()}
         return True
 
@@ -96,6 +101,8 @@ def write(
         "best_batch": best.batch,
         "best_threshold": best.threshold,
     }
+    if best.notes is not None:
+        described["best_notes"] = asdict(best.notes)
     save(
         folder,
         {STATE: state, BEST: best.weights},
@@ -158,6 +165,7 @@ def best_of(plain: Mapping[str, Any]) -> Best:
         best.threshold = float(threshold)
         if not 0 <= best.threshold <= 1:
             raise ValueError(f"a threshold of {best.threshold}, which is no salience")
+    best.notes = rule_of(plain.get("best_notes"))
     return best
 
 

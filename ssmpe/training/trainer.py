@@ -17,6 +17,7 @@ from torch import Tensor
 from ssmpe.config import TrialConfig
 from ssmpe.data.sets import Sets
 from ssmpe.errors import UserError
+from ssmpe.evaluation.notes import tuned_rule
 from ssmpe.evaluation.scores import SetScores
 from ssmpe.evaluation.scoring import evaluate, prepare_once
 from ssmpe.network import precision
@@ -27,6 +28,8 @@ from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.total import Term
 from ssmpe.seeding import seed_of, torch_generator
 from ssmpe.signal.hcqt import shared_hcqt
+from ssmpe.signal.notes import Semitones
+from ssmpe.signal.salience import THRESHOLD
 from ssmpe.training import checkpoint
 from ssmpe.training.batches import BatchMaker
 from ssmpe.training.checkpoint import Best
@@ -340,13 +343,28 @@ class Trainer:
         started = time.perf_counter()
         diagnosis = self.diagnostics.collect() if self.diagnostics else None
         # what a trial ends with is what tables are made of
-        scores = self.evaluate(by_mir_eval=self.batch >= self.config.training.n_batches)
+        ends = self.batch >= self.config.training.n_batches
+        scores = self.evaluate(by_mir_eval=ends)
         labelled = scores[self.config.data.validation]
         is_best = self.batch > 0 and self.best.take_if_better(labelled, self.batch, self.scored)
+        if ends and self.best.weights:
+            self._tune_notes()
         train_seconds = self._train_seconds
         self._losses, self._train_seconds = _Means(), 0.0
         seconds = time.perf_counter() - started
         return Validation(self.batch, losses, scores, is_best, train_seconds, seconds, diagnosis)
+
+    def _tune_notes(self) -> None:
+        """Choose, for the best weights, how notes are made: once, as nothing else hangs on it."""
+        network = copy.deepcopy(self.scored).eval()
+        network.load_state_dict(self.best.weights)
+        labelled = next(s for s in self.evaluated if s.name == self.config.data.validation)
+        # of weights from version 0.3.0, none may be stored
+        threshold = THRESHOLD if self.best.threshold is None else self.best.threshold
+        g = self.config.geometry
+        semitones = Semitones(g)
+        tracks = labelled.noted(network, semitones)
+        self.best.notes = tuned_rule(tracks, semitones, g.frame_rate, threshold)
 
 
 class _Means:

@@ -14,6 +14,7 @@ from ssmpe.errors import UserError
 from ssmpe.network.baselines import network_of
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.hcqt import HCQT, shared_hcqt
+from ssmpe.signal.notes import NoteRule
 from ssmpe.signal.salience import THRESHOLD
 from ssmpe.training import checkpoint
 from ssmpe.training.checkpoint import BEST
@@ -47,6 +48,7 @@ class Trained:
             0.3.0, at a salience of one half.
         threshold: least salience of a pitch: with which that set is scored best, or what the user
             asks for; None if the checkpoint has none.
+        notes: rule by which that set's notes are made best; None if the checkpoint has none.
     """
 
     config: TrialConfig
@@ -56,6 +58,12 @@ class Trained:
     best_batch: int
     best_score: float
     threshold: float | None = None
+    notes: NoteRule | None = None
+
+    @property
+    def note_rule(self) -> NoteRule:
+        """Return the rule of its notes: the usual one, unless there is a better one."""
+        return NoteRule() if self.notes is None else self.notes
 
     @property
     def least_salience(self) -> float:
@@ -134,7 +142,8 @@ def load_trained(folder: Path, device: str, *, signal: bool = False) -> Trained:
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{folder}: weights and description do not fit ({reason})") from None
     network.channels_last(device).eval()
-    return Trained(config, network, hcqt, device, best.batch, best.score, best.threshold)
+    of_best = best.batch, best.score, best.threshold, best.notes
+    return Trained(config, network, hcqt, device, *of_best)
 
 
 def with_threshold(trained: Trained, given: float | str | None) -> Trained:

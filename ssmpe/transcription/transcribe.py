@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ssmpe import units
-from ssmpe.config import GeometryConfig
 from ssmpe.console import printable, takes_at_once
 from ssmpe.data.files.annotation import MultiPitch
+from ssmpe.signal.notes import NoteTracker, Semitones
 from ssmpe.signal.salience import decode
-from ssmpe.transcription.notes import NoteTracker
+from ssmpe.transcription.notes import save_midi
 from ssmpe.transcription.overview import Overview
 from ssmpe.transcription.streaming import Piece, Progress, Recording
 from ssmpe.transcription.trained import Trained
@@ -49,9 +49,8 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
 
     Writes, named as the file, into the folder ``out``: ``.csv``, the pitches of every frame (time
     in s, then F0s in Hz), separated by commas; ``.txt``, the same by tabs, as
-    ``mir_eval.io.load_ragged_time_series`` reads them; ``.mid``, runs of frames of one semitone as
-    notes, as loud as the HCQT there; ``.png``, salience and HCQT. They appear together, or not at
-    all.
+    ``mir_eval.io.load_ragged_time_series`` reads them; ``.mid``, notes, as loud as the HCQT there;
+    ``.png``, salience and HCQT. They appear together, or not at all.
 
     Raises:
         DataError: the file is unreadable, empty, truncated, or has values that are not finite.
@@ -63,7 +62,9 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
         if takes_at_once(target):  # it is not to be replaced
             raise OSError(errno.EEXIST, f"{target.name} is no file")
     recording = Recording(path, trained.hcqt, trained.device, progress)
-    notes, overview = NoteTracker(g.frame_rate), Overview(recording.n_frames, g)
+    semitones, overview = Semitones(g), Overview(recording.n_frames, g)
+    rule = trained.note_rule
+    tracker = NoteTracker(semitones, g.frame_rate, trained.least_salience, rule)
     n_pitched = 0
     with _scratch(out) as parts:
         commas, tabs, midi, picture = parts
@@ -71,14 +72,15 @@ def transcribe(path: Path, out: Path, trained: Trained, progress: Progress) -> T
             for piece, times, f0s in multi_pitch(recording, trained):
                 _write_ragged(csv, ",", times, f0s)
                 _write_ragged(txt, "\t", times, f0s)
-                notes.add(f0s, _levels(piece, f0s, g))
+                tracker.add(semitones.of(piece.salience, piece.features, rule.signal))
                 overview.add(piece)
                 n_pitched += sum(len(frame) > 0 for frame in f0s)
-        n_notes = notes.save(midi)
+        notes = tracker.notes()
+        save_midi(notes, midi)
         overview.save(picture, printable(path.name))
         for written, target in zip(parts, targets, strict=True):
             os.replace(written, target)
-    return Transcription(recording.seconds, n_notes, n_pitched / recording.n_frames)
+    return Transcription(recording.seconds, len(notes), n_pitched / recording.n_frames)
 
 
 def multi_pitch(
@@ -159,16 +161,6 @@ def _locked(folder: Path, *, wait: bool = True) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-def _levels(
-    piece: Piece, f0s: Sequence[NDArray[np.float64]], g: GeometryConfig
-) -> NDArray[np.float32]:
-    """Return how loud each F0 is in the first harmonic, from 0 (80 dB below the maximum) to 1."""
-    frames = np.repeat(np.arange(len(f0s)), [len(frame) for frame in f0s])
-    bins = np.searchsorted(g.bin_frequencies, np.concatenate(f0s))
-    levels: NDArray[np.float32] = piece.features.numpy()[bins, frames]
-    return levels
 
 
 def _write_ragged(

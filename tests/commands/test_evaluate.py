@@ -23,6 +23,7 @@ from ssmpe.console import make_console
 from ssmpe.data.datasets.registry import DATASETS, Locations
 from ssmpe.data.sets import load_use, use_of
 from ssmpe.data.store.cache import cache_dir
+from ssmpe.evaluation.notes import NOTE_MEASURES
 from ssmpe.evaluation.scores import ALL_MEASURES, SetScores, TrackScores, mean_scores
 from ssmpe.evaluation.scoring import evaluate, prepare
 from ssmpe.tracking import schema
@@ -43,9 +44,16 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def table_of(output: str) -> dict[str, list[str]]:
-    """Set -> the numbers of its row."""
-    lines = [line.split() for line in output.splitlines()]
+    """Set -> the numbers of its row in the first table."""
+    first = output.partition("notes, by mir_eval")[0].partition("onset P")[0]
+    lines = [line.split() for line in first.splitlines()]
     return {line[0]: line[1:9] for line in lines if "/" in line[0] and line[1].isdigit()}
+
+
+def notes_of(output: str) -> dict[str, list[str]]:
+    """Set -> the numbers of its row in the table of notes."""
+    lines = [line.split() for line in output.partition("onset P")[2].splitlines()]
+    return {line[0]: line[1:8] for line in lines if "/" in line[0] and line[1].isdigit()}
 
 
 def test_scores_are_those_of_training(tmp_path, world, checkpoint, command):
@@ -80,6 +88,8 @@ def test_scores_are_those_of_training(tmp_path, world, checkpoint, command):
         )
         means = [f"{np.mean([float(row[c]) for row in own]):.3f}" for c in columns]
         assert table[name] == [str(len(own)), *means]
+        means = [f"{np.mean([float(row[m]) for row in own]):.3f}" for m in NOTE_MEASURES]
+        assert notes_of(output)[name] == [str(len(own)), *means]
     told = f"tuned: at a salience of {tuned:.3g}, tuned on NSynth/valid; others, but average "
     assert told in output
     assert output.splitlines()[-1].startswith(f"{', '.join(names)}: embedded world (tiny); ")
@@ -119,6 +129,16 @@ def test_its_own_transcription_is_perfect(tmp_path, checkpoint, command):
     row = table_of(output)["bare/all"]
     assert [row[1], *row[3:7]] == ["–"] * 5
     assert output.endswith(f"mine/annotated: {folder}\nbare/all: {bare}\n")
+    assert "mine/annotated, bare/all: no notes are known" in output
+    assert [annotated[m] for m in NOTE_MEASURES] == [""] * 6
+    # as MIDI, notes are right as well
+    (folder / "a.csv").unlink()
+    shutil.copy(tmp_path / "out" / "a.mid", folder)
+    code, output, _ = command("evaluate", "mine/annotated", *arguments, *own)
+    assert (code, notes_of(output)) == (0, {"mine/annotated": ["1", *["1.000"] * 6]})
+    (annotated,) = rows_of(out)
+    assert {float(annotated[m]) for m in NOTE_MEASURES} == {1.0}
+    (folder / "a.mid").unlink()
     half = (*arguments, "--threshold", "0.5")
     assert command("transcribe", path, *half, "--out", tmp_path / "half")[0] == 0
     shutil.copy(tmp_path / "half" / "a.csv", folder)

@@ -34,6 +34,7 @@ from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.runner.trial.trainable import run_trial
 from ssmpe.runner.tuner import worker_of
 from ssmpe.signal.hcqt import HCQT
+from ssmpe.signal.notes import NoteRule
 from ssmpe.signal.salience import decode, peaks
 from tests.support import invented
 
@@ -167,7 +168,8 @@ def test_networks_together_are_what_they_are_alone(at_once, evaluated, network, 
 
     monkeypatch.setattr(scoring, "track_features", counted)
     monkeypatch.setattr(scoring, "OBSERVED_BYTES", at_once * one.observed_bytes)
-    assert evaluate_all(networks, one, done.append) == alone
+    with_rule = [(*of_network, NoteRule()) for of_network in networks]
+    assert evaluate_all(with_rule, one, done.append) == alone
     assert len(computed) == len(one) * math.ceil(3 / at_once)
     assert done == list(range(1, 3 * len(one) + 1))
 

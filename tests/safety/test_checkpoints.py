@@ -10,6 +10,7 @@ import random
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.evaluation.scores import SetScores, TrackScores
 from ssmpe.network.model import Autoencoder
+from ssmpe.signal.notes import NoteRule
 from ssmpe.training import checkpoint
 from ssmpe.training.checkpoint import BEST, Best, load_plain, load_tensors
 from ssmpe.training.optimizer import optimizer_of
@@ -315,6 +317,7 @@ def test_weights_that_are_not_finite_are_refused(
 
 
 SCORED = {"best_f1": 0.5, "best_batch": 6}
+RULE = asdict(NoteRule())
 DESCRIPTIONS: dict[str, Any] = {
     "nothing": {},
     "no configuration": {"best_f1": 0.5, "best_batch": 6},
@@ -324,6 +327,10 @@ DESCRIPTIONS: dict[str, Any] = {
     "scores by no measure": {**SCORED, "best_by": "quality"},
     "scores at no threshold": {**SCORED, "best_threshold": "low"},
     "scores at a threshold beyond any": {**SCORED, "best_threshold": 1.5},
+    "scores of notes by no rule": {**SCORED, "best_notes": {"on": 0}},
+    "scores of notes by a rule that is none": {**SCORED, "best_notes": [1]},
+    "scores of notes by one of no numbers": {**SCORED, "best_notes": dict.fromkeys(RULE, "0")},
+    "scores of notes by one beyond any": {**SCORED, "best_notes": RULE | {"on": 1e999}},
     "sums that are none": {"best_f1": 0.5, "best_batch": 6, "files": [1]},
 }
 

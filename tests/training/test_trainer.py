@@ -6,13 +6,15 @@ import math
 import pytest
 import torch
 
+from ssmpe.evaluation.notes import tuned_rule
 from ssmpe.network.model import Autoencoder
 from ssmpe.objectives import Step
 from ssmpe.runner.trial import reports
 from ssmpe.seeding import torch_generator
+from ssmpe.signal.notes import NoteRule, Semitones
 from ssmpe.tracking import schema
 from ssmpe.training import checkpoint
-from ssmpe.training.checkpoint import BEST
+from ssmpe.training.checkpoint import BEST, Best
 from ssmpe.training.optimizer import lr_scale
 from ssmpe.training.trainer import DivergedError, InterruptedTrainingError, Trainer
 from ssmpe.transcription.trained import load_trained
@@ -136,6 +138,34 @@ def test_the_threshold_is_tuned_on_the_validation_set_and_kept_with_the_weights(
     other = Trainer(brief, sets)
     other.load(tmp_path / "checkpoint")
     assert other.best.threshold == expected
+
+
+def test_the_rule_of_notes_is_tuned_at_the_end_for_the_best_weights(
+    brief, sets, undisturbed, tmp_path
+):
+    trainer, _ = undisturbed
+    folder, g, labelled = tmp_path / "checkpoint", brief.geometry, trainer.evaluated[0]
+    trainer.save(folder)
+    kept = load_trained(folder, "cpu")
+    semitones = Semitones(g)
+    tracks = labelled.noted(kept.network, semitones)
+    assert len(tracks) == len(labelled)
+    expected = tuned_rule(tracks, semitones, g.frame_rate, kept.least_salience)
+    assert kept.note_rule == kept.notes == trainer.best.notes == expected
+    other = Trainer(brief, sets)
+    other.load(folder)
+    assert other.best.notes == expected
+    # before the end there is none, and those of 0.3.0 have none
+    other = Trainer(brief, sets)
+    next(other.run())
+    other.save(folder)
+    assert other.best.notes is None
+    assert load_trained(folder, "cpu").note_rule == NoteRule()
+    # they are not those of other weights
+    best = Best(notes=expected)
+    scores = next(iter(undisturbed[1][0].scores.values()))
+    assert best.take_if_better(scores, 2, other.network)
+    assert best.notes is None
 
 
 def test_a_loss_that_is_not_finite_ends_the_trial(brief, sets):

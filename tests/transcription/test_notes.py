@@ -1,115 +1,50 @@
-"""Notes of frames, MIDI files, and the picture of a recording."""
+"""MIDI files of notes, and the picture of a recording."""
+
+import itertools
 
 import mido
 import numpy as np
 import pretty_midi
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from matplotlib.image import imread
 
-from ssmpe.transcription.notes import MIN_SECONDS, NoteTracker
+from ssmpe.signal.notes import Notes
+from ssmpe.transcription.notes import TICKS_PER_SECOND, save_midi
 from ssmpe.transcription.overview import MAX_COLUMNS, Overview
 from ssmpe.transcription.streaming import Piece
-from ssmpe.units import hz_to_midi, midi_to_hz
-
-RATE = 22_050 / 256
-LEAST = round(MIN_SECONDS * RATE)
+from ssmpe.units import hz_to_midi
 
 
-def notes_of(rows: list[set[int]], rate: float = RATE, cut: int | None = None) -> list[list[int]]:
-    """Return the notes of frames with these MIDI pitches, added in two parts if cut."""
-    f0s = [midi_to_hz(sorted(row)) for row in rows]
-    tracker = NoteTracker(rate)
-    for part in [f0s] if cut is None else [f0s[:cut], f0s[cut:]]:
-        tracker.add(part)
-    return tracker.notes().tolist()
-
-
-def test_a_note_is_a_run_of_frames_of_one_semitone():
-    rows = [{60}] * 10 + [{60, 67}] * 20 + [set()] + [{67}] * 30
-    assert notes_of(rows) == [[60, 0, 30], [67, 10, 30], [67, 31, 61]]
-
-
-def test_runs_that_are_too_short_are_none():
-    rows = [{60}] * (LEAST - 1) + [set()] + [{60}] * LEAST + [{72}] * (LEAST - 1)
-    assert notes_of(rows) == [[60, LEAST, 2 * LEAST]]
-    assert notes_of([{60}, set(), {60}], rate=5) == [[60, 0, 1], [60, 2, 3]]
-
-
-def test_a_note_may_waver_within_its_semitone():
-    tracker = NoteTracker(RATE)
-    cents = 40 * np.sin(np.arange(100))
-    tracker.add([midi_to_hz([64 + c / 100]) for c in cents])
-    # of a grid of two bins a semitone, every semitone gets as many
-    tracker.add([midi_to_hz([midi]) for midi in (70, 70.5, 71, 71.5) for _ in range(LEAST)])
-    found = tracker.notes().tolist()
-    assert found[0] == [64, 0, 100]
-    assert [(n[0], n[2] - n[1]) for n in found[1:]] == [(70, LEAST), (71, 2 * LEAST), (72, LEAST)]
-
-
-def test_what_midi_cannot_say_is_left_out():
-    tracker = NoteTracker(RATE)
-    tracker.add([np.array([4.0, 440.0, 15_000.0])] * 20)
-    assert tracker.notes().tolist() == [[69, 0, 20]]
-
-
-@given(
-    st.lists(st.sets(st.integers(21, 30), max_size=3), min_size=1, max_size=60),
-    st.integers(0, 60),
-)
-def test_notes_do_not_hang_on_how_frames_come(rows, cut):
-    together = notes_of(rows, rate=30.0)
-    assert notes_of(rows, rate=30.0, cut=cut) == together
-    # they cover the runs of two frames or more (0.05 s), and nothing else
-    covered = [{p for p, start, stop in together if start <= t < stop} for t in range(len(rows))]
-    for t, row in enumerate(rows):
-        neighbours = [rows[i] if 0 <= i < len(rows) else set() for i in (t - 1, t + 1)]
-        assert covered[t] == {p for p in row if any(p in other for other in neighbours)}
+def notes_of(*rows: tuple[int, float, float, float]) -> Notes:
+    """Return notes of pitch, onset, offset and level."""
+    pitches, *columns = np.array(sorted(rows, key=lambda r: r[1]), float).reshape(-1, 4).T
+    return Notes(pitches.astype(np.int64), *columns)
 
 
 def test_midi_file_holds_the_notes(tmp_path):
-    rows = [{60}] * 100 + [{64, 67}] * 50 + [{64}] * 30
-    tracker = NoteTracker(RATE)
-    tracker.add([midi_to_hz(sorted(row)) for row in rows])
-    assert tracker.save(tmp_path / "x.mid") == 3
+    rows = [(60, 0.0, 1.161, 0.5), (64, 1.161, 2.09, 1.0), (67, 1.2, 1.7415, 0.0)]
+    save_midi(notes_of(*rows), tmp_path / "x.mid")
     (instrument,) = pretty_midi.PrettyMIDI(str(tmp_path / "x.mid")).instruments
-    found = sorted((n.pitch, n.start * RATE, n.end * RATE) for n in instrument.notes)
-    expected = [(60, 0, 100), (64, 100, 180), (67, 100, 150)]
-    assert np.allclose(found, expected, atol=RATE / 960)
-
-
-def test_a_note_is_as_loud_as_its_loudest_frame_however_frames_come(tmp_path):
-    rows = [{60}] * 10 + [{60, 67}] * 20 + [{67}] * 30 + [set()] * 5 + [{60}] * 20
-    f0s = [midi_to_hz(sorted(row)) for row in rows]
-    # (pitch, frame) -> level; else 0.25
-    levels = {(60, 4): 0.5, (67, 40): 1.0, (60, 70): 0.0}
-    flat = [levels.get((p, t), 0.25) for t, row in enumerate(rows) for p in sorted(row)]
-    for cut in (0, 4, 12, 40, 62, 70):
-        tracker, n = NoteTracker(RATE), sum(map(len, rows[:cut]))
-        tracker.add(f0s[:cut], np.array(flat[:n], np.float32))
-        tracker.add(f0s[cut:], np.array(flat[n:], np.float32))
-        tracker.save(tmp_path / "x.mid")
-        file = mido.MidiFile(tmp_path / "x.mid")
-        started = [(m.note, m.velocity) for m in file if m.type == "note_on"]
-        assert started == [(60, 64), (67, 127), (60, 32)], cut
-        assert [m.tempo for m in file if m.type == "set_tempo"] == [500_000]
+    found = sorted((n.pitch, n.start, n.end) for n in instrument.notes)
+    assert np.allclose(found, [row[:3] for row in rows], atol=1 / TICKS_PER_SECOND)
+    file = mido.MidiFile(tmp_path / "x.mid")
+    started = [(m.note, m.velocity) for m in file if m.type == "note_on"]
+    assert started == [(60, 64), (64, 127), (67, 1)]
+    assert [m.tempo for m in file if m.type == "set_tempo"] == [500_000]
 
 
 def test_repeated_notes_stay_apart(tmp_path):
-    """A note's end stands before the next one's start, at whatever resolution."""
-    tracker = NoteTracker(2000.0)
-    tracker.add([np.array([440.0] if t % 201 else []) for t in range(2010)])
-    assert tracker.save(tmp_path / "x.mid") == 10
+    """A note's end stands before the next one's start, also where both fall into one tick."""
+    times = np.arange(11) * 0.1001
+    rows = [(69, t, u, 0.5) for t, u in itertools.pairwise(times)]
+    save_midi(notes_of(*rows), tmp_path / "x.mid")
     kinds = [m.type for m in mido.MidiFile(tmp_path / "x.mid") if not m.is_meta]
     assert kinds == ["note_on", "note_off"] * 10
 
 
 def test_no_notes_are_a_midi_file(tmp_path):
-    tracker = NoteTracker(RATE)
-    tracker.add([np.array([])] * 5)
-    assert tracker.save(tmp_path / "x.mid") == 0
+    save_midi(notes_of(), tmp_path / "x.mid")
     assert not pretty_midi.PrettyMIDI(str(tmp_path / "x.mid")).instruments
 
 

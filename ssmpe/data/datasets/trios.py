@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-
 from ssmpe.data.datasets import listing
 from ssmpe.data.datasets.dataset import Dataset, Source, Track
 from ssmpe.data.files.annotation import Annotation, NoteAnnotation
@@ -57,9 +55,4 @@ class TRIOS(Dataset):
         return [track.audio.with_name(f"{part}.mid") for part in PARTS[track.name]]
 
     def _annotation(self, track: Track) -> Annotation:
-        parts = [read_notes(path) for path in self._midi_paths(track)]
-        return NoteAnnotation(
-            np.concatenate([part.onsets for part in parts]),
-            np.concatenate([part.offsets for part in parts]),
-            np.concatenate([part.f0s for part in parts]),
-        )
+        return NoteAnnotation.united([read_notes(path) for path in self._midi_paths(track)])

@@ -8,8 +8,8 @@ import numpy as np
 
 from ssmpe.data.datasets import listing
 from ssmpe.data.datasets.dataset import Dataset, Source, Track
-from ssmpe.data.files.annotation import Annotation, FrameAnnotation
-from ssmpe.data.files.parsing import read_f0_track
+from ssmpe.data.files.annotation import Annotation, FrameAnnotation, NoteAnnotation
+from ssmpe.data.files.parsing import read_columns, read_f0_track
 from ssmpe.errors import DataError
 
 VALIDATION = ("01", "02", "12", "13", "24", "25", "31", "38", "39")
@@ -42,7 +42,8 @@ class URMP(Dataset):
     Splits as published: 35 pieces of training, 9 of validation; T1 and T2 are the 25 and 10 pieces
     into which the paper's distribution experiment divides the training pieces. They are also
     divided by instruments: "train-strings", "train-winds" and "train-brass" are those played by
-    one family alone (5, 10 and 7 pieces), "train-mixed" the others (13).
+    one family alone (5, 10 and 7 pieces), "train-mixed" the others (13). Notes are read if those of
+    all parts are there; nothing but scores of notes needs them.
     """
 
     name: str = "URMP"
@@ -50,7 +51,9 @@ class URMP(Dataset):
         *("train", "validation", "T1", "T2"),
         *(f"train-{family}" for family in (*FAMILIES, MIXED)),
     )
-    layout: ClassVar[str] = "NN_Name_i1_i2…/AuMix_NN_Name_i1_i2….wav, F0s_k_ik_NN_Name.txt"
+    layout: ClassVar[str] = (
+        "NN_Name_i1_i2…/AuMix_NN_Name_i1_i2….wav, F0s_k_ik_NN_Name.txt, of notes Notes_k_….txt"
+    )
     source: ClassVar[Source] = Source(
         url="https://doi.org/10.5061/dryad.ng3r749",
         size="12.5 GB with videos",
@@ -86,22 +89,27 @@ class URMP(Dataset):
         return [self._piece(name) for name in names]
 
     def files(self, track: Track) -> list[Path]:
-        """Return the mixture, and the F0s of the parts."""
-        return [track.audio, *self._f0_paths(track)]
+        """Return the mixture, the F0s of the parts, and what there is of their notes."""
+        return [track.audio, *self._paths(track, "F0s"), *self._note_paths(track)]
 
     def _piece(self, name: str) -> Track:
         return self._track(listing.readable(name), self.folder / name / f"AuMix_{name}.wav")
 
-    def _f0_paths(self, track: Track) -> list[Path]:
+    def _note_paths(self, track: Track) -> list[Path]:
+        """Return the tables of notes of all parts; none if one is missing."""
+        paths = self._paths(track, "Notes")
+        return [] if listing.missing_files(paths) else paths
+
+    def _paths(self, track: Track, kind: str) -> list[Path]:
         folder = track.audio.parent
         number, title, *instruments = folder.name.split("_")
         return [
-            folder / f"F0s_{part}_{instrument}_{number}_{title}.txt"
+            folder / f"{kind}_{part}_{instrument}_{number}_{title}.txt"
             for part, instrument in enumerate(instruments, start=1)
         ]
 
     def _annotation(self, track: Track) -> Annotation:
-        paths = self._f0_paths(track)
+        paths = self._paths(track, "F0s")
         grids, parts = zip(*map(read_f0_track, paths), strict=True)
         for path, grid in zip(paths[1:], grids[1:], strict=True):
             same = len(grid) == len(grids[0]) and np.allclose(
@@ -112,4 +120,25 @@ class URMP(Dataset):
                     f"{path}: its time grid ({len(grid)} frames to {grid[-1]:g} s) differs from "
                     f"that of {paths[0].name} ({len(grids[0])} frames to {grids[0][-1]:g} s)"
                 )
-        return FrameAnnotation.from_parts(grids[0], np.stack(parts))
+        notes = [read_notes(path) for path in self._note_paths(track)]
+        return FrameAnnotation.from_parts(
+            grids[0], np.stack(parts), NoteAnnotation.united(notes) if notes else None
+        )
+
+
+def read_notes(path: Path) -> NoteAnnotation:
+    """Read a part's notes: onset in s, mean frequency in Hz, duration in s.
+
+    Notes that last no time are dropped.
+
+    Raises:
+        DataError: it does not parse, or has values that are none of a note.
+    """
+    notes: list[tuple[float, float, float]] = []
+    for row in read_columns(path, 3):
+        onset, hz, seconds = row.number(0, "onset"), row.frequency(1), row.number(2, "duration")
+        if onset < 0 or hz == 0 or seconds < 0:
+            raise row.error(f"a note at {onset:g} s, of {hz:g} Hz and {seconds:g} s")
+        if onset + seconds > onset:
+            notes.append((onset, onset + seconds, hz))
+    return NoteAnnotation(*np.array(notes, np.float64).reshape(-1, 3).T)

@@ -1,5 +1,6 @@
 """Annotations: what sounds in a track, and which of it is active at a given time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,56 +41,6 @@ class MultiPitch:
 
 
 @dataclass(frozen=True)
-class FrameAnnotation:
-    """F0s observed on the annotators' own time grid, which is also the grid they are scored on.
-
-    Attributes:
-        observed: the annotated frames, at least one.
-    """
-
-    observed: MultiPitch
-
-    def __post_init__(self) -> None:
-        if not len(self.observed.times):
-            raise ValueError("an annotation of no frames")
-
-    @classmethod
-    def from_parts(cls, times: Floats, f0: Floats) -> "FrameAnnotation":
-        """Unite parts on one grid: times (N,) in s, f0 (parts, N) in Hz, 0 where silent."""
-        return cls(MultiPitch(times, tuple(frame[frame > 0] for frame in f0.T)))
-
-    @property
-    def grid(self) -> Floats:
-        """Times to score at: (N,) seconds."""
-        return self.observed.times
-
-    @property
-    def span(self) -> tuple[float, float]:
-        """First and last annotated time in seconds."""
-        return float(self.grid[0]), float(self.grid[-1])
-
-    def clipped(self, start: float, seconds: float | None) -> "FrameAnnotation":
-        """Return the frames of a stretch, timed from its start.
-
-        Args:
-            start, seconds: the stretch, as ``Track`` has it.
-        """
-        end = np.inf if seconds is None else start + seconds
-        kept = np.flatnonzero((self.grid >= start) & (self.grid < end))
-        f0s = tuple(self.observed.f0s[i] for i in kept)
-        return FrameAnnotation(MultiPitch(self.grid[kept] - start, f0s))
-
-    def at(self, times: Floats) -> MultiPitch:
-        """Return the F0s of the frame that is nearest to each of ``times``, the earlier of two.
-
-        The first and the last frame are held beyond the ends.
-        """
-        halfway = (self.grid[1:] + self.grid[:-1]) / 2
-        nearest = np.searchsorted(halfway, times, side="left")
-        return MultiPitch(times, tuple(self.observed.f0s[i] for i in nearest))
-
-
-@dataclass(frozen=True)
 class NoteAnnotation:
     """Notes of constant pitch, active for onset ≤ t < offset; scored on the model's frames.
 
@@ -112,6 +63,17 @@ class NoteAnnotation:
     def grid(self) -> None:
         """None: notes have no grid of their own."""
         return None
+
+    @classmethod
+    def united(cls, parts: "Sequence[NoteAnnotation]") -> "NoteAnnotation":
+        """Unite the notes of one part or more, in the order given."""
+        columns = ([getattr(part, name) for part in parts] for name in ("onsets", "offsets", "f0s"))
+        return cls(*map(np.concatenate, columns))
+
+    @property
+    def notes(self) -> "NoteAnnotation":
+        """The notes that notes are scored by: these."""
+        return self
 
     @property
     def span(self) -> tuple[float, float]:
@@ -141,6 +103,62 @@ class NoteAnnotation:
         order = np.argsort(frames, kind="stable")
         ends = np.searchsorted(frames[order], np.arange(1, len(times)))
         return MultiPitch(times, tuple(np.split(f0s[order], ends)) if len(times) else ())
+
+
+@dataclass(frozen=True)
+class FrameAnnotation:
+    """F0s observed on the annotators' own time grid, which is also the grid they are scored on.
+
+    Attributes:
+        observed: the annotated frames, at least one.
+        notes: what was played, where the annotators tell that as well; notes are scored by it, and
+            nothing else is. None: they do not.
+    """
+
+    observed: MultiPitch
+    notes: NoteAnnotation | None = None
+
+    def __post_init__(self) -> None:
+        if not len(self.observed.times):
+            raise ValueError("an annotation of no frames")
+
+    @classmethod
+    def from_parts(
+        cls, times: Floats, f0: Floats, notes: NoteAnnotation | None = None
+    ) -> "FrameAnnotation":
+        """Unite parts on one grid: times (N,) in s, f0 (parts, N) in Hz, 0 where silent."""
+        return cls(MultiPitch(times, tuple(frame[frame > 0] for frame in f0.T)), notes)
+
+    @property
+    def grid(self) -> Floats:
+        """Times to score at: (N,) seconds."""
+        return self.observed.times
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """First and last annotated time in seconds."""
+        return float(self.grid[0]), float(self.grid[-1])
+
+    def clipped(self, start: float, seconds: float | None) -> "FrameAnnotation":
+        """Return the frames of a stretch, timed from its start.
+
+        Args:
+            start, seconds: the stretch, as ``Track`` has it.
+        """
+        end = np.inf if seconds is None else start + seconds
+        kept = np.flatnonzero((self.grid >= start) & (self.grid < end))
+        f0s = tuple(self.observed.f0s[i] for i in kept)
+        notes = None if self.notes is None else self.notes.clipped(start, seconds)
+        return FrameAnnotation(MultiPitch(self.grid[kept] - start, f0s), notes)
+
+    def at(self, times: Floats) -> MultiPitch:
+        """Return the F0s of the frame that is nearest to each of ``times``, the earlier of two.
+
+        The first and the last frame are held beyond the ends.
+        """
+        halfway = (self.grid[1:] + self.grid[:-1]) / 2
+        nearest = np.searchsorted(halfway, times, side="left")
+        return MultiPitch(times, tuple(self.observed.f0s[i] for i in nearest))
 
 
 Annotation = FrameAnnotation | NoteAnnotation

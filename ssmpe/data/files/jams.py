@@ -76,9 +76,11 @@ def read_jams(path: Path) -> Annotation:
 def read_pitch_contours(path: Path, hop: float, late_by: float = 0.0) -> FrameAnnotation:
     """Read the voiced observations of all pitch contours, each at the nearest frame of a grid.
 
+    Where there are notes of MIDI numbers beside them, these are read as well.
+
     Args:
         hop: seconds between the grid's frames, of which there are ceil(duration / hop) + 1.
-        late_by: seconds to subtract from the observations' times.
+        late_by: seconds to subtract from all times; what then lies before 0 begins there.
 
     Raises:
         DataError: it is no JAMS file with pitch contours, or has values that are no pitches.
@@ -86,7 +88,12 @@ def read_pitch_contours(path: Path, hop: float, late_by: float = 0.0) -> FrameAn
     document = _read(path)
     if not document.has("pitch_contour"):
         raise DataError(f"{path}: no annotation of namespace 'pitch_contour'")
-    return _on_grid(document, hop, late_by)
+    contours = _on_grid(document, hop, late_by)
+    if not any(observations for _, observations in document.of("note_midi", "time")):
+        return contours
+    notes = _notes(document, "note_midi", is_midi=True)
+    late = NoteAnnotation(notes.onsets - late_by, notes.offsets - late_by, notes.f0s)
+    return FrameAnnotation(contours.observed, late.clipped(0.0, None))
 
 
 def _read(path: Path) -> _Document:

@@ -1,7 +1,7 @@
 """Annotations of a whole set, parsed once and kept as arrays until a file changes."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,7 @@ from ssmpe.data.datasets.dataset import Dataset, Track
 from ssmpe.data.datasets.listing import files_key
 from ssmpe.data.files.annotation import Annotation, FrameAnnotation, MultiPitch, NoteAnnotation
 
-FORMAT = 1
+FORMAT = 2
 """Version of what is kept in the cache; to be raised when files would be read otherwise"""
 
 Annotations = tuple[Annotation | None, ...]
@@ -54,9 +54,10 @@ def _path(cache: Path, key: str) -> Path:
 def _packed(annotations: Annotations) -> dict[str, NDArray]:
     """Join all arrays of all annotations, and note how long each is."""
     frames = [a.observed for a in annotations if isinstance(a, FrameAnnotation)]
-    notes = [a for a in annotations if isinstance(a, NoteAnnotation)]
+    notes = [a.notes for a in annotations if a is not None and a.notes is not None]
     return {
         "kinds": np.array([_kind(a) for a in annotations], np.int8),
+        "noted": np.array([a is not None and a.notes is not None for a in annotations], bool),
         "n_frames": np.array([len(m.times) for m in frames], np.int64),
         "times": _joined([m.times for m in frames]),
         "n_f0s": np.array([len(f) for m in frames for f in m.f0s], np.int64),
@@ -71,14 +72,17 @@ def _packed(annotations: Annotations) -> dict[str, NDArray]:
 def _unpacked(saved: Mapping[str, NDArray]) -> Annotations:
     f0s = _parts(saved["frame_f0s"], saved["n_f0s"])
     last = np.cumsum(saved["n_frames"])
-    frames = [
-        FrameAnnotation(MultiPitch(times, tuple(f0s[stop - len(times) : stop])))
+    frames = iter(
+        MultiPitch(times, tuple(f0s[stop - len(times) : stop]))
         for times, stop in zip(_parts(saved["times"], saved["n_frames"]), last, strict=True)
-    ]
+    )
     columns = [_parts(saved[name], saved["n_notes"]) for name in ("onsets", "offsets", "note_f0s")]
-    notes = [NoteAnnotation(*note) for note in zip(*columns, strict=True)]
-    left: dict[int, Iterator[Annotation]] = {_FRAMES: iter(frames), _NOTES: iter(notes)}
-    return tuple(next(left[kind]) if kind else None for kind in saved["kinds"].tolist())
+    all_notes = iter([NoteAnnotation(*note) for note in zip(*columns, strict=True)])
+    found: list[Annotation | None] = []
+    for kind, noted in zip(saved["kinds"].tolist(), saved["noted"].tolist(), strict=True):
+        notes = next(all_notes) if noted else None
+        found.append(FrameAnnotation(next(frames), notes) if kind == _FRAMES else notes)
+    return tuple(found)
 
 
 def _kind(annotation: Annotation | None) -> int:
