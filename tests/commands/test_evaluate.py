@@ -163,12 +163,14 @@ def test_all_trials_of_a_sweep_are_scored_that_have_weights(
     tmp_path, tmp_path_factory, world, brief, checkpoint, command, uri, monkeypatch
 ):
     """Together, and each as by itself: of other weights, of no network, at its own threshold."""
-    base, config = tmp_path_factory.getbasetemp(), brief.replace(transcribing.FRESH)
+    config = brief.replace(transcribing.FRESH)
     folders = {
         ("Ref.", "0"): checkpoint,
-        ("+MN-8", "1"): transcribing.trained(world, config.replace({"training.seed": 1}), base),
+        ("+MN-8", "1"): transcribing.trained(
+            world, config.replace({"training.seed": 1}), tmp_path_factory
+        ),
         ("no network", "0"): transcribing.trained(
-            world, config.replace({"model.network": "energy"}), base
+            world, config.replace({"model.network": "energy"}), tmp_path_factory
         ),
         # of other features, on other tracks
         ("finer", "0"): transcribing.untrained(
@@ -273,7 +275,7 @@ SWEEP = sweep(lambda base: [row(REFERENCE)])
 
 def test_datasets_of_a_sweep_s_file_are_scored(tmp_path, checkpoint, command, monkeypatch):
     """The reader of the page on extending, for a trial that was validated with it."""
-    monkeypatch.delitem(DATASETS, "Choir", raising=False)  # and so it is again afterwards
+    monkeypatch.setitem(DATASETS, "Choir", DATASETS["URMP"])  # and afterwards there is none again
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.chdir(tmp_path)
     own = tmp_path / "own"

@@ -173,6 +173,12 @@ def test_mistakes_in_the_file_are_one_line(tmp_path, run, changed, said):
     assert len(output.splitlines()) == 1
 
 
+@pytest.fixture(autouse=True)
+def no_dataset_is_left():
+    yield
+    DATASETS.pop("Choir", None)
+
+
 def executed(code: str, path: Path) -> dict:
     path.write_text(code)
     found: dict = {"__name__": "__main__", "__file__": str(path)}
