@@ -14,7 +14,8 @@ from analysis.drawing import labels, tables
 from analysis.drawing.style import MEASURE_LABELS
 from analysis.figure import SweepFigure
 from analysis.numbers import ladder
-from analysis.numbers.comparison import LEVEL, Comparison, Result
+from analysis.numbers.bootstrap import LEVEL
+from analysis.numbers.comparison import Comparison, Result
 from analysis.numbers.kinds import BLANK
 from ssmpe.console import printable
 from ssmpe.evaluation.collapse import KINDS, Kind

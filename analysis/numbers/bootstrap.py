@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 10_000
+LEVEL = 0.05
+"""Chance of any false finding among all differences that are looked at together"""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.numbers.bootstrap import Effect, holm, two_level_bootstrap
+from analysis.numbers.bootstrap import LEVEL, Effect, holm, two_level_bootstrap
 from analysis.numbers.kinds import Kinds
 from analysis.numbers.statistics import Spread
 from ssmpe.errors import UserError
@@ -31,8 +31,6 @@ MEASURES = {
 """Measures of a set, those of ``ssmpe.evaluation.scores`` (which needs torch), with what they are
 called everywhere; the published ones say that they are at a salience of one half"""
 PUBLISHED = ("precision", "recall", "f1", "blank_rate")
-LEVEL = 0.05
-"""Chance of any false finding among all differences of a measure in a sweep"""
 
 
 @dataclass(frozen=True)

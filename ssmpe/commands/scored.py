@@ -34,8 +34,6 @@ COLUMNS = {
 """Heading of the table -> measure"""
 COMPARED = {"F1 tuned": "f1_tuned", "AP": "average_precision"}
 """Heading of the table of rows -> measure that they are compared on"""
-LEVEL = 0.05
-"""Chance of any false finding among all differences of a measure"""
 EMBEDDED_WORLD = "embedded world"
 """What stands before the size for people"""
 
@@ -167,7 +165,7 @@ def _compare(console: Console, scored: Sequence[Scored]) -> None:
         columns.append([_text(_mean(own, measure)) for own in cells.values()])
         columns.append(
             [
-                f"{e.mean:+.3f} {e.interval()}{'*' if p <= LEVEL else ' '}" if e else ""
+                f"{e.mean:+.3f} {e.interval()}{'*' if p <= statistics.LEVEL else ' '}" if e else ""
                 for e, p in zip(effects, p_values, strict=True)
             ]
         )
@@ -239,10 +237,8 @@ def write(path: Path, scored: Sequence[Scored]) -> None:
                 own = (of.run, of.row, of.seed, f"{of.threshold:g}") if several else ()
                 for track, measures in one.tracks.items():
                     values = [*(getattr(measures, m) for m in ALL_MEASURES), accuracy(measures)]
-                    unknown = dict.fromkeys(NOTE_MEASURES, math.nan)
-                    values += (
-                        one.notes[track].values() if track in one.notes else unknown
-                    ).values()
+                    of_notes = one.notes[track].values() if track in one.notes else {}
+                    values += [of_notes.get(measure, math.nan) for measure in NOTE_MEASURES]
                     texts = ("" if math.isnan(v) else f"{v:.6f}" for v in values)
                     names = map(printable, (*own, one.name, track, of.data.of(one.name)))
                     table.writerow([*names, *texts])

@@ -245,7 +245,7 @@ def precision_recall(
     """Score F0s estimated on the model's frames by mir_eval itself; NaN if unannotated.
 
     The steps of its ``multipitch.metrics``, without those for pitch classes and its look at every
-    pitch, which take two thirds of its time: a ``GridReference`` has looked at them all.
+    pitch, which take more than half of its time: a ``GridReference`` has looked at them all.
     """
     from mir_eval import multipitch  # a second, with all of its tasks; mostly, scores are counted
 

@@ -135,6 +135,8 @@ class EvaluationSet:
         Args:
             semitones: of the geometry.
         """
+        if not any(self.notes(i) is not None for i in range(len(self))):
+            return []
         shown = self.first_salience
         found = {
             i: ({w: semitones.of(salience, first, w) for w in GRID["signal"]}, notes)
