@@ -229,10 +229,14 @@ class Search:
         return [self.sample(study.ask(), base) for _ in range(N_SAMPLES)]
 
     def sample(self, trial: "optuna.Trial", base: TrialConfig) -> Sample:
-        """Return what the space makes of one of Optuna's trials."""
+        """Return what the space makes of one of Optuna's trials.
+
+        Raises:
+            UserError: it wants what only a row that continues another can have.
+        """
         from optuna.distributions import distribution_to_json
 
-        config = Row("", tuple(self.space(trial, base))).apply(base)
+        config = Row("of a search", tuple(self.space(trial, base))).trial(base, {})
         distributions = {n: distribution_to_json(d) for n, d in trial.distributions.items()}
         return Sample(config, dict(trial.params), distributions)
 

@@ -9,6 +9,7 @@ from ssmpe.errors import UserError
 from ssmpe.experiments import options
 from ssmpe.experiments.deltas import FROZEN, REFERENCE, added, supervised_only
 from ssmpe.experiments.estimate import macs_per_frame, n_weights, sweep_cost, trial_seconds
+from ssmpe.experiments.search import Search, maximise
 from ssmpe.experiments.sweep import Delta, Sweep, differences, row
 from ssmpe.network.model import Autoencoder
 from ssmpe.runner.plan import Plan
@@ -101,6 +102,22 @@ def test_a_teacher_that_stays_as_it_is_needs_something_to_continue():
     with pytest.raises(UserError, match=r"row 'Ref\.': objectives\.teacher_decay = 1") as error:
         sweep.trials(tiny(), [0], overrides={"objectives.teacher_decay": 1})
     assert "\n" not in str(error.value)
+
+
+def test_nor_is_there_anything_to_continue_for_a_search():
+    decays = Search(
+        "x",
+        "Which?",
+        common=lambda base: (),
+        space=lambda trial, base: [
+            Delta("", {"objectives.teacher_decay": trial.suggest_categorical("decay", [0.9, 1.0])})
+        ],
+        objectives=lambda c: [maximise(f"{c.data.validation}/f1_tuned")],
+        start={"decay": 0.9},
+        n_trials=2,
+    )
+    with pytest.raises(UserError, match=r"row 'of a search': objectives\.teacher_decay = 1"):
+        decays.trials(tiny(), [0])
 
 
 def test_patterns_are_those_of_a_shell():
