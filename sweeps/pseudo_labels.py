@@ -2,9 +2,8 @@
 
 Optuna's TPE looks among those by rank for a high average precision on the labelled kind's
 validation set, and a low blank rate on the added training set at the threshold tuned there, for
-which no annotation is needed. Varied are how many peaks are pitches, how many are doubtful, the
-weight of the signal, the teacher's memory, the strength of views and how much is added. Row
-+MN-8+truth+signal of remedies.py comes first. Test sets choose nothing, and are not even scored.
+which no annotation is needed. Row +MN-8+truth+signal of remedies.py comes first. Test sets choose
+nothing, and are not even scored.
 """
 
 from collections.abc import Iterable
@@ -29,13 +28,12 @@ def space(trial: "optuna.Trial", base: TrialConfig) -> Iterable[Delta]:
     ones = trial.suggest_float("ones", 0.4, 1.2, step=0.1)
     doubtful = max(ones, trial.suggest_float("doubtful", 1.0, 4.0, step=0.5))
     signal = trial.suggest_float("signal", 10.0, 160.0, log=True)
-    chosen = {"ones": ones, "doubtful": doubtful, "signal": signal}
-    yield Delta("", {f"objectives.pseudo_labels.{name}": x for name, x in chosen.items()})
-    memory = trial.suggest_float("memory", 0.01, 0.2, log=True)
-    decay = 1.0 - 1.0 / max(2.0, memory * base.training.n_batches)
-    yield Delta("", {"objectives.teacher_decay": round(decay, 4)})
-    strength = trial.suggest_float("strength", 0.5, 1.5, step=0.25)
-    yield Delta("", {"objectives.view_strength": strength})
+    labels = {"ones": ones, "doubtful": doubtful, "signal": signal}
+    yield Delta("", {f"objectives.pseudo_labels.{name}": x for name, x in labels.items()})
+    batches = trial.suggest_float("memory", 0.01, 0.2, log=True) * base.training.n_batches
+    yield Delta("", {"objectives.teacher_decay": round(1.0 - 1.0 / max(2.0, batches), 4)})
+    strength = {"objectives.view_strength": trial.suggest_float("strength", 0.5, 1.5, step=0.25)}
+    yield Delta("", strength)
     yield added(base, ADDED, trial.suggest_float("added_ratio", 0.5, 3.0, step=0.25))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ssmpe.commands import sweep
 from ssmpe.config import GeometryConfig
 from ssmpe.console import TaskBar, printable
 from ssmpe.data.check import (
@@ -40,6 +41,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=DIR",
         help="folder of your own audio; may be repeated",
     )
+    sweep.add_file_option(check)
     check.set_defaults(run=run_check)
     what = "tell where every dataset is to be had, its size, licence and layout"
     where = parts.add_parser("where", help=what, description=what)
@@ -74,6 +76,8 @@ def run_check(given: argparse.Namespace, console: Console) -> int:
         UserError: no such set, nothing to check, or something is missing or damaged.
     """
     folders = folders_of(given.folder)
+    if given.sweep_file is not None:
+        sweep.read(given.sweep_file)
     if given.data_root is None and not folders:
         raise UserError("nothing to check: give --data-root DIR or --folder NAME=DIR")
     root = None if given.data_root is None else data_root_of(given.data_root)

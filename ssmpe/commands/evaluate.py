@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ssmpe.commands import weights
+from ssmpe.commands import sweep, weights
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -26,11 +26,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=DIR",
         help="folder of your own audio, then to be scored as NAME/annotated; may be repeated",
     )
-    parser.add_argument(
-        "--sweep-file",
-        metavar="FILE",
-        help="file of a sweep that brings datasets of your own, as ssmpe sweep takes it",
-    )
+    sweep.add_file_option(parser)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row per track")
     parser.set_defaults(run=run)
 

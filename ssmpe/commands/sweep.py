@@ -1,5 +1,6 @@
 """``ssmpe sweep``: runs a sweep's file, wherever that lies."""
 
+import argparse
 import ast
 import runpy
 import sys
@@ -38,6 +39,15 @@ def _list() -> int:
         table.add_row(path.stem, question.partition("\n")[0])
     console.print(table)
     return 0
+
+
+def add_file_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option of a file that brings datasets."""
+    parser.add_argument(
+        "--sweep-file",
+        metavar="FILE",
+        help="file of a sweep that brings datasets of your own, as ssmpe sweep takes it",
+    )
 
 
 def read(name: str) -> None:

@@ -309,6 +309,12 @@ def test_datasets_of_a_sweep_s_file_are_scored(tmp_path, checkpoint, command, mo
         code, output, error = command(*which, "--sweep-file", name)
         assert (code, error) == (0, "")
         assert table_of(output)["Choir/test"][0] == "1"
+    DATASETS.pop("Choir", None)
+    checked = ("data", "check", "--data-root", tmp_path, "Choir")
+    assert "unknown dataset 'Choir'" in command(*checked)[2]
+    code, output, error = command(*checked, *of_file)
+    assert (code, error) == (0, "")
+    assert re.search(r"^Choir +found +1 +0\.00 +22050", output, re.M)
     (tmp_path / "faulty.py").write_text(QUESTION + "import numpi\n")
     code, output, error = command(*which, "--sweep-file", "faulty.py")
     assert (code, output) == (2, "")
