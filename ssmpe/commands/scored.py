@@ -34,6 +34,8 @@ COLUMNS = {
 """Heading of the table -> measure"""
 COMPARED = {"F1 tuned": "f1_tuned", "AP": "average_precision"}
 """Heading of the table of rows -> measure that they are compared on"""
+OF_NUMBERS, OF_INTERVALS = 5, 24
+"""Least widths of columns: of "0.123", and of "+0.123 [-0.123, +0.123]*"."""
 EMBEDDED_WORLD = "embedded world"
 """What stands before the size for people"""
 
@@ -98,11 +100,8 @@ def tell(console: Console, scored: Sequence[Scored]) -> None:
     several = bool(scored[0].run)
     where = "the threshold beside it" if several else scored[0].told
     caption = f"tuned: at a salience of {where}; others, but average precision: at {THRESHOLD}"
-    table = Table(box=None, pad_edge=False, caption=printable(caption), caption_justify="left")
-    for heading in (*(("row", "seed") if several else ()), "set"):
-        table.add_column(heading, no_wrap=True)
-    for heading in (*(("threshold",) if several else ()), "tracks", *COLUMNS):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers = (*(("threshold",) if several else ()), "tracks", *COLUMNS)
+    table = _table(caption, (*(("row", "seed") if several else ()), "set"), numbers)
     for one in scored:
         name = (one.row, one.seed) if several else ()
         least = (f"{one.threshold:.3g}",) if several else ()
@@ -118,15 +117,23 @@ def tell(console: Console, scored: Sequence[Scored]) -> None:
         console.print(printable(f"{', '.join(names)}: {kind}"), soft_wrap=True)
 
 
+def _table(caption: str, names: Sequence[str], numbers: Sequence[str]) -> Table:
+    """Make a table, in which names are folded before any number is cut."""
+    table = Table(box=None, pad_edge=False, caption=printable(caption), caption_justify="left")
+    for heading in names:
+        table.add_column(heading, overflow="fold")
+    for heading in map(printable, numbers):
+        least = OF_INTERVALS if heading.startswith("− ") else OF_NUMBERS
+        table.add_column(heading, justify="right", overflow="fold", min_width=least)
+    return table
+
+
 def _tell_notes(console: Console, scored: Sequence[Scored]) -> None:
     """Print means over the tracks of those sets whose notes are known."""
     caption = "notes, by mir_eval.transcription: onset (pitch and onset), note (and offset)"
-    table = Table(box=None, pad_edge=False, caption=caption, caption_justify="left")
     several = bool(scored[0].run)
-    for heading in (*(("row", "seed") if several else ()), "set"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("tracks", *(f"{of} {m}" for of in ("onset", "note") for m in ("P", "R", "F1"))):
-        table.add_column(heading, justify="right", no_wrap=True)
+    numbers = ("tracks", *(f"{of} {m}" for of in ("onset", "note") for m in ("P", "R", "F1")))
+    table = _table(caption, (*(("row", "seed") if several else ()), "set"), numbers)
     unknown: dict[str, None] = {}
     for one in scored:
         for found in one.scores:
@@ -173,11 +180,8 @@ def _compare(console: Console, scored: Sequence[Scored]) -> None:
         f"means over seeds; − {baseline}: paired by seed, with 95 % intervals of a bootstrap over "
         f"seeds and tracks; *: survives Holm's correction for all {n_compared} of a measure"
     )
-    table = Table(box=None, pad_edge=False, caption=printable(caption), caption_justify="left")
-    for heading in ("set", "row"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("seeds", *(h for m in COMPARED for h in (m, f"− {baseline}"))):
-        table.add_column(printable(heading), justify="right", no_wrap=True)
+    numbers = ("seeds", *(h for m in COMPARED for h in (m, f"− {baseline}")))
+    table = _table(caption, ("set", "row"), numbers)
     for key, own, *texts in zip(cells, cells.values(), *columns, strict=True):
         table.add_row(*map(printable, key), str(len(own)), *texts)
     console.print(table)

@@ -258,6 +258,13 @@ def test_rows_of_a_sweep_are_compared_over_seeds_and_tracks():
     assert told["other seed"] == ["1", f"{better[0].mean():.3f}", None]
     assert told["fewer tracks"] == ["1", f"{better[0, :3].mean():.3f}", None]
     assert "*: survives Holm's correction for all 3 of a measure" in " ".join(text.split())
+    # names, not numbers, are folded where there is little room
+    narrow = io.StringIO()
+    long = {row: f"{row}+labels+views+EMA+free-4" for row in told if row != "Ref."}
+    longer = [replace(one, row=long.get(one.row, one.row)) for one in given]
+    scored.tell(make_console(narrow, 96), longer)
+    assert "…" not in narrow.getvalue()
+    assert all(gain in narrow.getvalue() for _, _, gain in told.values() if gain)
     given = [one for one in given if one.row != "Ref."]  # then the first row with a network
     scored.tell(make_console(file, 200), given)
     assert "− better" in file.getvalue()
