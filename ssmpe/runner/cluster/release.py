@@ -15,7 +15,7 @@ from ssmpe.errors import UserError
 from ssmpe.objectives import own_objectives
 from ssmpe.own import digest_of
 
-PACKAGES = ("torch", "ray", "nnAudio", "mir_eval", "numpy")
+PACKAGES = ("torch", "ray", "mir_eval", "numpy")
 CODE = "ssmpe"
 DELTAS = "deltas.py"
 """File that the sweeps of a folder share."""
