@@ -57,7 +57,6 @@ def cluster(address: str | None) -> Iterator[None]:
     for name in ("ray.tune", "ray.train", "ray.air"):
         # what they say of failed trials stands in our own words at the end
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    hand_on_no_secrets()
     shared = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address is None:
@@ -86,7 +85,8 @@ def cluster(address: str | None) -> Iterator[None]:
     # an end asked for in this way, by a batch system say, is to be as orderly as Ctrl-C
     before = signal.signal(signal.SIGTERM, ending.interrupt)
     try:
-        yield
+        with handing_on_little(alone=address is None):
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)
         ray.shutdown()
@@ -138,13 +138,27 @@ def apart() -> Iterator[None]:
         services.ConsolePopen = known
 
 
-def hand_on_no_secrets() -> None:
-    """Keep Ray Tune from copying AWS keys into the environment of trials, which Ray logs.
+@contextlib.contextmanager
+def handing_on_little(alone: bool) -> Iterator[None]:
+    """Keep Ray Tune in the block from copying AWS keys into trials' environment, which Ray logs.
 
-    Trials of this machine have the driver's environment anyway, and nodes have their own.
+    Nodes have their own. Trials of this machine have the driver's environment anyway: there nothing
+    is handed on, and so trials run in the processes that Ray has started ahead, and not in others
+    that it would start for another environment.
+
+    Args:
+        alone: all trials are on this machine, in a cluster of its own.
     """
-    handed_on = class_cache.ENV_VARS_TO_PROPAGATE
-    handed_on.difference_update([name for name in handed_on if name.startswith("AWS_")])
+    known = class_cache.ENV_VARS_TO_PROPAGATE, class_cache.DEFAULT_ENV_VARS
+    little = {name for name in known[0] if not name.startswith("AWS_")}
+    if alone:
+        class_cache.ENV_VARS_TO_PROPAGATE, class_cache.DEFAULT_ENV_VARS = set(), {}
+    else:
+        class_cache.ENV_VARS_TO_PROPAGATE = little
+    try:
+        yield
+    finally:
+        class_cache.ENV_VARS_TO_PROPAGATE, class_cache.DEFAULT_ENV_VARS = known
 
 
 @contextlib.contextmanager
