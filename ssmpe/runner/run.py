@@ -45,7 +45,6 @@ from ssmpe.runner.queue.retries import Retries
 from ssmpe.runner.queue.suggestions import Suggestions
 from ssmpe.runner.queue.table import Table
 from ssmpe.runner.session import Session
-from ssmpe.runner.trial import gpu_share
 from ssmpe.runner.trial.checkpoints import Checkpoints, require_begun
 from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.storage import require_writable
@@ -117,6 +116,8 @@ def run_sweep(
             plan = make_plan(sweep, options, trials, where, tracking_uri, results)
             nodes.require_fit(plan, options.address)
             if options.gpus_per_trial == "auto":
+                from ssmpe.runner.trial import gpu_share  # PyTorch with it: a second
+
                 share = gpu_share.propose(
                     trials, tuner.worker_of(plan, data, plan.gpus_per_trial), console
                 )

@@ -18,7 +18,7 @@ from ssmpe.data.store.cache import cache_dir
 from ssmpe.runner import run
 from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.trial.checkpoints import Checkpoints, Stage, require_begun
-from ssmpe.runner.trial.trainable import run_trial
+from ssmpe.runner.trial.training import run_trial
 from ssmpe.runner.tuner import worker_of
 from ssmpe.tracking import schema
 from ssmpe.training.trainer import InterruptedTrainingError

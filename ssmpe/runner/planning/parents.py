@@ -23,7 +23,6 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.reading import CompletedRun, completed_runs, fetch_best, fetch_record
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
-from ssmpe.transcription.trained import load_trained
 
 DECISIVE = "version.ssmpe"
 """Version by which trials are told apart: with another, a configuration may mean another trial. So
@@ -198,6 +197,8 @@ def _restore(plan: Plan, trial: Trial) -> None:
 
 
 def _keep_best(plan: Plan, trial: Trial, folder: Path) -> None:
+    from ssmpe.transcription.trained import load_trained  # PyTorch with it: a second
+
     if load_trained(folder, "cpu").config != trial.config:
         raise UserError(f"{folder}: a checkpoint of another trial")
     # as if from its beginning: older than any that the sweep makes itself
