@@ -8,6 +8,7 @@ from typing import Any
 from ray import tune
 from ray.tune.result import RESULT_DUPLICATE
 
+from ssmpe.console import without_collecting
 from ssmpe.runner.cluster.excluded import selectors
 from ssmpe.runner.trial.reports import Report
 
@@ -37,8 +38,9 @@ class TrialTrainable(tune.Trainable):
 
     def step(self) -> Report:
         # PyTorch with them, which the driver, who imports this module as well, can do without
-        from ssmpe.runner.trial.training import run_trial
-        from ssmpe.training.trainer import InterruptedTrainingError
+        with without_collecting():
+            from ssmpe.runner.trial.training import run_trial
+            from ssmpe.training.trainer import InterruptedTrainingError
 
         self._stepping = True
         try:
