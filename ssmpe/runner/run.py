@@ -31,6 +31,7 @@ from ssmpe.runner.planning.make import (
     plan_trials,
     require_code,
     search_plan,
+    storage_of,
     sweep_params,
     trials_of,
     with_data_root,
@@ -91,7 +92,8 @@ def run_sweep(
     else:
         trials = plan_trials(sweep, options)
         tracking_uri = options.tracking_uri or local_uri(results)
-        plan = None
+        storage, plan = storage_of(options.storage, results), None
+        require_writable(storage, f"--storage {storage}")
     check_server(tracking_uri, create=plan is None)
     cache = cache_dir()
     if plan:
@@ -126,7 +128,6 @@ def run_sweep(
             found = parents.origins(trials, plan.tracking_uri, plan.data)
             plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
             messages.origins(console, trials, found)
-            require_writable(plan.storage, f"--storage {plan.storage}")
             # so that whatever has a plan has a place for its checkpoints, which a resume requires
             Checkpoints(plan.storage, plan.name).begin()
             plan.save(results)
