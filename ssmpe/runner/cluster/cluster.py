@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import ray
-from ray._private import ray_constants, services
+from ray._private import parameter, ray_constants, services
 from ray.tune.execution import class_cache
 
 from ssmpe.errors import UserError, first_line
@@ -63,7 +63,7 @@ def cluster(address: str | None) -> Iterator[None]:
             # asked for explicitly: with tokens, a token file would switch them on for the
             # user's other clusters, too
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-            with only_loopback(), apart():
+            with only_loopback(), apart(), few_processes():
                 ray.init(
                     # another cluster of this machine, or RAY_ADDRESS, is joined only if asked for
                     address="local",
@@ -136,6 +136,23 @@ def apart() -> Iterator[None]:
         yield
     finally:
         services.ConsolePopen = known
+
+
+@contextlib.contextmanager
+def few_processes() -> Iterator[None]:
+    """Have Ray start in the block only what trials of this machine need of it.
+
+    That is neither the server of a dashboard, nor what would ask a cloud for more nodes, nor what
+    would read out the workers' logs to a driver that shows none: one and a half seconds of a core,
+    for some of which a driver waits, and 300 MB.
+    """
+    parameters, server = parameter.RayParams, services.start_api_server
+    little = functools.partial(parameters, no_monitor=True, include_log_monitor=False)
+    parameter.RayParams, services.start_api_server = little, lambda *_, **__: (None, None)
+    try:
+        yield
+    finally:
+        parameter.RayParams, services.start_api_server = parameters, server
 
 
 @contextlib.contextmanager
