@@ -72,8 +72,9 @@ def test_a_mixture_is_a_sum(transform):
 
 
 def test_long_audio_in_blocks_equals_long_audio_at_once(geometry, transform):
-    audio = torch.randn(1, 1, 400_000, generator=torch.Generator().manual_seed(4))
-    at_once = HCQT(geometry, block_frames=400)(audio)
+    audio = torch.randn(1, 1, 200_000, generator=torch.Generator().manual_seed(4))
+    at_once = HCQT(geometry, block_frames=200)(audio)
+    assert at_once.shape[-1] > 2 * transform.step, "a beginning, a middle and an end"
     in_blocks = transform(audio)
     assert in_blocks.shape == at_once.shape
     # which parts of a kernel's spectrum are neglected hangs on the size of a block
