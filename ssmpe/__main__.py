@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from ssmpe import __version__
-from ssmpe.console import Parser, exit_code, make_console
+from ssmpe.console import Parser, exit_code, make_console, without_collecting
 
 COMMANDS = {
     "sweep": "run a sweep or a search; without a name: list them",
@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else [*arguments]
     name = next(iter(given), "")
     # what is not asked for is not imported: torch alone takes seconds
-    command = import_module(f"ssmpe.commands.{name}") if name in COMMANDS else None
+    with without_collecting():
+        command = import_module(f"ssmpe.commands.{name}") if name in COMMANDS else None
     if command is not None and name in PASSING:
         return int(command.main(given[1:]))
     parser = Parser(prog="ssmpe", description="Self-supervised multi-pitch estimation.")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ssmpe import bundled
 from ssmpe.config import TrialConfig
-from ssmpe.console import exit_code, make_console
+from ssmpe.console import exit_code, make_console, without_collecting
 from ssmpe.errors import UserError
 from ssmpe.experiments import options as sweep_options
 from ssmpe.experiments.search import Objective, Search
@@ -98,7 +98,8 @@ def main(
         script = str(path) if own else f"sweeps/{sweep.name}.py"
         command = shlex.join(typed or ("python", script))
         options = sweep_options.parse(sweep.question, command, given, sweep.add_options)
-        from ssmpe.runner.run import run_sweep  # Ray takes seconds, which a help can do without
+        with without_collecting():  # Ray takes seconds, which a help can do without
+            from ssmpe.runner.run import run_sweep
 
         return run_sweep(sweep, options, report, console)
 

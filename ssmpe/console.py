@@ -1,7 +1,9 @@
 """What all commands share: errors of one line, text that is safe to show, outputs, progress."""
 
 import argparse
+import atexit
 import errno
+import gc
 import os
 import re
 import stat
@@ -41,6 +43,22 @@ _ORDERS = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 """What a terminal or an editor would obey rather than show, and halves of characters"""
 _UNSAFE = re.compile(f"[\x00-\x1f{_ORDERS}]")
 _UNSAFE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{_ORDERS}]")
+
+# at a process's end, Python looks through all that has been imported for what refers to itself, a
+# second of a sweep's; the system takes all memory back anyway
+atexit.register(gc.freeze)
+
+
+@contextmanager
+def without_collecting() -> Iterator[None]:
+    """Import in the block without being interrupted to look for garbage: it leaves none."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 # --- text -------------------------------------------------------------------------------------

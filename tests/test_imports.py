@@ -71,8 +71,8 @@ def test_only_the_runner_knows_ray_and_only_tracking_knows_mlflow(path):
 @pytest.mark.parametrize(
     ("modules", "later"),
     [
-        ("ssmpe.cli, analysis.report, ssmpe.runner.run", ("scipy.signal", "mlflow", "music21")),
-        ("ssmpe.runner.trial.trainable", ("mir_eval", "matplotlib.pyplot")),
+        ("ssmpe.cli, analysis.report, ssmpe.runner.run", ("torch", "mlflow", "music21")),
+        ("ssmpe.runner.trial.training", ("mir_eval", "scipy.signal", "matplotlib.pyplot")),
     ],
 )
 def test_what_takes_a_second_is_imported_when_it_is_needed(modules, later):

@@ -6,7 +6,7 @@ summed over frequency, which leaves one number per frame, and averaged over time
 """
 
 from ssmpe.objectives.base import Batch, Objective, Outputs, View, bce
-from ssmpe.objectives.registry import REGISTRY, objective, own_objectives
+from ssmpe.objectives.registry import REGISTRY, objective
 from ssmpe.objectives.total import Step, TotalLoss
 
 __all__ = [
@@ -19,5 +19,4 @@ __all__ = [
     "View",
     "bce",
     "objective",
-    "own_objectives",
 ]

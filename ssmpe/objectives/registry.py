@@ -95,8 +95,3 @@ def objective(
             raise UserError(f"objective {name!r}: needs {field!r:.80}: expected one of {known}")
     REGISTRY[name] = own = Objective(name, loss, make_view, on_content, tuple(needs))
     return own
-
-
-def own_objectives() -> list[Objective]:
-    """Return those that are not the package's."""
-    return [found for name, found in REGISTRY.items() if name not in OBJECTIVES]

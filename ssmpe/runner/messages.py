@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from ssmpe.experiments.estimate import sweep_cost
 from ssmpe.experiments.options import RESULTS, Options
 from ssmpe.experiments.search import Search, SearchPlan
 from ssmpe.experiments.sweep import Overview, Sweep, Trial
@@ -64,6 +63,8 @@ def _question(console: Console, sweep: Sweep | Search, data: str, options: Optio
 
 def _cost(console: Console, trials: Sequence[Trial], n_trials: int, options: Options) -> None:
     """Print what ``n_trials`` cost if they are like these."""
+    from ssmpe.experiments.estimate import sweep_cost  # PyTorch with it: a second
+
     gpu = bool(options.gpus_per_trial)
     at_once = min(options.concurrent or ASSUMED_CPUS, n_trials)
     share = n_trials / max(len(trials), 1)

@@ -14,7 +14,6 @@ from rich.table import Table
 
 from ssmpe.experiments.sweep import Trial
 from ssmpe.runner.trial import reports
-from ssmpe.signal.salience import THRESHOLD
 from ssmpe.tracking import schema
 
 REFRESHES_PER_SECOND = 4
@@ -23,7 +22,7 @@ MARGIN = 4
 MOST_LINES = 200
 """Lines of the live table at the most, on however tall a terminal."""
 _AT_WORK = ("running", "collapsing")
-_CAPTION = f"val. F1: at the best threshold there; sets: share of blank frames at {THRESHOLD}"
+_CAPTION = "val. F1: at the best threshold there; sets: share of blank frames at 0.5"
 
 
 @dataclass

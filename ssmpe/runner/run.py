@@ -31,6 +31,7 @@ from ssmpe.runner.planning.make import (
     plan_trials,
     require_code,
     search_plan,
+    storage_of,
     sweep_params,
     trials_of,
     with_data_root,
@@ -45,7 +46,6 @@ from ssmpe.runner.queue.retries import Retries
 from ssmpe.runner.queue.suggestions import Suggestions
 from ssmpe.runner.queue.table import Table
 from ssmpe.runner.session import Session
-from ssmpe.runner.trial import gpu_share
 from ssmpe.runner.trial.checkpoints import Checkpoints, require_begun
 from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.storage import require_writable
@@ -92,7 +92,8 @@ def run_sweep(
     else:
         trials = plan_trials(sweep, options)
         tracking_uri = options.tracking_uri or local_uri(results)
-        plan = None
+        storage, plan = storage_of(options.storage, results), None
+        require_writable(storage, f"--storage {storage}")
     check_server(tracking_uri, create=plan is None)
     cache = cache_dir()
     if plan:
@@ -117,6 +118,8 @@ def run_sweep(
             plan = make_plan(sweep, options, trials, where, tracking_uri, results)
             nodes.require_fit(plan, options.address)
             if options.gpus_per_trial == "auto":
+                from ssmpe.runner.trial import gpu_share  # PyTorch with it: a second
+
                 share = gpu_share.propose(
                     trials, tuner.worker_of(plan, data, plan.gpus_per_trial), console
                 )
@@ -125,7 +128,6 @@ def run_sweep(
             found = parents.origins(trials, plan.tracking_uri, plan.data)
             plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
             messages.origins(console, trials, found)
-            require_writable(plan.storage, f"--storage {plan.storage}")
             # so that whatever has a plan has a place for its checkpoints, which a resume requires
             Checkpoints(plan.storage, plan.name).begin()
             plan.save(results)

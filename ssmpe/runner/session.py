@@ -17,12 +17,10 @@ from ssmpe.runner.queue.queue import Assignment, Queue
 from ssmpe.runner.queue.retries import Outcome
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.checkpoints import Checkpoints, DamagedError, Stage
-from ssmpe.runner.trial.trainable import HISTOGRAMS, PICTURES, SCORES
 from ssmpe.storage import tells_of_full_disk
 from ssmpe.tracking import mlmodel, schema
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
-from ssmpe.training.checkpoint import BEST
 
 
 @dataclass
@@ -163,11 +161,13 @@ class Session:
 
     def _log_validation(self, identity: str, batch: int) -> None:
         """Log the pictures and tables that a trial has left with its checkpoint."""
-        with self.checkpoints.fetched(identity, Stage(batch), (PICTURES, HISTOGRAMS)) as folder:
-            for file in sorted((folder / PICTURES).glob("*/*.png")):
+        with self.checkpoints.fetched(
+            identity, Stage(batch), (reports.PICTURES, reports.HISTOGRAMS)
+        ) as folder:
+            for file in sorted((folder / reports.PICTURES).glob("*/*.png")):
                 target = f"{schema.SALIENCE_ARTIFACTS}/{file.parent.name}"
                 self.tracker.log_file(identity, file, target)
-            for file in (folder / HISTOGRAMS).glob("*.csv"):
+            for file in (folder / reports.HISTOGRAMS).glob("*.csv"):
                 self.tracker.log_file(identity, file, schema.HISTOGRAM_ARTIFACTS)
 
     def _log_last(self, identity: str) -> None:
@@ -175,12 +175,13 @@ class Session:
         stages = [stage for stage in self.checkpoints.stages(identity) if stage.validated]
         if not stages:
             return
-        files = (f"{BEST}.pt", f"{BEST}.json")
-        with self.checkpoints.fetched(identity, stages[0], (*files, SCORES)) as folder:
-            for name in files:
+        with self.checkpoints.fetched(
+            identity, stages[0], (*reports.BEST, reports.SCORES)
+        ) as folder:
+            for name in reports.BEST:
                 self.tracker.log_file(identity, folder / name, schema.BEST_CHECKPOINT_ARTIFACT)
             self._log_model(identity)
-            for file in sorted((folder / SCORES).glob("*.csv")):
+            for file in sorted((folder / reports.SCORES).glob("*.csv")):
                 self.tracker.log_file(identity, file, schema.SCORES_ARTIFACTS)
 
     def _log_model(self, identity: str) -> None:

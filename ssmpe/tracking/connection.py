@@ -8,6 +8,7 @@ from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from ssmpe.console import without_collecting
 from ssmpe.errors import MAX_REASON, UserError
 from ssmpe.tracking.credentials import masked, refuse_credentials
 from ssmpe.tracking.sqlite import require_usable, sqlite_path
@@ -58,7 +59,8 @@ def connect(uri: str) -> "MlflowClient":
 def _connect(uri: str) -> "MlflowClient":
     for name, value in _MLFLOW_SETTINGS.items():
         os.environ.setdefault(name, value)
-    from mlflow import MlflowClient
+    with without_collecting():
+        from mlflow import MlflowClient
 
     # that tables are being created is no news to whoever starts a sweep
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)

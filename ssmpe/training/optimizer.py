@@ -1,8 +1,10 @@
 """AdamW (Loshchilov & Hutter 2019) and its learning rates (paper section 3.1)."""
 
 import math
+from inspect import unwrap
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import AdamW
 
@@ -13,6 +15,19 @@ MOMENTS = ("exp_avg", "exp_avg_sq")
 """Names under which AdamW keeps the means of the gradients and of their squares."""
 DISCRIMINATOR_RATE = 1e-3
 """Learning rate of a discriminator; source: ``ssmpe.objectives.adversarial``."""
+
+
+class EagerAdamW(AdamW):
+    """AdamW, to the bit, without what PyTorch wraps its methods in for ``torch.compile`` alone.
+
+    That imports ``torch._dynamo``, which takes a second of every process that trains.
+    """
+
+    add_param_group = unwrap(AdamW.add_param_group)
+    state_dict = unwrap(AdamW.state_dict)
+    load_state_dict = unwrap(AdamW.load_state_dict)
+    zero_grad = unwrap(AdamW.zero_grad)
+    step = torch.no_grad()(unwrap(AdamW.step))
 
 
 def lr_scale(batch: int, warmup: int) -> float:
@@ -30,7 +45,7 @@ def optimizer_of(
     training: TrainingConfig,
     device: str,
     discriminator: nn.Module | None = None,
-) -> AdamW:
+) -> EagerAdamW:
     """Return the optimizer of a network: a group for the encoder and one for the decoder.
 
     Each group has a learning rate of its own; "full_lr" is the one after warm-up.
@@ -51,7 +66,7 @@ def optimizer_of(
         groups.append({"params": [*discriminator.parameters()], "lr": rate, "full_lr": rate})
     # one kernel for all of a group, as GPUs want it; its last bits differ
     fused = device != "cpu"
-    return AdamW(groups, weight_decay=training.weight_decay, fused=fused, foreach=not fused)
+    return EagerAdamW(groups, weight_decay=training.weight_decay, fused=fused, foreach=not fused)
 
 
 def scale_rates(optimizer: AdamW, scale: float) -> None:

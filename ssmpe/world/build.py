@@ -12,9 +12,7 @@ from pathlib import Path
 
 from ssmpe.errors import OutOfSpaceError, UserError
 from ssmpe.storage import tells_of_full_disk
-from ssmpe.world.plan import plan
 from ssmpe.world.sizes import SIZES, WorldSize
-from ssmpe.world.workers import write_all
 
 FORMAT_VERSION = 5  # raised whenever a world of the same size comes out different
 LIBRARIES = ("music21", "pretty_midi", "numpy", "scipy", "soxr", "soundfile", "mido")
@@ -94,6 +92,10 @@ def _complete(root: Path, key: str) -> bool:
 
 
 def _build(root: Path, size: WorldSize, key: str, progress: Progress | None, jobs: int) -> None:
+    # all of music and sound, of which a world that is there needs nothing
+    from ssmpe.world.plan import plan
+    from ssmpe.world.workers import write_all
+
     for stale in root.parent.glob(f".{root.name}.unfinished-*"):  # of processes that were killed
         shutil.rmtree(stale, ignore_errors=True)
     unfinished = root.with_name(f".{root.name}.unfinished-{os.getpid()}")

@@ -121,7 +121,7 @@ def stopped_by_the_runner(blank: list[float]) -> int | None:
     return None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(rates)
 def test_by_default_it_stops_what_the_runner_stops(blank):
     run = Recorded.of(run_trial := trial("a", tuple(blank)), sweep(run_trial))

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmpe.data.datasets.nsynth import sounding
@@ -31,7 +31,6 @@ def test_unison_counts_twice() -> None:
     assert parts.at(np.array([0.0])).f0s[0].tolist() == [440.0, 440.0]
 
 
-@settings(deadline=None)
 @given(
     notes=st.lists(st.tuples(st.integers(0, 60), st.integers(1, 30), st.integers(21, 108))),
     start=st.integers(-10, 80),

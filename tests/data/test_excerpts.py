@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ssmpe.data.datasets.dataset import Track
@@ -48,7 +48,6 @@ def draw(audio: np.ndarray, n_samples: int, rng: np.random.Generator) -> Excerpt
 # --- one excerpt ------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(n=st.integers(1, 50), length=st.integers(1, 50), seed=st.integers(0, 10**6))
 def test_excerpt_is_a_stretch_of_the_track_padded_with_zeros(
     n: int, length: int, seed: int

@@ -20,7 +20,6 @@ QUARTER = 0.5
 
 any_example = settings(
     max_examples=150,
-    deadline=None,  # a busy machine is no failure
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

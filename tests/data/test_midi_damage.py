@@ -15,7 +15,6 @@ TICKS = 480
 
 any_example = settings(
     max_examples=150,
-    deadline=None,  # a busy machine is no failure
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

@@ -23,7 +23,6 @@ Parsed = TypeVar("Parsed")
 
 any_text = settings(
     max_examples=100,
-    deadline=None,  # a busy machine is no failure
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 numbers = st.one_of(

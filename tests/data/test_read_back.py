@@ -18,7 +18,6 @@ from ssmpe.units import hz_to_midi, midi_to_hz
 
 any_example = settings(
     max_examples=60,
-    deadline=None,  # a busy machine is no failure
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 

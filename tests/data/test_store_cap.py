@@ -37,7 +37,7 @@ def hours(tracks: tuple[Track, ...]) -> float:
     return sum(SECONDS[int(t.name)] for t in tracks if t.name.isdigit()) / 3600
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(limit=st.floats(0.0001, 1.2 * ALL), at_once=st.integers(1, 30))
 def test_cap_is_reached_by_the_last_track_drawn(
     tracks: tuple[Track, ...], limit: float, at_once: int
@@ -53,7 +53,7 @@ def test_cap_is_reached_by_the_last_track_drawn(
         assert hours(drawn) == pytest.approx(ALL)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     limits=st.tuples(st.floats(0, 1.2 * ALL), st.floats(0, 1.2 * ALL)).map(sorted),
     order=st.permutations(range(len(SECONDS) + 2)),

@@ -31,7 +31,7 @@ from ssmpe.network.model import Autoencoder
 from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.checkpoints import Checkpoints
-from ssmpe.runner.trial.trainable import run_trial
+from ssmpe.runner.trial.training import run_trial
 from ssmpe.runner.tuner import worker_of
 from ssmpe.signal.hcqt import HCQT
 from ssmpe.signal.notes import NoteRule

@@ -34,7 +34,7 @@ from ssmpe.runner.trial.checkpoints import (
     outdated,
     require_begun,
 )
-from ssmpe.runner.trial.trainable import run_trial
+from ssmpe.runner.trial.training import run_trial
 from ssmpe.runner.tuner import worker_of
 from ssmpe.storage import outlast, require_writable
 from tests.support import invented

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ from ssmpe.data.store.cache import cache_dir
 from ssmpe.runner import run
 from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.trial.checkpoints import Checkpoints, Stage, require_begun
-from ssmpe.runner.trial.trainable import run_trial
+from ssmpe.runner.trial.training import run_trial
 from ssmpe.runner.tuner import worker_of
 from ssmpe.tracking import schema
 from ssmpe.training.trainer import InterruptedTrainingError
@@ -52,20 +53,14 @@ def refused(monkeypatch, capsys):
     return resume
 
 
-@pytest.mark.parametrize(
-    "how", [pytest.param(signal.SIGKILL, marks=pytest.mark.long), signal.SIGTERM]
-)
-def test_trials_whose_processes_die_go_on_and_no_second_driver_disturbs_them(
-    undisturbed, refused, tmp_path, how
-):
+@pytest.mark.long  # in brief: the last of the ends in the test that ends a sweep again and again
+def test_trials_whose_processes_are_killed_go_on(undisturbed, tmp_path):
     process = sweeping.start(tmp_path, *sweeping.BOTH)
-    name = sweeping.sweep_name(sweeping.read_until(process, "0/24"))
-    assert "still running in another process" in refused(tmp_path, name)
     sweeping.read_until(process, "6/24")
     victims = titled(tree(process.pid), "ray::TrialTrainable")
     assert len(victims) == 2
     for pid in victims:
-        os.kill(pid, how)
+        os.kill(pid, signal.SIGKILL)
     rest, _ = process.communicate(timeout=600)
     assert process.returncode == 0, rest
     assert sweeping.content(tmp_path) == undisturbed
@@ -171,42 +166,93 @@ def test_a_signal_to_every_process_of_a_sweep_is_an_interruption(undisturbed, tm
     assert sweeping.content(tmp_path) == undisturbed
 
 
-def test_a_sweep_that_is_ended_again_and_again_comes_to_the_same(undisturbed, tmp_path):
-    """By a signal to its process group, its budget, Ctrl-C, and no warning at all."""
-    code, name, rest = signalled(tmp_path, "group")
+def test_a_sweep_that_is_ended_again_and_again_comes_to_the_same(undisturbed, refused, tmp_path):
+    """By a signal to its process group, its budget, Ctrl-C, and no warning at all.
+
+    Then its results are moved; and when it goes on, its trials' processes are asked to end.
+    """
+    before, now = tmp_path / "before", tmp_path / "now"
+    before.mkdir()
+    code, name, rest = signalled(before, "group")
     assert code == 130, rest
     assert f"interrupted; continue with --resume {name}" in rest
     assert "Traceback" not in rest
-    interrupted(tmp_path)
+    interrupted(before)
 
     started = time.monotonic()
-    code, output = sweeping.run(tmp_path, *RESUME, name, "--max-hours", "0.001")
+    code, output = sweeping.run(before, *RESUME, name, "--max-hours", "0.001")
     assert code == 124, output
     assert time.monotonic() - started > 3.6
     assert f"0.001 hours (--max-hours) are spent; continue with --resume {name}" in output
 
-    process = sweeping.start(tmp_path, *RESUME, name, "--max-hours", "1")
+    process = sweeping.start(before, *RESUME, name, "--max-hours", "1")
     output = sweeping.read_until(process, sweeping.AT_WORK)
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=120)
     assert process.returncode == 130, output + rest
     assert f"interrupted; continue with --resume {name}" in rest
-    interrupted(tmp_path)
+    interrupted(before)
 
-    process = sweeping.start(tmp_path, *RESUME, name)
+    process = sweeping.start(before, *RESUME, name)
     sweeping.read_until(process, sweeping.AT_WORK)
+    kill_without_warning(process)
+    nothing_is_made_of_what_is_gone(refused, before, name)
+    now.mkdir()
+    (before / "results").rename(now / "results")
+    before.rmdir()
+
+    process = sweeping.start(now, *RESUME, name, "--max-hours", "1")
+    output = reported_by_both(process)
+    assert "still running in another process" in refused(now, name)
+    victims = titled(tree(process.pid), "ray::TrialTrainable")
+    assert len(victims) == 2
+    for pid in victims:
+        os.kill(pid, signal.SIGTERM)
+    rest, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, output + rest
+    assert not re.search(r" 3/24  running", output), "it begins where it was"
+    assert sweeping.content(now) == undisturbed
+    (parent,) = sweeping.runs(now, "sweep")
+    assert parent.data.tags[schema.STATE] == "finished"
+    assert not before.exists()
+    places = {Path(trial.info.artifact_uri) for trial in sweeping.runs(now, "trial")}
+    assert all(place.is_relative_to(now) and place.is_dir() for place in places)
+
+
+def reported_by_both(process: subprocess.Popen[str]) -> str:
+    """Return what a driver has said until each of its two trials is behind its first batches."""
+    output = ""
+    while len(set(re.findall(r"(\S+) seed 0 +(?:[3-9]|[12]\d)/24", output))) < 2:
+        output += sweeping.read_until(process, "/24 ")
+    return output
+
+
+def kill_without_warning(process: subprocess.Popen[str]) -> None:
+    """Kill a driver; its trials end by themselves, until when its folder goes on changing."""
+    others = tree(process.pid) - {process.pid}
     process.kill()
     process.communicate()
+    deadline = time.monotonic() + 60
+    while titled(others, "ray::TrialTrainable"):
+        assert time.monotonic() < deadline, "trials outlive their driver"
+        time.sleep(0.1)
 
-    code, resumed = sweeping.run(tmp_path, *RESUME, name, "--max-hours", "1")
-    assert code == 0, resumed
-    assert sweeping.content(tmp_path) == undisturbed
-    (parent,) = sweeping.runs(tmp_path, "sweep")
-    assert parent.data.tags[schema.STATE] == "finished"
+
+def nothing_is_made_of_what_is_gone(
+    refused: Callable[[Path, str], str], folder: Path, name: str
+) -> None:
+    """Check that a resume in a folder refuses to go on without the store, or the checkpoints."""
+    for missing in ("results/mlflow.db", "results/checkpoints"):
+        away = folder.with_name("away")
+        (folder / missing).rename(away)
+        there = sorted(folder.parent.rglob("*"))
+        assert refused(folder, name).startswith(f"error: {folder / missing}")
+        assert sorted(folder.parent.rglob("*")) == there, "nothing is made"
+        away.rename(folder / missing)
 
 
 def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, monkeypatch):
-    """Once its raylet, once its control service, and once the head of a cluster."""
+    """Once its raylet, once its control service, and once the head of a cluster; without one."""
     process = sweeping.start(tmp_path, *sweeping.BOTH)
     output = sweeping.read_until(process, "3/24")
     name = sweeping.sweep_name(output)
@@ -229,9 +275,7 @@ def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, monke
     with raylets.Cluster() as cluster:
         cluster.add()
         process = sweeping.start(tmp_path, *RESUME, name, "--address", cluster.address)
-        output = ""
-        while len(set(re.findall(r"(\S+) seed 0 +(?:[3-9]|[12]\d)/24", output))) < 2:
-            output += sweeping.read_until(process, "/24 ")
+        reported_by_both(process)
         cluster.end(cluster.nodes[0])
         rest, _ = process.communicate(timeout=120)
     assert process.returncode == 1, rest
@@ -241,60 +285,31 @@ def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, monke
     before = sweeping.content(tmp_path)
     assert all(trial["curves"] for trial in before.values()), "what was reported is there"
 
-    with raylets.Cluster() as cluster:
-        code, resumed = sweeping.run(tmp_path, *RESUME, name, "--address", cluster.address)
+    code, resumed = sweeping.run(tmp_path, *RESUME, name)
     assert code == 0, resumed
     assert sweeping.content(tmp_path) == undisturbed
 
 
-def test_a_ray_that_does_not_start_is_one_line(tmp_path):
+def not_started(code: int, said: str) -> None:
+    """Check that a driver says of its Ray that it does not start, and nothing else."""
+    assert code == 2, said
+    assert said.startswith("error: Ray does not start on this machine ("), said
+    assert said.count("\n") == 1, said
+
+
+def test_a_ray_that_does_not_start_is_one_line(world, tmp_path, monkeypatch):
+    folder = tmp_path / ("x" * 120)  # too long for the path of a socket
+    folder.mkdir()
+    monkeypatch.setenv("RAY_TMPDIR", str(folder))
+    not_started(*sweeping.run_here(tmp_path, *sweeping.BOTH))
+
+
+@pytest.mark.long  # Ray gives itself half a minute; in brief: the test before
+def test_a_ray_whose_raylet_dies_as_it_starts_is_one_line(tmp_path):
     process = sweeping.start(tmp_path, *sweeping.BOTH)
     deadline = time.monotonic() + 60
     while not (victims := running(tree(process.pid), "raylet")) and time.monotonic() < deadline:
         pass
     os.kill(victims[0], signal.SIGKILL)
     said, _ = process.communicate(timeout=120)
-    assert process.returncode == 2, said
-    assert said.startswith("error: Ray does not start on this machine ("), said
-    assert said.count("\n") == 1, said
-
-
-def begun(folder: Path) -> str:
-    """Begin a sweep in a folder, kill its driver in the midst, and return the sweep's name.
-
-    Its trials end by themselves; until they have, the folder goes on changing.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    process = sweeping.start(folder, *sweeping.BOTH)
-    output = sweeping.read_until(process, "12/24")
-    others = tree(process.pid) - {process.pid}
-    process.kill()
-    process.communicate()
-    deadline = time.monotonic() + 60
-    while titled(others, "ray::TrialTrainable"):
-        assert time.monotonic() < deadline, "trials outlive their driver"
-        time.sleep(0.1)
-    return sweeping.sweep_name(output)
-
-
-def test_a_resume_makes_nothing_that_is_gone_and_goes_on_where_results_were_moved(
-    undisturbed, refused, tmp_path
-):
-    before, now = tmp_path / "before", tmp_path / "now"
-    name = begun(before)
-    for missing in ("results/mlflow.db", "results/checkpoints"):
-        (before / missing).rename(tmp_path / "away")
-        there = sorted(tmp_path.rglob("*"))
-        assert refused(before, name).startswith(f"error: {before / missing}")
-        assert sorted(tmp_path.rglob("*")) == there, "nothing is made"
-        (tmp_path / "away").rename(before / missing)
-    now.mkdir()
-    (before / "results").rename(now / "results")
-    before.rmdir()
-    code, resumed = sweeping.run(now, *RESUME, name)
-    assert code == 0, resumed
-    assert not re.search(r" 3/24  running", resumed), "it begins where it was"
-    assert sweeping.content(now) == undisturbed
-    assert not before.exists()
-    places = {Path(trial.info.artifact_uri) for trial in sweeping.runs(now, "trial")}
-    assert all(place.is_relative_to(now) and place.is_dir() for place in places)
+    not_started(process.returncode, said)

@@ -152,7 +152,6 @@ def damaged(world, tmp_path):
         (("--set", "geometry.fmin=6000"), "6000"),
         (("--set", "training.seed=3"), "--seeds"),
         (("--gpus-per-trial", "inf"), "inf"),
-        (("--storage", "nowhere://x/y"), "nowhere://x/y"),
         (("--address", "127.0.0.1:9"), "no Ray cluster answers there"),
         (("--max-hours", "0"), "--max-hours"),
         (("--max-gpu-hours", "-1"), "--max-gpu-hours"),
@@ -160,7 +159,6 @@ def damaged(world, tmp_path):
         (("--folder", "URMP=/tmp"), "'URMP'"),
         (("--folder", "mine=/no/such"), "/no/such: no such folder"),
         (("--folder", f"mine=/{'9' * 300}"), "no such folder"),
-        (("--storage", "9" * 300), "File name too long"),
         (("--folder", "mine=/tmp"), "no row uses it"),
         (("--folder", "mine=/tmp", "--set", "data.added.mime/all=1"), "did you mean 'mine'"),
         (("--max-hours", "FMA/train=1", "--rows", "Ref."), "no row uses that set"),
@@ -174,6 +172,16 @@ def damaged(world, tmp_path):
 )
 def test_options(world, refused, arguments, said):
     assert said in refused(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("storage", "said"), [("nowhere://x/y", "nowhere://x/y"), ("9" * 300, "File name too long")]
+)
+def test_a_storage_that_cannot_be_used_is_told_before_ray_starts(
+    world, refused, monkeypatch, storage, said
+):
+    monkeypatch.delattr(run, "cluster")  # nothing to start it with
+    assert said in refused("--storage", storage)
 
 
 def test_labels_of_a_set_that_has_none(world, refused):

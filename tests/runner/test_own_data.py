@@ -51,7 +51,7 @@ def test_a_sweep_on_own_recordings(own, tmp_path):
     name = sweeping.sweep_name(output)
     plan = json.loads((tmp_path / "results" / "sweeps" / name / "plan.json").read_text())
     assert plan["folders"] == {name: str(folder) for name, folder in own.items()}
-    code, again = sweeping.run(tmp_path, *SWEEP, "--resume", name)
+    code, again = sweeping.run_here(tmp_path, *SWEEP, "--resume", name)
     assert code == 0, again
 
 

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from ssmpe.runner.cluster import resources
 from ssmpe.runner.cluster.cluster import LOOPBACK, only_loopback
 from ssmpe.runner.cluster.resources import Share
-from ssmpe.runner.trial import trainable
+from ssmpe.runner.trial import training
 from ssmpe.tracking.schema import END_REASON
 from tests.support import sweeping
 from tests.support.actors import Doubtful, Greedy, Mortal, Unwelcome
@@ -55,8 +55,8 @@ def refused_by_a_card() -> None:
 def test_a_device_that_refuses_memory_is_told_from_other_errors(ask):
     with pytest.raises((RuntimeError, MemoryError)) as error:
         ask()
-    assert trainable.is_out_of_memory(error.value)
-    assert not trainable.is_out_of_memory(RuntimeError("shape mismatch"))
+    assert training.is_out_of_memory(error.value)
+    assert not training.is_out_of_memory(RuntimeError("shape mismatch"))
 
 
 def reasons(folder: Path) -> list[str]:

@@ -13,16 +13,10 @@ from ssmpe.tracking import schema
 from ssmpe.training import checkpoint
 from tests.support import sweeping
 
-ROWS = ("--rows", "Ref.,+NS-1", "--diagnostics", "2")
-UNREPORTED = (sweeping.UNREPORTED, "sample_count")
-
 
 @pytest.fixture(scope="module")
 def undisturbed(world, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("undisturbed")
-    code, output = sweeping.run(folder, "sample_count.py", *ROWS, *sweeping.BRIEF)
-    assert code == 0, output
-    return folder, output
+    return sweeping.measured(tmp_path_factory)
 
 
 def test_every_report_is_a_line_of_a_log(undisturbed):
@@ -156,9 +150,10 @@ def small_disk(tmp_path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-def test_a_full_disk_ends_the_sweep_and_it_can_be_resumed(undisturbed, small_disk, tmp_path):
-    storage = ("--storage", str(small_disk))
-    code, output = sweeping.run(tmp_path, *UNREPORTED, *ROWS, *sweeping.BRIEF, *storage)
+def test_a_full_disk_ends_the_sweep_and_it_can_be_resumed(
+    undisturbed, small_disk, tmp_path, tmp_path_factory
+):
+    code, output = sweeping.run(tmp_path, *sweeping.BOTH, "--storage", str(small_disk))
     assert code == 1, output
     # one line; under load, the engine may have a last word of its own
     errors = [line for line in output.splitlines() if line.startswith("error: ")]
@@ -169,6 +164,6 @@ def test_a_full_disk_ends_the_sweep_and_it_can_be_resumed(undisturbed, small_dis
     assert f"--resume {name}" in error
     assert "Traceback" not in output
     subprocess.run(["mount", "-o", "remount,size=200m", str(small_disk)], check=True)
-    code, resumed = sweeping.run(tmp_path, *UNREPORTED, "--resume", name)
+    code, resumed = sweeping.run(tmp_path, *sweeping.BOTH[:2], "--resume", name)
     assert code == 0, resumed
-    assert sweeping.content(tmp_path) == sweeping.content(undisturbed[0])
+    assert sweeping.content(tmp_path) == sweeping.undisturbed(tmp_path_factory)

@@ -50,8 +50,8 @@ BRIEF = (
     *("--set", "data.evaluation=[]"),
     *("--set", f"data.validation={SCORED}"),
     *("--set", "geometry.excerpt_seconds=0.4"),
-    *("--set", "training.n_batches=20"),
-    *("--set", "training.validate_every=20"),
+    *("--set", "training.n_batches=10"),
+    *("--set", "training.validate_every=10"),
     *("--set", "training.warmup_batches=5"),
 )
 TELLING = (
@@ -401,7 +401,7 @@ def test_every_track_s_scores_are_logged_and_average_to_the_metrics(telling, tmp
     with open(path, newline="") as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == len({line["track"] for line in lines}) == 2
-    assert {line["batch"] for line in lines} == {"20"}
+    assert {line["batch"] for line in lines} == {"10"}
     for measure in ("f1", "precision", "recall", "blank_rate", "mean_peak"):
         mean = sum(float(line[measure]) for line in lines) / 2
         assert mean == pytest.approx(trial.data.metrics[f"{SCORED}/{measure}"])

@@ -42,7 +42,7 @@ BRIEF = (
     *("--set", "training.validate_every=3"),
 )
 
-# a parent whose weights run away, one that it is compared with, and what continues the first
+# a parent whose weights run away, one that the store has, and what continues either
 ORPHAN = '''
 """Does a row fail alone whose parent has failed?"""
 from ssmpe.experiments.sweep import Delta, Sweep, row
@@ -50,8 +50,9 @@ from ssmpe.cli import main
 from ssmpe.experiments.deltas import REFERENCE, fine_tuning
 
 def rows(base):
-    runaway = row(Delta("runaway", {"training.weight_decay": 1e30}))
-    return [runaway, row(REFERENCE), row(Delta("child"), fine_tuning(base), continues=runaway)]
+    runaway, known = row(Delta("runaway", {"training.weight_decay": 1e30})), row(REFERENCE)
+    child = row(Delta("child"), fine_tuning(base), continues=runaway)
+    return [runaway, child, row(REFERENCE, fine_tuning(base), continues=known)]
 
 SWEEP = Sweep("orphan", __doc__.strip(), rows)
 if __name__ == "__main__":
@@ -168,20 +169,42 @@ def test_a_child_says_what_it_continues(trained):
     assert schema.CONTINUED_RUN not in tags
 
 
-def test_a_parent_is_taken_from_the_store(trained, monkeypatch, capsys):
-    folder, earlier = trained
-    source = of_sweep(folder, earlier)["Ref."]
+def taken_from(run, earlier: str) -> str:
+    return f"Ref. seed 0: taken from run {run.info.run_id} of sweep {earlier}"
+
+
+def test_a_dry_run_tells_of_a_parent_in_the_store(trained, monkeypatch, capsys):
+    folder, name = trained
     with monkeypatch.context() as patch:
         patch.chdir(folder)
         code = main(SWEEP, None, (*ROWS, *BRIEF, "--dry-run"))
     dry = capsys.readouterr().out
-    told = f"Ref. seed 0: taken from run {source.info.run_id} of sweep {earlier}"
-    assert (code, told in dry) == (0, True), dry
-    code, output = sweeping.run(folder, *SWEPT, *ROWS, *BRIEF)
-    assert code == 0, output
-    assert told in output
+    assert code == 0, dry
+    assert taken_from(of_sweep(folder, name)["Ref."], name) in dry
+
+
+@pytest.fixture(scope="module")
+def later(trained):
+    """Run a sweep in that store that continues its parent, and one whose weights run away.
+
+    Returns:
+        Its output and its runs by row.
+    """
+    folder, _ = trained
+    script = folder / "orphan.py"
+    script.write_text(ORPHAN)
+    code, output = sweeping.run(folder, script, *BRIEF)
+    assert code == 1, output
+    return output, of_sweep(folder, sweeping.sweep_name(output))
+
+
+def test_a_parent_is_taken_from_the_store(trained, later):
+    folder, earlier = trained
+    output, runs = later
+    before = of_sweep(folder, earlier)
+    source = before["Ref."]
+    assert taken_from(source, earlier) in output
     assert not re.search(r"Ref\. seed 0 .* running", output)
-    runs, before = of_sweep(folder, sweeping.sweep_name(output)), of_sweep(folder, earlier)
     assert runs["Ref."].data.tags[schema.COPIED_FROM] == source.info.run_id
     assert runs["Ref.-FT"].data.tags[schema.CONTINUED_RUN] == source.info.run_id
     for row_name in ("Ref.", "Ref.-FT"):
@@ -314,18 +337,15 @@ def test_a_driver_killed_in_the_second_stage_resumes_to_the_same_result(trained,
         assert run.data.tags[schema.END_REASON] == "completed"
 
 
-def test_a_trial_that_diverges_fails_with_what_continues_it_and_nothing_else(world, tmp_path):
-    script = tmp_path / "orphan.py"
-    script.write_text(ORPHAN)
-    code, output = sweeping.run(tmp_path, script, *BRIEF)
-    assert code == 1, output
-    runs = of_sweep(tmp_path, sweeping.sweep_name(output))
+def test_a_trial_that_diverges_fails_with_what_continues_it_and_nothing_else(trained, later):
+    output, runs = later
     why = "runaway seed 0, which it continues, was not trained to its end"
     assert output.count(f"child-FT seed 0  {why}") == 1, output
     assert "the loss became" in output
     assert runs["child-FT"].data.tags[schema.FAILURE] == why
     ends = {name: run.data.tags[schema.END_REASON] for name, run in runs.items()}
-    assert ends == {"runaway": "failed", "Ref.": "completed", "child-FT": "failed"}
+    completed = dict.fromkeys(("Ref.", "Ref.-FT"), "completed")
+    assert ends == {"runaway": "failed", "child-FT": "failed", **completed}
     assert runs["child-FT"].info.status == runs["runaway"].info.status == "FAILED"
-    (parent,) = sweeping.runs(tmp_path, "sweep")
-    assert parent.data.tags[schema.STATE] == "failed"
+    states = {r.data.tags[schema.SWEEP]: r.data.tags for r in sweeping.runs(trained[0], "sweep")}
+    assert states[sweeping.sweep_name(output)][schema.STATE] == "failed"

@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ray.tune.execution import class_cache
 
+from ssmpe.runner.cluster import cluster
+from ssmpe.runner.trial.trainable import TrialTrainable
 from tests.support import sweeping
 from tests.support.processes import titled, tree
 from tests.support.sockets import listeners
@@ -42,6 +45,19 @@ def test_the_credentials_are_those_that_the_readmes_name():
         *("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
         "PGPASSWORD",
     } <= CANARIES.keys()
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_ray_tune_hands_on_none_to_trials(alone, monkeypatch):
+    """Only a node elsewhere has to be told how it is to run them."""
+    for name, value in {**CANARIES, "RAY_CHDIR_TO_TRIAL_DIR": "0"}.items():
+        monkeypatch.setenv(name, value)
+    with cluster.handing_on_little(alone):
+        asked = class_cache._ActorClassCache().get(TrialTrainable)._default_options
+    handed_on = asked["runtime_env"].get("env_vars", {})
+    assert not handed_on.keys() & CANARIES.keys()
+    assert ("RAY_CHDIR_TO_TRIAL_DIR" in handed_on) is not alone
+    assert not (alone and handed_on), "or they are not run in what has been started ahead"
 
 
 def test_no_file_that_a_sweep_leaves_holds_one_and_it_listens_on_loopback_alone(

@@ -13,7 +13,8 @@ from ray.tune.result import RESULT_DUPLICATE
 
 from ssmpe.config import TrialConfig
 from ssmpe.runner.trial import reports
-from ssmpe.runner.trial.trainable import Report, TrialTrainable
+from ssmpe.runner.trial.reports import Report
+from ssmpe.runner.trial.trainable import TrialTrainable
 
 N_REPORTS, N_METRICS = 3, 15
 

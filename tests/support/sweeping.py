@@ -29,6 +29,8 @@ GIVEN = ("--rows", "Ref.,+NS-1", *BRIEF)
 """options of a sweep of two such trials, which run side by side"""
 BOTH = (UNREPORTED, "sample_count", *GIVEN)
 """that sweep, as it is started"""
+DIAGNOSTIC = ("gradient/", "term/", "pull/", "salience/")
+"""beginnings of the metrics that only a sweep with diagnostics has"""
 AT_WORK = r" [1-9]\d*/24 +running"
 """line of a trial of ``BRIEF`` behind a validation; resumed, it tells its last one again"""
 
@@ -38,14 +40,24 @@ def command(script: Path | str, *arguments: str) -> list[str]:
     return [sys.executable, str(path), *arguments]
 
 
-def undisturbed(factory: pytest.TempPathFactory) -> dict:
-    """Return what ``BOTH`` stores if nothing happens, run once for all tests."""
+def measured(factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Return the folder and the output of ``BOTH`` with diagnostics and report, run once."""
 
     def make(folder: Path) -> None:
-        code, output = run(folder, *BOTH)
+        code, output = run(folder, "sample_count.py", *GIVEN, "--diagnostics", "2")
         assert code == 0, output
+        (folder / "output").write_text(output)
 
-    return content(once(factory, "undisturbed", make))
+    folder = once(factory, "undisturbed", make)
+    return folder, (folder / "output").read_text()
+
+
+def undisturbed(factory: pytest.TempPathFactory) -> dict:
+    """Return what ``BOTH`` stores if nothing happens: what it does with diagnostics, less these."""
+    stored = content(measured(factory)[0])
+    for trial in stored.values():
+        trial["curves"] = {k: v for k, v in trial["curves"].items() if not k.startswith(DIAGNOSTIC)}
+    return stored
 
 
 def start(folder: Path, script: Path | str, *arguments: str) -> subprocess.Popen[str]:

@@ -1,11 +1,14 @@
 """The optimizer of a network: AdamW with the paper's settings, to the last bit."""
 
 import copy
+import sys
+from inspect import unwrap
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.optim import AdamW
 from torch.optim.adamw import adamw
 
 from ssmpe.config import GeometryConfig, ModelConfig, TrainingConfig
@@ -85,6 +88,18 @@ def test_it_moves_weights_as_pytorch_s_function_does(device):
         by_hand(theirs, 9, fused=device != "cpu")
     assert_same(ours, theirs)
     assert not torch.equal(ours.encoder.input.weight, network().encoder.input.weight)
+
+
+def test_it_needs_nothing_that_is_there_to_compile(monkeypatch):
+    """To import that takes a second of every process that trains."""
+    for method in (AdamW.add_param_group, AdamW.zero_grad, AdamW.state_dict, AdamW.load_state_dict):
+        monkeypatch.delattr(unwrap(method), "__dynamo_disable", raising=False)  # imported before
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # to import it now fails
+    ours = network()
+    optimizer = optimizer_of(ours, TRAINING, "cpu")
+    steps(optimizer, ours, 0, 1)
+    optimizer.zero_grad()
+    restore(optimizer, optimizer.state_dict())
 
 
 def as_0_3_0_kept(state: dict[str, Any]) -> dict[str, Any]:

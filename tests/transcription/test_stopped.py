@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +22,10 @@ PATIENCE = 120.0
 """Seconds within which a busy machine gets that far"""
 
 
-@pytest.fixture
-def long(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write a recording that takes a while."""
-    path = tmp_path / "long.flac"
+    path = tmp_path_factory.mktemp("long") / "long.flac"
     with soundfile.SoundFile(path, "w", 22_050, 1, "PCM_16") as file:
         for _ in range(60):
             file.write(np.random.default_rng(0).uniform(-0.1, 0.1, 60 * 22_050))
@@ -45,6 +46,8 @@ def begin(path: Path, checkpoint: Path, out: Path) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         text=True,
+        # where tests run in the background of a shell, Ctrl-C is ignored, and so it would be there
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     end = time.monotonic() + PATIENCE
     while len(unfinished(out)) == before and time.monotonic() < end:

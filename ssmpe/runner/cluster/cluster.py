@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import ray
-from ray._private import ray_constants, services
+from ray._private import parameter, ray_constants, services
 from ray.tune.execution import class_cache
 
 from ssmpe.errors import UserError, first_line
@@ -57,14 +57,13 @@ def cluster(address: str | None) -> Iterator[None]:
     for name in ("ray.tune", "ray.train", "ray.air"):
         # what they say of failed trials stands in our own words at the end
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    hand_on_no_secrets()
     shared = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address is None:
             # asked for explicitly: with tokens, a token file would switch them on for the
             # user's other clusters, too
             os.environ.setdefault("RAY_AUTH_MODE", "disabled")
-            with only_loopback(), apart():
+            with only_loopback(), apart(), few_processes():
                 ray.init(
                     # another cluster of this machine, or RAY_ADDRESS, is joined only if asked for
                     address="local",
@@ -86,7 +85,8 @@ def cluster(address: str | None) -> Iterator[None]:
     # an end asked for in this way, by a batch system say, is to be as orderly as Ctrl-C
     before = signal.signal(signal.SIGTERM, ending.interrupt)
     try:
-        yield
+        with handing_on_little(alone=address is None):
+            yield
     finally:
         signal.signal(signal.SIGTERM, before)
         ray.shutdown()
@@ -138,13 +138,44 @@ def apart() -> Iterator[None]:
         services.ConsolePopen = known
 
 
-def hand_on_no_secrets() -> None:
-    """Keep Ray Tune from copying AWS keys into the environment of trials, which Ray logs.
+@contextlib.contextmanager
+def few_processes() -> Iterator[None]:
+    """Have Ray start in the block only what trials of this machine need of it.
 
-    Trials of this machine have the driver's environment anyway, and nodes have their own.
+    That is neither the server of a dashboard, nor what would ask a cloud for more nodes, nor what
+    would read out the workers' logs to a driver that shows none: one and a half seconds of a core,
+    for some of which a driver waits, and 300 MB.
     """
-    handed_on = class_cache.ENV_VARS_TO_PROPAGATE
-    handed_on.difference_update([name for name in handed_on if name.startswith("AWS_")])
+    parameters, server = parameter.RayParams, services.start_api_server
+    little = functools.partial(parameters, no_monitor=True, include_log_monitor=False)
+    parameter.RayParams, services.start_api_server = little, lambda *_, **__: (None, None)
+    try:
+        yield
+    finally:
+        parameter.RayParams, services.start_api_server = parameters, server
+
+
+@contextlib.contextmanager
+def handing_on_little(alone: bool) -> Iterator[None]:
+    """Keep Ray Tune in the block from copying AWS keys into trials' environment, which Ray logs.
+
+    Nodes have their own. Trials of this machine have the driver's environment anyway: there nothing
+    is handed on, and so trials run in the processes that Ray has started ahead, and not in others
+    that it would start for another environment.
+
+    Args:
+        alone: all trials are on this machine, in a cluster of its own.
+    """
+    known = class_cache.ENV_VARS_TO_PROPAGATE, class_cache.DEFAULT_ENV_VARS
+    little = {name for name in known[0] if not name.startswith("AWS_")}
+    if alone:
+        class_cache.ENV_VARS_TO_PROPAGATE, class_cache.DEFAULT_ENV_VARS = set(), {}
+    else:
+        class_cache.ENV_VARS_TO_PROPAGATE = little
+    try:
+        yield
+    finally:
+        class_cache.ENV_VARS_TO_PROPAGATE, class_cache.DEFAULT_ENV_VARS = known
 
 
 @contextlib.contextmanager

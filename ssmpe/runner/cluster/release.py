@@ -4,18 +4,22 @@ import getpass
 import hashlib
 import platform
 import subprocess
+import sys
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import ssmpe
-from ssmpe.config import TrialConfig
+from ssmpe.config import OBJECTIVES, TrialConfig
 from ssmpe.data.datasets.registry import own_datasets
 from ssmpe.errors import UserError
-from ssmpe.objectives import own_objectives
 from ssmpe.own import digest_of
 
-PACKAGES = ("torch", "ray", "nnAudio", "mir_eval", "numpy")
+if TYPE_CHECKING:
+    from ssmpe.objectives import Objective
+
+PACKAGES = ("torch", "ray", "mir_eval", "numpy")
 CODE = "ssmpe"
 DELTAS = "deltas.py"
 """File that the sweeps of a folder share."""
@@ -67,6 +71,15 @@ def code_of(script: Path) -> dict[str, str]:
         if path.is_file():
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return {**code_here(), script.name: digest.hexdigest()[:20]}
+
+
+def own_objectives() -> "list[Objective]":
+    """Return the objectives that the user's file has brought into this process."""
+    if "ssmpe.objectives" not in sys.modules:  # then it has not; and PyTorch comes with them
+        return []
+    from ssmpe.objectives import REGISTRY
+
+    return [found for name, found in REGISTRY.items() if name not in OBJECTIVES]
 
 
 def code_here() -> dict[str, str]:

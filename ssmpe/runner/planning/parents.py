@@ -23,12 +23,11 @@ from ssmpe.tracking import schema
 from ssmpe.tracking.reading import CompletedRun, completed_runs, fetch_best, fetch_record
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
-from ssmpe.transcription.trained import load_trained
 
 DECISIVE = "version.ssmpe"
 """Version by which trials are told apart: with another, a configuration may mean another trial. So
 it may with other code of the same version, of the package or of the user's own objectives."""
-TOLD = ("version.torch", "version.nnAudio", "version.mir_eval")
+TOLD = ("version.torch", "version.mir_eval")
 """Versions that are told where they differ. They change a result no more than another machine does:
 in its last digits, from which trials drift apart as from another seed."""
 
@@ -198,6 +197,8 @@ def _restore(plan: Plan, trial: Trial) -> None:
 
 
 def _keep_best(plan: Plan, trial: Trial, folder: Path) -> None:
+    from ssmpe.transcription.trained import load_trained  # PyTorch with it: a second
+
     if load_trained(folder, "cpu").config != trial.config:
         raise UserError(f"{folder}: a checkpoint of another trial")
     # as if from its beginning: older than any that the sweep makes itself

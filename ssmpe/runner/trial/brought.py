@@ -7,8 +7,8 @@ from ray import cloudpickle
 
 from ssmpe.data.datasets.registry import dataset, own_datasets
 from ssmpe.errors import UserError, first_line
-from ssmpe.objectives import objective, own_objectives
 from ssmpe.own import modules_beside
+from ssmpe.runner.cluster.release import own_objectives
 
 
 def packed() -> bytes:
@@ -53,6 +53,9 @@ def unpack(given: bytes) -> None:
             f"the objectives and datasets of the sweep's file cannot be loaded ({first_line(error)}"
             "); install what they import there, too"
         ) from None
+    if objectives:
+        from ssmpe.objectives import objective  # PyTorch with it, which the driver can do without
+
     for own in objectives:
         options = {"make_view": own.make_view, "on_content": own.on_content, "needs": own.needs}
         objective(own.name, own.loss, **options)

@@ -3,20 +3,23 @@
 import csv
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ssmpe.config import DataConfig, TrialConfig
 from ssmpe.evaluation import collapse
 from ssmpe.evaluation.collapse import Course, Criterion
-from ssmpe.evaluation.scores import ALL_MEASURES
 from ssmpe.experiments.sweep import Trial
 from ssmpe.tracking import schema
 from ssmpe.tracking.schema import EndReason
-from ssmpe.training.diagnostics import Diagnosis
-from ssmpe.training.trainer import Validation
 
+if TYPE_CHECKING:
+    from ssmpe.training.diagnostics import Diagnosis
+    from ssmpe.training.trainer import Validation
+
+Report = dict[str, Any]
+"""What a trial tells of a validation, by the names below"""
 BATCH, METRICS, FAILURE = "batch", "metrics", "failure"
 OUT_OF_MEMORY, DIVERGED = "out_of_memory", "diverged"
 """Marks of a failed trial: memory was lacking; its own settings made it fail, and always will."""
@@ -28,6 +31,14 @@ COLLAPSED_AT, COLLAPSING = "collapsed_at", "collapsing"
 COLLAPSE_KIND = "collapse_kind"
 OBJECTIVE = "objective"
 """Validation F1 at its own threshold: always finite, which Tune's schedulers need."""
+PICTURES = "pictures"
+"""Folder of a checkpoint: <set with - for />/<batch>.png."""
+SCORES = "scores"
+"""Folder of a checkpoint: every track's scores at its validation, a table per set."""
+HISTOGRAMS = "histograms"
+"""Folder of a checkpoint: the salience of training, if measured, in a table <batch>.csv."""
+BEST = ("best.pt", "best.json")
+"""Files of a checkpoint: the best weights, as ``ssmpe.training.checkpoint`` calls them."""
 
 
 def trial_of(trial: Any) -> Trial:
@@ -60,7 +71,7 @@ class Curve:
     def empty(cls, config: TrialConfig) -> "Curve":
         return cls([], {m: {name: [] for name in config.data.evaluated_sets} for m in _RECORDED})
 
-    def append(self, validation: Validation) -> None:
+    def append(self, validation: "Validation") -> None:
         self.batches.append(validation.batch)
         for measure, sets in self.values.items():
             for name, scores in validation.scores.items():
@@ -125,19 +136,19 @@ class Curve:
         )
 
 
-def objective_of(validation: Validation, data: DataConfig) -> float:
+def objective_of(validation: "Validation", data: DataConfig) -> float:
     """Return the ``OBJECTIVE``."""
     score = validation.scores[data.validation].means.f1_tuned
     return score if math.isfinite(score) else 0.0
 
 
-def metrics_of(validation: Validation) -> dict[str, float]:
+def metrics_of(validation: "Validation") -> dict[str, float]:
     """Return the metrics of a validation, without scores of unannotated sets."""
     metrics = {schema.loss_metric(name): value for name, value in validation.losses.items()}
     for name, scores in validation.scores.items():
         metrics[schema.THRESHOLD] = scores.threshold  # one for all sets
-        for measure in ALL_MEASURES:
-            metrics[schema.set_metric(name, measure)] = getattr(scores.means, measure)
+        for measure, value in asdict(scores.means).items():
+            metrics[schema.set_metric(name, measure)] = value
     if validation.diagnosis:
         metrics |= diagnostic_metrics(validation.diagnosis)
     metrics = {key: value for key, value in metrics.items() if math.isfinite(value)}
@@ -146,7 +157,7 @@ def metrics_of(validation: Validation) -> dict[str, float]:
     return metrics
 
 
-def diagnostic_metrics(diagnosis: Diagnosis) -> dict[str, float]:
+def diagnostic_metrics(diagnosis: "Diagnosis") -> dict[str, float]:
     """Return the metrics of a diagnosis: everything but its histograms."""
     return {
         **{schema.gradient_metric(*key): value for key, value in diagnosis.gradients.items()},
@@ -156,7 +167,7 @@ def diagnostic_metrics(diagnosis: Diagnosis) -> dict[str, float]:
     }
 
 
-def save_histogram(validation: Validation, folder: Path) -> None:
+def save_histogram(validation: "Validation", folder: Path) -> None:
     """Write the histograms of a diagnosis, if there is one, as a CSV: set, low, high, share."""
     if validation.diagnosis is None:
         return
@@ -171,12 +182,13 @@ def save_histogram(validation: Validation, folder: Path) -> None:
                 table.writerow([name, *edges, share])
 
 
-def save_track_scores(validation: Validation, folder: Path) -> None:
+def save_track_scores(validation: "Validation", folder: Path) -> None:
     """Write every track's scores, one CSV per set: track, batch, measures (nan if undefined)."""
     folder.mkdir()
     for name, scores in validation.scores.items():
+        columns = ["track", "batch", *(field.name for field in fields(scores.means))]
         with (folder / schema.scores_file(name)).open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, ["track", "batch", *ALL_MEASURES], lineterminator="\n")
+            table = csv.DictWriter(file, columns, lineterminator="\n")
             table.writeheader()
             for track, measures in scores.tracks.items():
                 table.writerow({"track": track, "batch": validation.batch, **asdict(measures)})

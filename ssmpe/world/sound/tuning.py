@@ -1,9 +1,8 @@
 """Tuning of sampled tones: how far they are from their claimed pitch, and their correction."""
 
 import numpy as np
+import scipy  # its modules load when they are used
 from numpy.typing import NDArray
-from scipy.fft import irfft, next_fast_len, rfft
-from scipy.ndimage import median_filter
 
 from ssmpe.units import Floats, hz_to_midi, midi_to_hz
 
@@ -61,7 +60,7 @@ def deviation_curve(
     clear = ~np.isnan(deviations)
     if not clear.any():
         return np.empty(0), np.empty(0)
-    smooth = median_filter(deviations[clear], 5, mode="nearest")
+    smooth = scipy.ndimage.median_filter(deviations[clear], 5, mode="nearest")
     return np.asarray(starts[clear] + window / 2), np.asarray(smooth)
 
 
@@ -81,9 +80,11 @@ def straightening(positions: Floats, deviations: Floats, length: int, target: fl
 def _normalised_autocorrelation(x: NDArray[np.float64]) -> NDArray[np.float64]:
     """Divide autocorrelation, at lags 0..2N/3, by the mean energy of the overlapping stretches."""
     n = len(x)
-    spectrum = rfft(x, next_fast_len(2 * n))
+    spectrum = scipy.fft.rfft(x, scipy.fft.next_fast_len(2 * n))
     lags = np.arange(2 * n // 3)
-    correlation = irfft(np.abs(spectrum) ** 2, next_fast_len(2 * n))[: len(lags)]
+    correlation = scipy.fft.irfft(np.abs(spectrum) ** 2, scipy.fft.next_fast_len(2 * n))[
+        : len(lags)
+    ]
     energy = np.concatenate(([0.0], np.cumsum(x**2)))
     overlap = energy[n - lags] + energy[n] - energy[lags]
     return np.asarray(2 * correlation / np.maximum(overlap, 1e-12))
