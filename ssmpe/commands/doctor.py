@@ -15,7 +15,7 @@ from ssmpe import __version__
 from ssmpe.console import printable
 from ssmpe.errors import UserError
 
-CORE = ("torch", "numpy", "mir_eval", "soundfile", "matplotlib")
+CORE = ("torch", "numpy", "nnAudio", "mir_eval", "soundfile", "matplotlib")
 SWEEP = ("ray", "mlflow", "optuna", "pandas", "music21", "pretty_midi")
 LEAST_GIB = 2.0
 """Memory of the smallest sweep, with room to spare"""

@@ -3,10 +3,10 @@
 Paper section 2.1; bandwidths grow with frequency by the equivalent rectangular bandwidth's law.
 """
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from ssmpe.config import GeometryConfig
 from ssmpe.config.geometry import ERB_OFFSET
@@ -65,20 +65,21 @@ def harmonic_positions(geometry: GeometryConfig) -> np.ndarray:
 
 def _grid_kernels(g: GeometryConfig, first: float, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Make taps (count, L) and lengths (count,) of a run of neighbouring bins."""
-    lowest = g.fmin * 2.0 ** (first / g.bins_per_octave)
-    frequencies = lowest * 2.0 ** (np.arange(count) / g.bins_per_octave)
-    lengths = np.ceil(g.quality * g.sample_rate / (frequencies + ERB_OFFSET))
-    width = 2 ** math.ceil(math.log2(lengths.max()))
-    taps = np.zeros((count, width), dtype=np.complex64)
-    for row, frequency, length in zip(taps, frequencies, lengths.astype(int), strict=True):
-        before = (length + 1) // 2
-        hann = 0.5 + 0.5 * np.cos(np.linspace(-np.pi, np.pi, length + 1)[:-1])
-        samples = np.arange(-before, length - before)
-        wave = np.exp(samples * 1j * 2 * np.pi * frequency / g.sample_rate)
-        row[width // 2 - before : width // 2 - before + length] = hann * wave / length
-    # divided and multiplied by the length, rounded in between: to the last bit as nnAudio's, which
-    # made them in version 0.3.0 and took a second to import
-    return (taps * lengths[:, None]).astype(np.complex64), lengths
+    from nnAudio.utils import create_cqt_kernels  # a second, which only who makes kernels needs
+
+    fmin = g.fmin * 2.0 ** (first / g.bins_per_octave)
+    taps, _, lengths, _ = create_cqt_kernels(
+        Q=g.quality,
+        fs=g.sample_rate,
+        fmin=fmin,
+        n_bins=count,
+        bins_per_octave=g.bins_per_octave,
+        norm=0,
+        gamma=ERB_OFFSET * (2.0 ** (1.0 / g.bins_per_octave) - 1.0),
+    )
+    samples = torch.as_tensor(lengths).numpy().astype(np.float64)
+    # nnAudio divides by the length, the published transform does not
+    return (taps * samples[:, None]).astype(np.complex64), samples
 
 
 def _centre(taps: np.ndarray, width: int) -> np.ndarray:

@@ -1,11 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from nnAudio.utils import create_cqt_kernels
 
 from ssmpe.config import GeometryConfig
-from ssmpe.config.geometry import ERB_OFFSET
-from ssmpe.config.presets import tiny
 from ssmpe.signal.features import energy_estimate, frame_rms, scaled_decibels
 from ssmpe.signal.hcqt import HCQT, LEAKAGE
 from ssmpe.signal.kernels import make_kernels
@@ -99,30 +96,6 @@ def test_distinct_bins_of_the_paper():
     assert len(kernels.taps) == 1383
     assert (kernels.index < 0).sum() == 117
     assert kernels.lengths.max() == 7873
-
-
-@pytest.mark.parametrize("chosen", [GeometryConfig(), tiny().geometry], ids=["paper", "tiny"])
-def test_kernels_are_to_the_last_bit_those_of_nnaudio(chosen):
-    """Which made them in version 0.3.0: numbers of trials can still be compared."""
-    scale = 2.0 ** (1.0 / chosen.bins_per_octave) - 1.0
-    theirs, _, lengths, frequencies = create_cqt_kernels(
-        Q=chosen.quality,
-        fs=chosen.sample_rate,
-        fmin=chosen.fmin,
-        n_bins=chosen.n_bins,
-        bins_per_octave=chosen.bins_per_octave,
-        norm=0,
-        gamma=ERB_OFFSET * scale,
-    )
-    lengths = lengths.numpy().astype(np.float64)
-    ours = make_kernels(chosen)
-    own = ours.index[chosen.harmonics.index(1.0)]
-    assert np.array_equal(ours.lengths[own], lengths)
-    np.testing.assert_allclose(ours.frequencies[own], frequencies, rtol=1e-12)
-    beside = (ours.taps.shape[1] - theirs.shape[1]) // 2
-    middle = ours.taps[own, beside : beside + theirs.shape[1]]
-    assert np.array_equal(middle, (theirs * lengths[:, None]).astype(np.complex64))
-    assert np.count_nonzero(ours.taps[own]) == np.count_nonzero(middle)
 
 
 def test_features_span_zero_to_one_and_ignore_level(transform):

@@ -19,7 +19,7 @@ from ssmpe.own import digest_of
 if TYPE_CHECKING:
     from ssmpe.objectives import Objective
 
-PACKAGES = ("torch", "ray", "mir_eval", "numpy")
+PACKAGES = ("torch", "ray", "nnAudio", "mir_eval", "numpy")
 CODE = "ssmpe"
 DELTAS = "deltas.py"
 """File that the sweeps of a folder share."""

@@ -285,7 +285,7 @@ def with_data_root(plan: Plan, data_root: Path) -> Plan:
 
 def versions() -> dict[str, str]:
     """Return versions of what results depend on, as parameters of a sweep's run."""
-    packages = ("ssmpe", "torch", "ray", "mlflow", "mir_eval")
+    packages = ("ssmpe", "torch", "ray", "mlflow", "nnAudio", "mir_eval")
     return {f"version.{name}": version(name) for name in packages}
 
 

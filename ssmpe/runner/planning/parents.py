@@ -27,7 +27,7 @@ from ssmpe.tracking.tracker import Tracker
 DECISIVE = "version.ssmpe"
 """Version by which trials are told apart: with another, a configuration may mean another trial. So
 it may with other code of the same version, of the package or of the user's own objectives."""
-TOLD = ("version.torch", "version.mir_eval")
+TOLD = ("version.torch", "version.nnAudio", "version.mir_eval")
 """Versions that are told where they differ. They change a result no more than another machine does:
 in its last digits, from which trials drift apart as from another seed."""
 
