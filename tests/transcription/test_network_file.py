@@ -6,12 +6,13 @@ import zipfile
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 import ssmpe
 from ssmpe.errors import UserError
 from ssmpe.transcription import network_file
-from ssmpe.transcription.network_file import DESCRIPTION
+from ssmpe.transcription.network_file import DESCRIPTION, SHIPPED
 from ssmpe.transcription.trained import load_trained
 from tests.support import transcribing
 from tests.support.transcribing import write_tones
@@ -44,6 +45,38 @@ def test_it_gives_what_the_checkpoint_gives(checkpoint, file, tmp_path, command)
     again = tmp_path / "again.npz"
     own.save(again)
     assert ssmpe.load(again, device="cpu").origin["licence"] == "CC0"
+
+
+def test_without_a_run_the_network_is_the_package_s(checkpoint, tmp_path, monkeypatch, command):
+    song = write_tones(tmp_path / "song.wav", 4 * 22_050)
+    monkeypatch.chdir(tmp_path)
+    code, output, error = command("transcribe", song)
+    assert (code, error) == (0, "")
+    own = ssmpe.load(device="cpu")
+    assert output.startswith(f"network: {own.name}\n")
+    assert own.name.startswith("the one that comes with ssmpe (shipped-")
+    written = (tmp_path / "transcriptions" / "song.mid").read_bytes()
+    (tmp_path / "results").mkdir()  # of sweeps, whose networks now come first
+    code, _, error = command("transcribe", song)
+    assert code == 2
+    assert "no MLflow store there" in error
+    code, _, error = command("transcribe", song, "--run", "shipped", "--out", "again")
+    assert (code, error) == (0, "")
+    assert (tmp_path / "again" / "song.mid").read_bytes() == written
+
+
+def test_the_shipped_network_is_small_and_hears_a_chord(tmp_path):
+    """Four tones of a synthetic organ, an E flat major seventh."""
+    assert SHIPPED.stat().st_size < 5_000_000
+    rate, seconds = 22_050, 3.0
+    hz = 440.0 * 2.0 ** ((np.array([51, 55, 58, 62]) - 69) / 12)
+    time = np.arange(int(rate * seconds)) / rate
+    partials = [np.sin(2 * np.pi * h * f0 * time) / h for h in range(1, 7) for f0 in hz]
+    soundfile.write(tmp_path / "chord.wav", 0.1 * np.sum(partials, axis=0), rate)
+    found = ssmpe.load("shipped", device="cpu").transcribe(tmp_path / "chord.wav")
+    inner = [f for t, f in zip(found.times, found.f0s, strict=True) if 0.5 < t < 2.5]
+    exact = [f for f in inner if len(f) == 4 and np.allclose(f, hz, rtol=0.03)]
+    assert len(exact) > 0.8 * len(inner)
 
 
 def test_numpy_alone_reads_it(file):
