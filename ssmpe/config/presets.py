@@ -60,7 +60,7 @@ def compact() -> TrialConfig:
         model=ModelConfig(complexity=2, skip_connections=True, output_bias=-5.0),
         data=DataConfig(evaluation=("Bach10/all", "MusicNet/test", "GuitarSet/05")),
         training=TrainingConfig(
-            n_batches=4000,
+            n_batches=2500,
             validate_every=500,
             learning_rate=2e-3,
             warmup_batches=200,
