@@ -1,5 +1,6 @@
 """What the package offers in Python: networks to apply, and the numbers of sweeps as tables."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,8 @@ from ssmpe.errors import UserError, extras_told
 from ssmpe.evaluation.inference import salience, track_features
 from ssmpe.experiments.options import RESULTS
 from ssmpe.tracking.sqlite import local_uri
-from ssmpe.transcription.trained import with_threads, with_threshold
+from ssmpe.transcription.network_file import SUFFIX
+from ssmpe.transcription.trained import save_trained, with_threads, with_threshold
 from ssmpe.transcription.transcribe import Transcription, pitches, transcribe
 
 if TYPE_CHECKING:
@@ -80,6 +82,27 @@ class Network:
         with with_threads(trained.network):
             return transcribe(Path(path), Path(folder), trained, lambda *_: None)
 
+    def save(self, path: str | Path, **origin: str) -> None:
+        """Write the network as one file, NAME.npz, which ``load`` and ``--checkpoint`` read.
+
+        Args:
+            origin: where it comes from, in words, by what they say: ``licence="CC BY 4.0"``.
+
+        Raises:
+            UserError: its name does not end with ".npz".
+            OSError: it cannot be written.
+        """
+        place = Path(path)
+        if place.suffix != SUFFIX:
+            raise UserError(f"{place}: a network's own file is called NAME{SUFFIX}")
+        trained = self._named.trained
+        save_trained(place, trained, {**trained.origin, "name": self.name, **origin})
+
+    @property
+    def origin(self) -> Mapping[str, str]:
+        """Where a network that came in a file of its own says to come from."""
+        return self._named.trained.origin
+
     def salience(self, audio: ArrayLike, sample_rate: int | None = None) -> NDArray[np.float32]:
         """Return the salience (F, T), from 0 to 1, of mono audio (N,) that is in memory.
 
@@ -114,8 +137,9 @@ def load(
 
     Args:
         which: "SWEEP/ROW/SEED"; "SWEEP/ROW" or "SWEEP", for the best of them on its validation
-            set; an MLflow run id; the folder of a checkpoint, or one above; None: the best of the
-            latest sweep.
+            set; an MLflow run id; the folder of a checkpoint, or one above; a network's own file;
+            "shipped": the network that comes with the package; None: the best of the latest sweep
+            below ./results, or, where that folder is missing, the package's.
         tracking_uri: MLflow store; None: below ./results.
         device: as "cpu" or "cuda"; None: a GPU if there is one.
         threshold: least salience of a pitch; None: the one stored with the weights.
@@ -125,11 +149,11 @@ def load(
     """
     found_on = weights.device_of(device)
     with extras_told():
-        if which is not None and Path(which).is_dir():
+        if which is not None and Path(which).exists():
             found = weights.of_folder(Path(which), found_on)
         else:
             asked = None if which is None else str(which)
-            found = weights.stored(tracking_uri or local_uri(RESULTS), asked, found_on)
+            found = weights.stored(tracking_uri, asked, found_on)
     trained = with_threshold(found.trained, threshold)
     return Network(replace(found, trained=trained))
 

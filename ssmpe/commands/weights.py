@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 LOADED_BYTES = 2**29
 """Bytes of weights that ``load_all`` loads together, or one network"""
+SHIPPED = "shipped"
+"""Name of the network that comes with the package"""
 MAX_THREADS = 1024
 """Most threads that may be asked for"""
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
@@ -55,13 +57,14 @@ def add_options(parser: argparse.ArgumentParser, *, sweeps: bool = False) -> Non
         dest="run_id",
         metavar="RUN",
         help="trial, as SWEEP/ROW/SEED, or its MLflow run id; SWEEP/ROW or SWEEP: the best of them "
-        "on its validation set (default: the best of the latest sweep)",
+        f"on its validation set; {SHIPPED}: the network that comes with the package (default: the "
+        "best of the latest sweep below ./results; where there is none, that of the package)",
     )
     which.add_argument(
         "--checkpoint",
         type=Path,
-        metavar="FOLDER",
-        help="checkpoint of a trial; or a folder above: the best below it",
+        metavar="PATH",
+        help="checkpoint of a trial; a folder above: the best below it; or a network's own file",
     )
     if sweeps:
         which.add_argument("--sweep", metavar="NAME", help="all trials of a sweep with weights")
@@ -94,7 +97,7 @@ def load(given: argparse.Namespace, console: Console) -> "Trained":
 
     device = _device(given)
     if given.checkpoint is None:
-        found = stored(given.tracking_uri or local_uri(RESULTS), given.run_id, device)
+        found = stored(given.tracking_uri, given.run_id, device)
     elif given.tracking_uri is not None:
         raise UserError("--tracking-uri goes with --run, not with --checkpoint")
     else:
@@ -147,17 +150,22 @@ def threshold_of(given: argparse.Namespace, trained: "Trained") -> str:
     return f"{trained.least_salience:.3g}, tuned on {trained.config.data.validation}"
 
 
-def stored(uri: str, asked: str | None, device: str) -> Named:
-    """Load a network from a store of runs.
+def stored(uri: str | None, asked: str | None, device: str) -> Named:
+    """Load a network from a store of runs, or the one that comes with the package.
 
     Args:
-        asked: id of a run; SWEEP, SWEEP/ROW or SWEEP/ROW/SEED; None: the latest sweep.
+        uri: None: the store below ./results; without that, and if nothing is asked for, the
+            network is the package's.
+        asked: id of a run; SWEEP, SWEEP/ROW or SWEEP/ROW/SEED; ``SHIPPED``; None: the latest sweep.
 
     Raises:
         UserError: there is none.
     """
+    if asked == SHIPPED or (asked is None and uri is None and not RESULTS.exists()):
+        return _of_package(device)
     from ssmpe.tracking.reading import find_weights, is_sweep
 
+    uri = uri or local_uri(RESULTS)
     if asked is not None and not _RUN_ID.fullmatch(asked):
         sweep = asked.partition("/")[0]
         if not is_sweep(uri, sweep):
@@ -184,6 +192,15 @@ def of_folder(folder: Path, device: str) -> Named:
     trained = load_trained(found, device)
     name = f"{found} (best F1 on its validation set: {trained.best_score:.3f})"
     return Named(trained, name, chosen=found != folder)
+
+
+def _of_package(device: str) -> Named:
+    from ssmpe.transcription import network_file
+    from ssmpe.transcription.trained import load_trained
+
+    trained = load_trained(network_file.SHIPPED, device)
+    name = f"the one that comes with ssmpe ({trained.origin.get('sweep', 'no sweep')})"
+    return Named(trained, name, chosen=True)
 
 
 def _of_run(uri: str, run: str, device: str, *, signal: bool = False) -> "Trained":

@@ -30,6 +30,7 @@ OBJECTIVES = (
     "transposition",
     "adversarial",
     "vat",
+    "reverberation",
 )
 """Names of the package's objectives; ``ssmpe.objectives.REGISTRY`` implements exactly these."""
 _own: set[str] = set()
@@ -175,9 +176,9 @@ class ObjectivesConfig:
     pseudo_labels: PseudoLabelsConfig = field(default_factory=PseudoLabelsConfig)
     """What the views of unlabelled excerpts are compared with instead of Y."""
     view_strength: float = 1.0
-    """How far the views of timbre, percussion, geometric and feature_dropout are from the originals
-    at the most: factor of how deep equalisation goes, how loud drums are, how far pitch and time
-    are shifted and how often harmonics are missing, exponent of how far time is stretched."""
+    """How far views are from the originals at the most: factor of how deep equalisation goes, how
+    loud drums are, how far pitch and time are shifted, how often harmonics are missing and how
+    much comes back from a room, exponent of how far time is stretched."""
     project_conflicts: bool = False
     """Whether the gradient of all other terms together loses its part against the supervised one's,
     where they conflict. It costs a further gradient of the originals, unless their output is of no

@@ -1,4 +1,4 @@
-"""Pitch stays as it is when timbre changes, drums join in, or some of the features are missing.
+"""Pitch stays as it is in another timbre, with drums, in a room, or with features missing.
 
 The first two are of the paper (section 2.3.1).
 """
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ssmpe.config import GeometryConfig
 from ssmpe.objectives.base import Batch, Objective, Outputs, View, bce, binary_entropy
-from ssmpe.signal.transforms import dropped_harmonics, random_equalization
+from ssmpe.signal.transforms import dropped_harmonics, random_equalization, reverberated
 
 
 def consistency(batch: Batch, out: Outputs, g: GeometryConfig) -> Tensor:
@@ -69,7 +69,14 @@ def _dropped(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
     return View(dropped_harmonics(batch.features, rng, batch.strength), _same)
 
 
+def _reverberated(batch: Batch, g: GeometryConfig, rng: torch.Generator) -> View:
+    return View(reverberated(batch.features, g, rng, batch.strength), _same)
+
+
 TIMBRE = Objective("timbre", consistency, _equalized)
 PERCUSSION = Objective("percussion", consistency, _percussive, needs=("percussive",))
 FEATURE_DROPOUT = Objective("feature_dropout", consistency, _dropped)
 """Objective that is off in the paper; blank output is a minimum, as it is of the others."""
+REVERBERATION = Objective("reverberation", consistency, _reverberated)
+"""Not the paper's: what rings on in a room is no pitch any more. Of use where targets say so, that
+is with the truth, or with pseudo-labels; of a salience, the view's tail is asked for as it is."""

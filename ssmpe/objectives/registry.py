@@ -19,7 +19,7 @@ from ssmpe.objectives.categorical import (
 from ssmpe.objectives.content import CONTENT, CONTRASTIVE, ENTROPY
 from ssmpe.objectives.energy import ENERGY, HARMONIC, SPARSITY, SUPPORT
 from ssmpe.objectives.equivariance import GEOMETRIC
-from ssmpe.objectives.invariance import FEATURE_DROPOUT, PERCUSSION, TIMBRE
+from ssmpe.objectives.invariance import FEATURE_DROPOUT, PERCUSSION, REVERBERATION, TIMBRE
 from ssmpe.objectives.supervised import SUPERVISED
 from ssmpe.objectives.vat import VAT
 
@@ -56,6 +56,7 @@ REGISTRY = Registry(
         TRANSPOSITION,
         ADVERSARIAL,
         VAT,
+        REVERBERATION,
     )
 )
 assert tuple(REGISTRY) == OBJECTIVES, "ssmpe.config.objectives.OBJECTIVES names others"

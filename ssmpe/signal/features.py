@@ -36,11 +36,24 @@ def energy_estimate(features: Tensor, harmonics: tuple[float, ...]) -> Tensor:
 
     It adds the squared amplitudes of the harmonics from the first on, with ``harmonic_weights``.
     """
-    decibels = (features - 1.0) * DYNAMIC_RANGE
-    amplitude = torch.where(features > 0, 10.0 ** (decibels / 20.0), 0.0)
     weights = harmonic_weights(harmonics).to(features, non_blocking=True)
-    power = (amplitude * weights[:, None, None]).square().sum(dim=1)
-    return _rescale(power, AMPLITUDE_FLOOR**2, 10.0)
+    power = (amplitudes(features) * weights[:, None, None]).square().sum(dim=1)
+    return rescaled(power)
+
+
+def amplitudes(features: Tensor) -> Tensor:
+    """Return the amplitudes of features, relative to the clip's largest; 0 at the floor."""
+    decibels = (features - 1.0) * DYNAMIC_RANGE
+    return torch.where(features > 0, 10.0 ** (decibels / 20.0), 0.0)
+
+
+def rescaled(power: Tensor, largest: Tensor | None = None) -> Tensor:
+    """Return power (B, ...) as features: decibels below each clip's largest, scaled to [0, 1].
+
+    Args:
+        largest: (B,) power that 0 dB stands for instead.
+    """
+    return _rescale(power, AMPLITUDE_FLOOR**2, 10.0, largest)
 
 
 def harmonic_weights(harmonics: tuple[float, ...]) -> Tensor:

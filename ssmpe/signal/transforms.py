@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ssmpe.config import GeometryConfig
+from ssmpe.signal.features import amplitudes, rescaled
 from ssmpe.signal.kernels import harmonic_positions
 
 MAX_SHIFT_OCTAVES = 1
@@ -21,6 +22,10 @@ MAX_STRETCH = 2.0
 """Largest factor by which time is stretched; its inverse is the smallest."""
 HARMONIC_DROPOUT = 0.5
 """Probability with which a harmonic's channel is dropped."""
+SHORTEST_ROOM, LONGEST_ROOM = 0.2, 2.0
+"""Bounds of the reverberation time T60 in seconds: of a damped room, of a concert hall"""
+DRIEST_ROOM, WETTEST_ROOM = 15.0, -3.0
+"""Bounds of the direct-to-reverberant ratio in dB: before close microphones, and far away"""
 
 
 def curve_bins(g: GeometryConfig) -> int:
@@ -77,6 +82,38 @@ def dropped_harmonics(features: Tensor, rng: torch.Generator, strength: float = 
     draws = torch.rand(*features.shape[:2], generator=rng)
     stays = (draws >= strength * HARMONIC_DROPOUT) | (draws == draws.amax(dim=1, keepdim=True))
     return features * stays.to(features, non_blocking=True)[..., None, None]
+
+
+def reverberated(
+    features: Tensor, g: GeometryConfig, rng: torch.Generator, strength: float = 1.0
+) -> Tensor:
+    """Return features (B, H, F, T) of every excerpt as if played in a random room.
+
+    Of late reverberation, the power of every frame decays exponentially, by 60 dB in the
+    reverberation time T60, whatever its phase (Polack's model; Lebart et al. 2001, "A new method
+    based on spectral subtraction for speech dereverberation"). Frame t so has, in a room of
+    the direct-to-reverberant ratio D, the power p_t + w (a p_{t-1} + a**2 p_{t-2} + ...), with
+    a = 10**(-6 hop / T60) and w a / (1 - a) = 10**(-D / 10). What rang before the excerpt is
+    left out. Excerpt i draws the same whatever B is.
+
+    Args:
+        strength: factor of the power that comes back from the room.
+    """
+    draws = torch.rand(features.shape[0], 2, generator=rng)
+    seconds = SHORTEST_ROOM + draws[:, 0] * (LONGEST_ROOM - SHORTEST_ROOM)
+    ratio = DRIEST_ROOM + draws[:, 1] * (WETTEST_ROOM - DRIEST_ROOM)
+    decay = -6.0 * math.log(10.0) / (seconds * g.frame_rate)
+    frames = torch.arange(features.shape[-1])
+    later = frames[None, :] - frames[:, None]  # (T, T): of a frame after that which rings
+    tails = torch.exp(decay[:, None, None] * later.clamp_min(0)) * (later > 0)
+    total = torch.exp(decay) / (1.0 - torch.exp(decay))
+    share = strength * 10.0 ** (-ratio / 10.0) / total
+    response = tails * share[:, None, None] + (later == 0)
+    power = amplitudes(features).square()
+    heard = power @ response.to(features, non_blocking=True)[:, None]
+    # the loudest of all stays as loud as it was
+    loudest = power.flatten(1).amax(dim=1).clamp_min(torch.finfo(power.dtype).tiny)
+    return rescaled(heard, heard.flatten(1).amax(dim=1) / loudest)
 
 
 def shift_bins(x: Tensor, bins: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -18,6 +19,7 @@ from ssmpe.signal.notes import NoteRule
 from ssmpe.signal.salience import THRESHOLD
 from ssmpe.training import checkpoint
 from ssmpe.training.checkpoint import BEST
+from ssmpe.transcription import network_file
 
 _DAMAGES = (
     LookupError,
@@ -49,6 +51,7 @@ class Trained:
         threshold: least salience of a pitch: with which that set is scored best, or what the user
             asks for; None if the checkpoint has none.
         notes: rule by which that set's notes are made best; None if the checkpoint has none.
+        origin: what a file of its own says of where it comes from; of a checkpoint nothing.
     """
 
     config: TrialConfig
@@ -59,6 +62,7 @@ class Trained:
     best_score: float
     threshold: float | None = None
     notes: NoteRule | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def note_rule(self) -> NoteRule:
@@ -75,7 +79,8 @@ def best_below(folder: Path) -> Path:
     """Return the checkpoint that a folder is, or the one below it with the best score.
 
     A folder above may be that of a trial, or of all trials of a sweep. Of checkpoints with the
-    same best score, as of one trial, it is the last. Where there is none, the folder itself.
+    same best score, as of one trial, it is the last. Where there is none, the folder itself; a
+    network's own file likewise.
     """
     if os.path.isfile(folder / f"{BEST}.pt") or not os.path.isdir(folder):
         return folder
@@ -108,13 +113,16 @@ def load_trained(folder: Path, device: str, *, signal: bool = False) -> Trained:
 
     Args:
         folder: a checkpoint as ``Trainer.save`` writes it, or what a tracking store has of one:
-            the weights of the best validation, and their description.
+            the weights of the best validation, and their description; or a network's own file.
         signal: a row that is the signal itself, without weights, is loaded, too.
 
     Raises:
         UserError: the folder is no such thing, files of it are damaged, its weights are not
             finite, or what it describes would exhaust the memory.
     """
+    if network_file.is_network_file(folder):
+        plain, tensors = network_file.read(folder, device)
+        return _made(folder, folder, device, plain, tensors)
     weights = folder / f"{BEST}.pt"
     # of names that no file can have, these tell without raising
     whole = os.path.exists(folder / f"{checkpoint.PLAIN}.json")
@@ -130,6 +138,43 @@ def load_trained(folder: Path, device: str, *, signal: bool = False) -> Trained:
         raise UserError(
             f"{weights}: no weights: the trial has no network, or no validation could be scored"
         )
+    return _made(folder, weights, device, plain, tensors)
+
+
+def save_trained(path: Path, trained: Trained, origin: Mapping[str, str]) -> None:
+    """Write a network as a file of its own, which ``load_trained`` reads.
+
+    Args:
+        origin: where it comes from, in words, by what they say.
+    """
+    description = {
+        "config": trained.config.to_dict(),
+        "best_by": checkpoint.SELECTED_BY,
+        "best_f1": trained.best_score,
+        "best_batch": trained.best_batch,
+        "best_threshold": trained.threshold,
+        "best_notes": None if trained.notes is None else asdict(trained.notes),
+        "origin": dict(origin),
+    }
+    network_file.write(path, trained.network.state_dict(), description)
+
+
+def _made(
+    place: Path,
+    weights: Path,
+    device: str,
+    plain: Mapping[str, Any],
+    tensors: Mapping[str, torch.Tensor],
+) -> Trained:
+    """Make the network of a description and weights, which may not fit each other.
+
+    Args:
+        place: what the user has given.
+        weights: file of the weights.
+
+    Raises:
+        UserError: they do not fit, or what is described would exhaust the memory.
+    """
     try:
         config = TrialConfig.from_dict(plain["config"])
         _check_size(config, tensors, weights.stat().st_size)
@@ -137,13 +182,14 @@ def load_trained(folder: Path, device: str, *, signal: bool = False) -> Trained:
         network.load_state_dict(tensors)
         best = checkpoint.best_of(plain)
         hcqt = shared_hcqt(config.geometry, device)
+        origin = {str(k): str(v) for k, v in dict(plain.get("origin", {})).items()}
     except _DAMAGES as error:
         # PyTorch lists every weight that does not fit, a line each
         reason = " ".join(str(error).split())[:120]
-        raise UserError(f"{folder}: weights and description do not fit ({reason})") from None
+        raise UserError(f"{place}: weights and description do not fit ({reason})") from None
     network.channels_last(device).eval()
     of_best = best.batch, best.score, best.threshold, best.notes
-    return Trained(config, network, hcqt, device, *of_best)
+    return Trained(config, network, hcqt, device, *of_best, origin)
 
 
 def with_threshold(trained: Trained, given: float | str | None) -> Trained:

@@ -67,7 +67,7 @@ for given in {given}:
         (["sweep", "./bare.py"], "bare.py: no sweep: its last line has to be SWEEP = sweep("),
         (["report", "curvs"], "error: report curvs: no such figure (there are: border, curves, "),
         (["ui", "--port", "99999999"], "no MLflow store there"),
-        (["transcribe", "x.wav"], "no MLflow store there"),
+        (["transcribe", "x.wav", "--run", "y/z"], "no MLflow store there"),
         (["transcribe", "x.wav", "--threads", "0"], "error: --threads 0: expected 1 to 1024"),
         (["evaluate", "--sweep", "x", "--threads", "2000"], "--threads 2000: expected 1 to 1024"),
     ],

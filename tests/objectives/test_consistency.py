@@ -13,7 +13,7 @@ from ssmpe.objectives.invariance import compared
 from ssmpe.seeding import torch_generator
 
 SIZE = 2, 40, 7
-VIEWS = ("timbre", "percussion", "geometric", "additivity", "feature_dropout")
+VIEWS = ("timbre", "percussion", "geometric", "additivity", "feature_dropout", "reverberation")
 
 
 def drawn() -> tuple[torch.Tensor, torch.Tensor]:

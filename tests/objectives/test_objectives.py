@@ -50,7 +50,7 @@ def loss_of(name, geometry, **settings) -> TotalLoss:
     return TotalLoss(ObjectivesConfig(weights={name: 1.0}, **settings), geometry, REGISTRY)
 
 
-@pytest.mark.parametrize("name", ["timbre", "geometric", "feature_dropout"])
+@pytest.mark.parametrize("name", ["timbre", "geometric", "feature_dropout", "reverberation"])
 def test_views_without_strength_are_the_originals(name, geometry, batch):
     make_view = REGISTRY[name].make_view
     assert make_view is not None
@@ -142,7 +142,8 @@ class TestContract:
 
 
 @pytest.mark.parametrize(
-    "name", ["timbre", "percussion", "geometric", "additivity", "feature_dropout"]
+    "name",
+    ["timbre", "percussion", "geometric", "additivity", "feature_dropout", "reverberation"],
 )
 class TestPullToBlank:
     """The mechanism of the collapse, and what takes it away."""

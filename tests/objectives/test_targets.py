@@ -20,7 +20,7 @@ from ssmpe.signal.salience import blurred, blurred_target
 from tests.objectives.test_objectives import Network, generator
 
 N_LABELLED, N_UNLABELLED, N_FRAMES = 2, 3, 12
-VIEWS = ("timbre", "percussion", "geometric", "additivity", "feature_dropout")
+VIEWS = ("timbre", "percussion", "geometric", "additivity", "feature_dropout", "reverberation")
 
 
 def invented(geometry, seed: int = 0, pitches: int = 2) -> Batch:

@@ -1,13 +1,20 @@
 import pytest
 import torch
 
+from ssmpe.config.presets import tiny
+from ssmpe.signal.features import DYNAMIC_RANGE
 from ssmpe.signal.transforms import (
+    DRIEST_ROOM,
+    LONGEST_ROOM,
+    SHORTEST_ROOM,
+    WETTEST_ROOM,
     GeometricTransform,
     Transposition,
     curve_bins,
     dropped_harmonics,
     equalization_curves,
     random_equalization,
+    reverberated,
 )
 
 
@@ -165,3 +172,36 @@ def test_transpositions_reach_both_ends_and_move_features_as_they_move_salience(
     x = torch.rand(500, 2, 40, 3)
     assert torch.equal(shift(x)[:, 1], shift(x[:, 1]))
     assert torch.equal(Transposition.draw(5, 11, generator()).shift_bins, shift.shift_bins[:5])
+
+
+def test_a_room_rings_on_by_a_straight_line_of_decibels():
+    g, click = tiny().geometry, torch.zeros(50, 6, 176, 400)
+    click[:, :, 50, 3] = 1.0
+    heard = reverberated(click, g, generator())
+    assert not heard[:, :, :, :3].any(), "before"
+    assert not heard[:, :, torch.arange(176) != 50].any(), "at other frequencies"
+    decibels = (heard[:, 0, 50].double() - 1.0) * DYNAMIC_RANGE
+    falls = decibels[:, 4:6].diff()[:, 0] * g.frame_rate
+    seconds = -60.0 / falls
+    assert SHORTEST_ROOM <= seconds.min() < 0.4
+    assert 1.6 < seconds.max() <= LONGEST_ROOM
+    for line, fall in zip(decibels, falls, strict=True):
+        tail = line[4 : 4 + int((line[4:] > -DYNAMIC_RANGE).sum())]
+        falling = (fall / g.frame_rate).expand(len(tail) - 1)
+        torch.testing.assert_close(tail.diff(), falling, rtol=1e-4, atol=1e-4)
+    power = torch.where(heard[:, 0, 50] > 0, 10.0 ** (decibels / 10.0), 0.0)
+    ratio = 10.0 * torch.log10(power[:, 3] / power[:, 4:].sum(dim=1))
+    assert WETTEST_ROOM - 0.1 < ratio.min() < 0.0
+    assert 12.0 < ratio.max() < DRIEST_ROOM + 0.1
+
+
+def test_powers_add_in_a_room_and_silence_stays():
+    g = tiny().geometry
+    x = torch.rand(3, 6, 176, 22)
+    x[2] = 0.0
+    heard = reverberated(x, g, generator())
+    assert ((heard >= 0) & (heard <= 1)).all()
+    assert not heard[2].any()
+    assert torch.equal(reverberated(x[:1], g, generator()), heard[:1]), "whatever else is there"
+    weaker = reverberated(x, g, generator(), strength=0.1)
+    assert weaker[0].mean() < heard[0].mean()
