@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from ssmpe.config import TrialConfig
-from ssmpe.errors import UserError
+from ssmpe.errors import UserError, first_line
 from ssmpe.evaluation.scores import ALL_MEASURES, SetScores
 from ssmpe.signal.notes import NoteRule, rule_of
 
@@ -288,5 +288,4 @@ def _all_numbers(tensor: Tensor) -> Tensor:
 
 
 def _unusable(path: Path, error: Exception) -> UserError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return UserError(f"{path}: not a usable checkpoint ({reason})")
+    return UserError(f"{path}: not a usable checkpoint ({first_line(error)})")

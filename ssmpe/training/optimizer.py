@@ -56,14 +56,11 @@ def optimizer_of(
     decoder = list(network.decoder.parameters())
     own = {id(p) for p in decoder}
     encoder = [p for p in network.parameters() if id(p) not in own]
-    rates = training.learning_rate, training.learning_rate * training.decoder_lr_factor
-    groups: list[dict[str, Any]] = [
-        {"params": params, "lr": rate, "full_lr": rate}
-        for params, rate in zip((encoder, decoder), rates, strict=True)
-    ]
+    rate = training.learning_rate
+    parts = [(encoder, rate), (decoder, rate * training.decoder_lr_factor)]
     if discriminator is not None:
-        rate = DISCRIMINATOR_RATE
-        groups.append({"params": [*discriminator.parameters()], "lr": rate, "full_lr": rate})
+        parts.append(([*discriminator.parameters()], DISCRIMINATOR_RATE))
+    groups = [{"params": weights, "lr": full, "full_lr": full} for weights, full in parts]
     # one kernel for all of a group, as GPUs want it; its last bits differ
     fused = device != "cpu"
     return EagerAdamW(groups, weight_decay=training.weight_decay, fused=fused, foreach=not fused)

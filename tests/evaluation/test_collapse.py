@@ -44,6 +44,8 @@ BLANK_LABELLED = [1.0] * 10
         ([1.0, 1.0, 0.9, 0.6, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5], ALIVE_LABELLED, None),
         # a hundredth below the threshold at the end is none either
         ([1.0] * 9 + [0.69], ALIVE_LABELLED, None),
+        # the labelled set just comes alive, once
+        ([1.0] * 10, [1.0] * 8 + [0.6, 1.0], 450),
         # blank in the very last validation only
         ([1.0, 0.2] + [0.1] * 7 + [0.7], ALIVE_LABELLED, 500),
     ],
@@ -97,6 +99,15 @@ def test_two_validations_are_enough_and_a_fall_by_a_twentieth_is_a_recovery():
     assert collapsing([50, 100], [1.0, 0.96], alive)
     assert not collapsing([50, 100], [1.0, 0.95], alive)
     assert not collapsing([50], [1.0], [0.5])
+
+
+def test_a_blank_rate_at_the_border_is_certain_and_a_fall_up_to_it_a_recovery():
+    assert collapsing([50, 100], [0.75, 0.75], [0.5, 0.1])
+    assert not collapsing([50, 100], [0.65, 0.65], [0.5, 0.1])
+    assert collapsing([50, 100], [0.65, 0.65], [0.5, 0.1], Criterion(blank=0.65, certain=0.65))
+    quarter = Criterion(recovery=0.25)
+    assert collapsing([50, 100], [1.0, 0.8], [0.5, 0.1], quarter)
+    assert not collapsing([50, 100], [1.0, 0.75], [0.5, 0.1], quarter)
 
 
 def test_the_newest_validations_decide():
@@ -186,6 +197,19 @@ class TestKinds:
         )  # fmt: skip
         assert kind(full) is Kind.ALL_ON
 
+    def test_borders_are_of_the_kind(self):
+        """Peaks of 0.9 on a blank set, 15 pitches, a cosine of 0.9; and alive at 0.6."""
+        just_blank = [0.1] * 8 + [0.7] * 2
+        assert kind(course(just_blank, mean_peaks=[0.9] * 10)) is Kind.ALL_ON
+        assert kind(course(just_blank, mean_peaks=[0.89] * 10)) is Kind.LEVEL_SUNK
+        assert kind(course(ALIVE, mean_peaks=[1.0] * 10)) is None
+        assert kind(course(ALIVE, pitches_per_frame=[15.0] * 10)) is Kind.ALL_ON
+        assert kind(course(ALIVE, pitches_per_frame=[14.9] * 10)) is None
+        assert kind(course(ALIVE, similarities=[0.9] * 10)) is Kind.CONSTANT_PATTERN
+        assert kind(course(ALIVE, similarities=[0.89] * 10)) is None
+        once = [1.0] * 8 + [0.6, 1.0]
+        assert kind(course([1.0] * 10, labelled=once)) is Kind.LEVEL_SUNK
+
     def test_what_has_not_started_is_of_no_kind(self):
         """Blank from the start, its frames all alike, beside a labelled set that is so, too."""
         untrained = course([1.0] * 10, [0.1] * 10, labelled=BLANK_LABELLED, similarities=[1.0] * 10)
@@ -198,6 +222,19 @@ class TestKinds:
         assert kind(old) is Kind.LEVEL_SUNK
         assert kind(course(ALIVE, unknown, similarities=unknown), unknown) is None
 
+    def test_a_set_that_was_alive_alone_has_started(self):
+        assert kind(course(SINKING, labelled=BLANK_LABELLED)) is Kind.LEVEL_SUNK
+
+    def test_other_thresholds(self):
+        half = [0.1] * 5 + [0.65] * 5
+        assert kind(course(half)) is None
+        assert kind(course(half), collapse=Criterion(blank=0.65)) is Kind.LEVEL_SUNK
+        assert kind(course(ALIVE, FALLING), criterion=KindCriterion(kept=0.4)) is None
+
+    def test_curves_of_different_lengths_are_a_fault(self):
+        with pytest.raises(ValueError, match="shorter"):
+            kind(course([1.0] * 10, labelled=BLANK_LABELLED[:9]))
+
     def test_no_validations(self):
         assert kind(Course([], [], [], [], [], [], [])) is None
 
@@ -206,6 +243,16 @@ def test_a_last_validation_alone_decides_nothing():
     dropped = [*RISING[:9], 0.45]
     assert not content_lost(dropped)
     assert content_lost(dropped, criterion=KindCriterion(recent=1))
+
+
+def test_a_first_validation_alone_decides_nothing_either():
+    assert not content_lost([0.9, 0.5, 0.6, 0.6])
+    assert content_lost([0.9, 0.8, 0.6, 0.6])
+
+
+def test_three_quarters_of_the_content_are_kept():
+    assert not content_lost([1.0, 1.0, 0.75, 0.75])
+    assert content_lost([1.0, 1.0, 0.74, 0.74])
 
 
 def test_the_share_of_content_that_is_kept():

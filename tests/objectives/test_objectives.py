@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 import torch
@@ -7,8 +8,10 @@ from ssmpe.config import OBJECTIVES, ObjectivesConfig
 from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.additivity import union
 from ssmpe.objectives.base import bce, bce_negative, bce_positive
+from ssmpe.objectives.content import TEMPERATURE, content, contrastive
 from ssmpe.seeding import torch_generator
 from ssmpe.signal.features import energy_estimate, first_harmonic
+from ssmpe.signal.salience import BLUR_SEMITONES
 from ssmpe.signal.transforms import GeometricTransform
 
 N_LABELLED, N_UNLABELLED, N_FRAMES = 2, 3, 12
@@ -235,6 +238,30 @@ def test_the_halves_of_the_cross_entropy_add_up():
     whole = bce(logits, target)
     halves = bce_positive(logits, target) + bce_negative(logits, target)
     torch.testing.assert_close(whole, halves)
+
+
+def test_content_is_a_gaussian_of_height_one_at_the_strongest_bin(geometry):
+    """Written out, in a frame whose strongest bin is 50, and one whose is the first."""
+    logits = torch.linspace(-1.0, 0.0, geometry.n_bins).repeat(2, 1).T[None].contiguous()
+    logits[0, 50, 0] = logits[0, 0, 1] = 3.0
+    sigma = BLUR_SEMITONES * geometry.bins_per_semitone
+    for frame, strongest in enumerate((50, 0)):
+        expected = sum(
+            math.exp(-0.5 * ((i - strongest) / sigma) ** 2) * math.log1p(math.exp(-logit))
+            for i, logit in enumerate(logits[0, :, frame].tolist())
+        )
+        assert float(content(logits, geometry)[0, frame]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_excerpts_are_told_apart_by_the_direction_of_their_frames():
+    """Written out for one that is unlike two others, whatever their levels, in either frame."""
+    salience = torch.zeros(3, 4, 2)
+    salience[0, 0], salience[1, 1], salience[2, 1] = 0.9, 0.2, 0.6
+    salience[2, :, 1] = torch.tensor([0.0, 0.0, 0.3, 0.0])
+    apart, near = math.exp(-1.0 / TEMPERATURE), 1.0
+    alone, paired = math.log(1 + 2 * apart), math.log(1 + near + apart)
+    expected = torch.tensor([[alone, alone], [paired, alone], [paired, alone]])
+    torch.testing.assert_close(contrastive(salience), expected, rtol=1e-3, atol=1e-6)
 
 
 def test_silent_frames_ask_for_no_content(geometry, batch):

@@ -69,3 +69,22 @@ def test_losses_are_what_they_were(geometry):
     assert {n: float(x) for n, x in values[0].items()} == pytest.approx(
         {n: float(x) for n, x in values[1].items()}, rel=1e-5
     )
+
+
+def test_a_weight_that_no_term_depends_on_changes_nothing(geometry):
+    """Its own gradient is zero."""
+    found = []
+    for spare in (False, True):
+        config = ObjectivesConfig(dict.fromkeys(TERMS, 1.0), project_conflicts=True)
+        network = Network(-1.0)
+        weights = list(network.parameters())
+        if spare:
+            weights.append(torch.nn.Parameter(torch.ones(3)))
+        TotalLoss(config, geometry, REGISTRY).backward(
+            Step(network, invented(geometry), generator, weights=weights)
+        )
+        found.append([w.grad for w in weights])
+    for ours, theirs in zip(*found, strict=False):
+        torch.testing.assert_close(ours, theirs)
+    assert found[1][-1] is not None
+    assert not found[1][-1].any()

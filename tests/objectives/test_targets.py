@@ -16,7 +16,7 @@ from ssmpe.objectives.base import bce
 from ssmpe.objectives.invariance import compared
 from ssmpe.objectives.pseudo import by_rank
 from ssmpe.signal.features import energy_estimate
-from ssmpe.signal.salience import blurred, blurred_target
+from ssmpe.signal.salience import BLUR_SEMITONES, blurred, blurred_target
 from tests.objectives.test_objectives import Network, generator
 
 N_LABELLED, N_UNLABELLED, N_FRAMES = 2, 3, 12
@@ -100,6 +100,18 @@ class TestRank:
         annotated = blurred_target([geometry.bin_frequencies[[10]]], geometry)
         torch.testing.assert_close(target[0], torch.from_numpy(annotated))
         assert not ignored[0, 9:12].any()
+
+    def test_how_far_a_one_decides_depends_on_the_bins_of_a_semitone(self, geometry):
+        """Two deviations of the blur: of slopes of eight bins on either side, the rest is open."""
+        g = type(geometry)(n_bins=176, bins_per_octave=60)
+        slope = 5.0 - 0.5 * (torch.arange(g.n_bins) - 50).abs()
+        strength = torch.where(slope >= 1.0, slope, -20.0)[None, :, None]
+        strength[0, 100] = 0.5
+        _, ignored = by_rank(strength, whole(1), whole(2), g)
+        flank = math.ceil(2 * BLUR_SEMITONES * 5)
+        assert 1 < flank < 8
+        expected = [i for i in range(42, 59) if abs(i - 50) > flank]
+        assert ignored.nonzero()[:, 1].tolist() == [*expected, 100]
 
     def test_edges_have_maxima_whatever_the_level(self, geometry, strength):
         strength[0, 0] = strength[0, -1] = -5.0
@@ -198,6 +210,23 @@ class TestPseudoLabels:
         ]
         losses = torch.stack(one_by_one).reshape(target.shape) * (1 - ignored)
         torch.testing.assert_close(term.frames, losses.sum(dim=-2), atol=1e-4, rtol=1e-5)
+
+
+def test_where_all_is_labelled_pseudo_labels_change_nothing(geometry, batch):
+    """The truth, or else what the teacher says."""
+    closed, teacher = labelled_of(batch), Network(1.0)
+    for truth in ("salience", "truth"):
+        config = ObjectivesConfig(
+            weights={"timbre": 1.0},
+            labelled_targets=truth,
+            pseudo_labels=ranked(),
+            teacher_decay=0.9,
+        )
+        loss = TotalLoss(config, geometry, REGISTRY)
+        (term,) = loss.terms_of(Step(Network(-1.0), closed, generator, teacher))
+        said = torch.sigmoid(teacher(closed.features)).detach()
+        assert torch.equal(term.out.targets, closed.target if truth == "truth" else said)
+        assert term.out.ignored is None
 
 
 def test_a_teacher_is_who_ranks(geometry, batch):

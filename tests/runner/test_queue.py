@@ -14,6 +14,7 @@ from typing import Any
 
 import optuna
 import pytest
+from ray.exceptions import OutOfMemoryError, RayActorError
 from ray.tune.search import Searcher
 
 from ssmpe.config.presets import tiny
@@ -26,8 +27,8 @@ from ssmpe.runner.ending import Account, Budget, Ending
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.make import with_objectives
 from ssmpe.runner.queue import study
-from ssmpe.runner.queue.queue import Queue
-from ssmpe.runner.queue.retries import Outcome, Retries
+from ssmpe.runner.queue.queue import Assignment, Queue
+from ssmpe.runner.queue.retries import Outcome, Retries, is_lost, lacked_memory
 from ssmpe.runner.queue.suggestions import Suggestions, sampler_of
 from ssmpe.runner.queue.table import Table
 from ssmpe.runner.session import Session
@@ -74,6 +75,10 @@ class TestRetries:
         batches = [70, 70, 140, 70, 140, 210]
         assert [retries.again(trial, lost(b)) for b in batches] == [*[True] * 4, False, True]
 
+    def test_one_batch_is_further_than_none(self, trial):
+        retries = Retries(USUAL)
+        assert [retries.again(trial, lost(b)) for b in (0, 1, 1, 1)] == [True, True, True, False]
+
     def test_losses_of_other_trials_are_theirs(self, trial):
         retries, other = Retries(USUAL), Trial("Ref.", tiny().replace({"training.seed": 1}))
         assert [retries.again(t, lost(0)) for t in (trial, other) * 2] == [True] * 4
@@ -106,6 +111,17 @@ class TestRetries:
         assert not Retries(USUAL, lambda: LARGER).again(trial, outcome)
 
 
+def test_what_ray_says_of_a_process_that_died():
+    """It ends those of a node whose memory runs out in two ways."""
+    died = RayActorError(error_msg="The actor died unexpectedly before finishing this task.")
+    ended = RayActorError(error_msg="The actor died because its node was running low on memory.")
+    task, other = OutOfMemoryError("Task was killed."), ValueError("diverged")
+    assert [is_lost(error) for error in (died, ended, task, other, None)] == [True, *[False] * 4]
+    lacked = [lacked_memory(None, error) for error in (died, ended, task, other, None)]
+    assert lacked == [False, True, True, False, False]
+    assert lacked_memory("out of memory", None)
+
+
 def table(*, seeds: int = 1, kept: bool = True, rows: str = "*") -> Table:
     """Return a parent with two children and a grandchild, and a row of its own, last."""
     parent = row(Delta("parent"))
@@ -116,7 +132,8 @@ def table(*, seeds: int = 1, kept: bool = True, rows: str = "*") -> Table:
     sweep = Sweep("x", "Why?", lambda base: [parent, one, two, third, other])
     trials = sweep.trials(tiny(), range(seeds), [rows])
     plan = replace(planned(1, Path("unused")), trials=tuple(trials))
-    return Table(plan, Retries(USUAL, lambda: LARGER), lambda identity: kept)
+    known = {trial.identity for trial in trials if kept}
+    return Table(plan, Retries(USUAL, lambda: LARGER), known.__contains__)
 
 
 def handed_out(queue: Queue) -> dict[str, Trial]:
@@ -158,6 +175,7 @@ class TestTable:
         told = [(trial.row, why) for trial, why in queue.refused]
         assert told == [("one", of_parent), ("third", of_one), ("two", of_parent)]
         assert queue.next() is None
+        assert {queue.ended[trial.identity] for trial, _ in queue.refused} == {EndReason.FAILED}
         assert [t.row for t in queue.unfinished] == ["other"]
         failed = {f"{name} seed 0": why for name, why in told}
         if reason is EndReason.FAILED:
@@ -202,6 +220,24 @@ class TestTable:
         assert (again.trial, again.share) == (first.trial, LARGER)
         queue.end(again.trial, GREEDY)
         assert queue.failed["parent seed 0"] == "no memory"
+
+    def test_what_collapses_is_stopped_after_a_fifth_unless_another_continues_it(self):
+        queue = table()
+        scheduler = queue.scheduler()
+        assert scheduler
+        n_batches = tiny().training.n_batches
+        stopped = []
+        for trial in queue.trials:
+            parameters = Assignment(trial, USUAL).parameters
+            running = SimpleNamespace(trial_id=trial.row, config={"trial": parameters})
+            scheduler.on_trial_add(None, running)
+            for batch in (n_batches // 5 - 1, n_batches // 5):
+                result = {reports.BATCH: batch, reports.OBJECTIVE: 0.5, reports.COLLAPSING: ["x"]}
+                if scheduler.on_trial_result(None, running, result) == "STOP":
+                    stopped.append((trial.row, batch))
+        assert stopped == [(name, n_batches // 5) for name in ("two", "third", "other")]
+        queue._plan = replace(queue._plan, early_stop=False)
+        assert queue.scheduler() is None
 
     def test_begun_again_it_hands_out_no_trial_twice(self):
         queue, rows = table(), []

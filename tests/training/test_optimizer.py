@@ -13,7 +13,7 @@ from torch.optim.adamw import adamw
 
 from ssmpe.config import GeometryConfig, ModelConfig, TrainingConfig
 from ssmpe.network.model import Autoencoder
-from ssmpe.training.optimizer import optimizer_of, restore, scale_rates
+from ssmpe.training.optimizer import DISCRIMINATOR_RATE, optimizer_of, restore, scale_rates
 
 TRAINING = TrainingConfig(learning_rate=1e-2, decoder_lr_factor=0.5, weight_decay=0.03)
 DEVICES = ["cpu", "cuda"]
@@ -167,3 +167,11 @@ def test_moments_of_other_weights_are_refused(change):
     change(state)
     with pytest.raises((LookupError, TypeError, ValueError, AttributeError)):
         restore(optimizer, state)
+
+
+def test_every_part_has_its_own_rate_before_any_is_scaled():
+    judge = torch.nn.Linear(2, 1)
+    groups = optimizer_of(network(), TRAINING, "cpu", judge).param_groups
+    assert [group["lr"] for group in groups] == [1e-2, 5e-3, DISCRIMINATOR_RATE]
+    assert [group["full_lr"] for group in groups] == [1e-2, 5e-3, DISCRIMINATOR_RATE]
+    assert groups[2]["params"] == [*judge.parameters()]

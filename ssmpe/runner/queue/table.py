@@ -34,7 +34,7 @@ class Table:
         self._ready: deque[Trial] = deque()
         self._waiting: dict[str, list[Trial]] = {}
         """trials that wait, by the identity of the one that they continue"""
-        self._ended: dict[str, str] = {}
+        self._ended: dict[str, str]
         self._failed: dict[str, str] = {}
         self.begin({})
 
