@@ -19,7 +19,7 @@ from ssmpe.evaluation.inference import salience, track_features
 from ssmpe.experiments.options import RESULTS
 from ssmpe.tracking.sqlite import local_uri
 from ssmpe.transcription.network_file import SUFFIX
-from ssmpe.transcription.trained import save_trained, with_threads, with_threshold
+from ssmpe.transcription.trained import Trained, save_trained, with_threads, with_threshold
 from ssmpe.transcription.transcribe import Transcription, pitches, transcribe
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Network:
     """
 
     _named: Named
+    _stored: Trained
 
     def __repr__(self) -> str:
         return f"Network({self.name!r}, threshold={self.threshold:.3g})"
@@ -95,8 +96,8 @@ class Network:
         place = Path(path)
         if place.suffix != SUFFIX:
             raise UserError(f"{place}: a network's own file is called NAME{SUFFIX}")
-        trained = self._named.trained
-        save_trained(place, trained, {**trained.origin, "name": self.name, **origin})
+        # with the threshold that was tuned, not one that was asked for since
+        save_trained(place, self._stored, {**self.origin, "name": self.name, **origin})
 
     @property
     def origin(self) -> Mapping[str, str]:
@@ -139,7 +140,7 @@ def load(
         which: "SWEEP/ROW/SEED"; "SWEEP/ROW" or "SWEEP", for the best of them on its validation
             set; an MLflow run id; the folder of a checkpoint, or one above; a network's own file;
             "shipped": the network that comes with the package; None: the best of the latest sweep
-            below ./results, or, where that folder is missing, the package's.
+            in ./results, or, where there is no store, the package's.
         tracking_uri: MLflow store; None: below ./results.
         device: as "cpu" or "cuda"; None: a GPU if there is one.
         threshold: least salience of a pitch; None: the one stored with the weights.
@@ -149,13 +150,18 @@ def load(
     """
     found_on = weights.device_of(device)
     with extras_told():
-        if which is not None and Path(which).exists():
+        if which != weights.SHIPPED and which is not None and _is_path(which):
             found = weights.of_folder(Path(which), found_on)
         else:
             asked = None if which is None else str(which)
             found = weights.stored(tracking_uri, asked, found_on)
     trained = with_threshold(found.trained, threshold)
-    return Network(replace(found, trained=trained))
+    return Network(replace(found, trained=trained), found.trained)
+
+
+def _is_path(which: str | Path) -> bool:
+    """Tell whether a network is given by a folder, or by a file of its own."""
+    return Path(which).is_dir() or Path(which).suffix == SUFFIX
 
 
 def load_sweep(name: str | None = None, *, tracking_uri: str | None = None) -> "Tables":

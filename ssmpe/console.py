@@ -44,14 +44,15 @@ _ORDERS = "\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff"
 _UNSAFE = re.compile(f"[\x00-\x1f{_ORDERS}]")
 _UNSAFE_IN_LINES = re.compile(f"[\x00-\x08\x0b-\x1f{_ORDERS}]")
 
-# at a process's end, Python looks through all that has been imported for what refers to itself, a
-# second of a sweep's; the system takes all memory back anyway
-atexit.register(gc.freeze)
-
 
 @contextmanager
 def without_collecting() -> Iterator[None]:
-    """Import in the block without being interrupted to look for garbage: it leaves none."""
+    """Import what a command needs in the block, without looking for garbage then, or at its end.
+
+    Imports leave none. At a process's end, Python would look through all of them once more, a
+    second of a sweep's; the system takes all memory back anyway.
+    """
+    atexit.register(gc.freeze)
     was_on = gc.isenabled()
     gc.disable()
     try:

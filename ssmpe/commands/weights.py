@@ -13,7 +13,7 @@ from rich.console import Console
 from ssmpe.console import printable
 from ssmpe.errors import UserError
 from ssmpe.experiments.options import RESULTS
-from ssmpe.tracking.sqlite import local_uri
+from ssmpe.tracking.sqlite import local_uri, sqlite_path
 
 if TYPE_CHECKING:
     from torch import nn
@@ -58,7 +58,7 @@ def add_options(parser: argparse.ArgumentParser, *, sweeps: bool = False) -> Non
         metavar="RUN",
         help="trial, as SWEEP/ROW/SEED, or its MLflow run id; SWEEP/ROW or SWEEP: the best of them "
         f"on its validation set; {SHIPPED}: the network that comes with the package (default: the "
-        "best of the latest sweep below ./results; where there is none, that of the package)",
+        "best of the latest sweep in ./results; where there is no store, that of the package)",
     )
     which.add_argument(
         "--checkpoint",
@@ -154,18 +154,21 @@ def stored(uri: str | None, asked: str | None, device: str) -> Named:
     """Load a network from a store of runs, or the one that comes with the package.
 
     Args:
-        uri: None: the store below ./results; without that, and if nothing is asked for, the
-            network is the package's.
+        uri: None: the store in ./results; without that, and if nothing is asked for, the network
+            is the package's.
         asked: id of a run; SWEEP, SWEEP/ROW or SWEEP/ROW/SEED; ``SHIPPED``; None: the latest sweep.
 
     Raises:
         UserError: there is none.
     """
-    if asked == SHIPPED or (asked is None and uri is None and not RESULTS.exists()):
+    if asked == SHIPPED and uri is not None:
+        raise UserError(f"--tracking-uri goes with runs of a store, not with {SHIPPED!r}")
+    own = local_uri(RESULTS)
+    if asked == SHIPPED or (asked is None and uri is None and not _is_there(own)):
         return _of_package(device)
     from ssmpe.tracking.reading import find_weights, is_sweep
 
-    uri = uri or local_uri(RESULTS)
+    uri = uri or own
     if asked is not None and not _RUN_ID.fullmatch(asked):
         sweep = asked.partition("/")[0]
         if not is_sweep(uri, sweep):
@@ -192,6 +195,11 @@ def of_folder(folder: Path, device: str) -> Named:
     trained = load_trained(found, device)
     name = f"{found} (best F1 on its validation set: {trained.best_score:.3f})"
     return Named(trained, name, chosen=found != folder)
+
+
+def _is_there(uri: str) -> bool:
+    place = sqlite_path(uri)
+    return place is not None and place.exists()
 
 
 def _of_package(device: str) -> Named:

@@ -30,8 +30,8 @@ _FORMAT = 1
 
 
 def is_network_file(path: Path) -> bool:
-    """Tell whether a path is that of a file of this kind, by its name."""
-    return path.suffix == SUFFIX and path.is_file()
+    """Tell whether a path is that of a file of this kind, by its name alone."""
+    return path.suffix == SUFFIX and not path.is_dir()
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
@@ -42,12 +42,13 @@ def write(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, A
         description: JSON-representable data, as a checkpoint has them.
     """
     text = json.dumps({**description, "format": _FORMAT}, indent=1).encode()
-    arrays = {name: weight.detach().cpu().numpy() for name, weight in tensors.items()}
+    # plain numbers all of them, of which nothing is pickled
+    arrays: dict[str, Any] = {name: w.detach().cpu().numpy() for name, w in tensors.items()}
     arrays[DESCRIPTION] = np.frombuffer(text, np.uint8)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
+            np.savez(file, **arrays)
         os.replace(partial, path)
     except BaseException:
         partial.unlink(missing_ok=True)
@@ -61,7 +62,7 @@ def read(path: Path, device: str = "cpu") -> tuple[dict[str, Any], dict[str, Ten
         the description, and the weights by name.
 
     Raises:
-        UserError: it cannot be read, is damaged, or is no such file.
+        UserError: there is none, it cannot be read, is damaged, or is no such file.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -75,10 +76,10 @@ def read(path: Path, device: str = "cpu") -> tuple[dict[str, Any], dict[str, Ten
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} has values that are not finite")
-        return described, {name: torch.from_numpy(a).to(device) for name, a in arrays.items()}
     except Exception as error:  # a damaged file can raise anything; all of it means the same
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: no usable network ({reason})") from None
+    return described, {name: torch.from_numpy(a).to(device) for name, a in arrays.items()}
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:

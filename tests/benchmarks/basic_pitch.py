@@ -24,6 +24,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from analysis.numbers.bootstrap import two_level_bootstrap
 from ssmpe import units
 from ssmpe.data.datasets.registry import Locations, resolve
 from ssmpe.data.files.annotation import Annotation, NoteAnnotation
@@ -36,8 +37,8 @@ SECONDS = 60.0
 RATE = 44_100
 THRESHOLDS = np.round(np.arange(0.05, 0.8, 0.05), 2)
 """Of the posterior, as its own default 0.3 and both sides of it"""
-BINS, LOWEST, FRAME_RATE = 88, 21, 22_050 / 256
-"""Of basic-pitch's posterior of notes; rate in Hz, of which it drops a frame a window"""
+BINS, LOWEST = 88, 21
+"""Pitches of basic-pitch's posterior of notes"""
 
 OURS = """
 import json, resource, sys, time
@@ -63,6 +64,7 @@ with contextlib.redirect_stdout(sys.stderr):
     import numpy
     from basic_pitch import FilenameSuffix, build_icassp_2022_model_path
     from basic_pitch.inference import Model, predict
+    from basic_pitch.note_creation import model_frames_to_time
     model = Model(build_icassp_2022_model_path(FilenameSuffix.onnx))
     folder, files = sys.argv[1], sys.argv[2:]
     predict(files[0], model)
@@ -76,7 +78,9 @@ with contextlib.redirect_stdout(sys.stderr):
             "seconds": time.process_time() - started,
             "events": [[float(e[0]), float(e[1]), int(e[2])] for e in events],
         }
-        numpy.save(name + ".npy", output["note"])
+        # windows have a little less than whole frames: times are not multiples of a hop
+        note = output["note"]
+        numpy.savez(name + ".npz", note=note, times=model_frames_to_time(len(note)))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"begin": begun, "peak": 1024 * peak, "files": told}))
 """
@@ -122,7 +126,8 @@ def _compare(name: str, root: Path, python: str, folder: Path) -> None:
             ),
             "basic-pitch: notes": _of_notes(truth, found, reference.f0s, times),
         }
-        posterior = np.load(folder / "theirs" / f"{track}.wav.npy")
+        with np.load(folder / "theirs" / f"{track}.wav.npz") as loaded:
+            posterior = loaded["note"], loaded["times"]
         rows |= {
             f"basic-pitch: frames at {least:.2f}": _frames(
                 reference.f0s, _at(posterior, least, times), times
@@ -140,6 +145,19 @@ def _compare(name: str, root: Path, python: str, folder: Path) -> None:
         if " at " not in row or row == best:
             told = ", ".join(f"{key} {value:.3f}" for key, value in scores.items())
             print(f"  {row:34s} {told}")
+    for own, other in (("ssmpe: frames", best), ("ssmpe: notes", "basic-pitch: notes")):
+        print(f"  {own} - {other}: {_difference(tables[own], tables[other])}")
+
+
+def _difference(own: list[dict[str, float]], other: list[dict[str, float]]) -> str:
+    """Return the mean differences, with 95 % intervals of a bootstrap over tracks."""
+    told = []
+    for key in own[0]:
+        values = [[a[key] - b[key] for a, b in zip(own, other, strict=True)]]
+        effect = two_level_bootstrap(np.array(values))
+        if effect is not None and key not in ("P", "R"):
+            told.append(f"{key} {effect.mean:+.3f} {effect.interval()}")
+    return ", ".join(told)
 
 
 def _prepare(name: str, root: Path, folder: Path) -> dict[str, Annotation]:
@@ -172,12 +190,17 @@ def _notes(events: list[tuple[float, float, int]]) -> NoteAnnotation:
 
 
 def _at(
-    posterior: NDArray[np.float32], least: float, times: units.Floats
+    posterior: tuple[NDArray[np.float32], units.Floats], least: float, times: units.Floats
 ) -> list[NDArray[np.float64]]:
-    """Return the F0s at some times of a posterior (T, 88) above a threshold."""
-    rows = np.minimum((times * FRAME_RATE).round().astype(int), len(posterior) - 1)
+    """Return the F0s at some times of a posterior (T, 88), with its own times, above a threshold.
+
+    Those of the nearest of its frames.
+    """
+    values, own = posterior
+    later = np.searchsorted(own, times).clip(1, len(own) - 1)
+    rows = later - (times - own[later - 1] < own[later] - times)
     hz = units.midi_to_hz(np.arange(BINS) + float(LOWEST))
-    return [hz[posterior[row] >= least] for row in rows]
+    return [hz[values[row] >= least] for row in rows]
 
 
 def _frames(

@@ -43,8 +43,10 @@ def test_it_gives_what_the_checkpoint_gives(checkpoint, file, tmp_path, command)
     for written in (tmp_path / "a").glob("song.[!p]*"):
         assert written.read_bytes() == (tmp_path / "b" / written.name).read_bytes()
     again = tmp_path / "again.npz"
-    own.save(again)
-    assert ssmpe.load(again, device="cpu").origin["licence"] == "CC0"
+    ssmpe.load(file, device="cpu", threshold=0.9).save(again)
+    last = ssmpe.load(again, device="cpu")
+    assert last.origin["licence"] == "CC0"
+    assert last.threshold == before.threshold
 
 
 def test_without_a_run_the_network_is_the_package_s(checkpoint, tmp_path, monkeypatch, command):
@@ -56,10 +58,14 @@ def test_without_a_run_the_network_is_the_package_s(checkpoint, tmp_path, monkey
     assert output.startswith(f"network: {own.name}\n")
     assert own.name.startswith("the one that comes with ssmpe (shipped-")
     written = (tmp_path / "transcriptions" / "song.mid").read_bytes()
-    (tmp_path / "results").mkdir()  # of sweeps, whose networks now come first
+    (tmp_path / "results").mkdir()
+    (tmp_path / "shipped").mkdir()  # of that name, but no network
+    assert ssmpe.load(device="cpu").name == ssmpe.load("shipped", device="cpu").name == own.name
+    (tmp_path / "results" / "mlflow.db").touch()  # of sweeps, whose networks now come first
     code, _, error = command("transcribe", song)
-    assert code == 2
-    assert "no MLflow store there" in error
+    assert (code, error.count("\n")) == (2, 1)
+    with pytest.raises(UserError, match="--tracking-uri goes with runs of a store"):
+        ssmpe.load("shipped", tracking_uri="sqlite:///x.db", device="cpu")
     code, _, error = command("transcribe", song, "--run", "shipped", "--out", "again")
     assert (code, error) == (0, "")
     assert (tmp_path / "again" / "song.mid").read_bytes() == written
@@ -138,7 +144,10 @@ def test_what_claims_to_be_large_takes_no_memory(file, tmp_path):
         load_trained(bad, "cpu")
 
 
-def test_a_name_without_its_suffix_is_refused(checkpoint, tmp_path):
+def test_a_name_without_its_suffix_is_refused(checkpoint, tmp_path, command):
+    code, _, error = command("transcribe", "x.wav", "--checkpoint", tmp_path / "no.npz")
+    assert (code, error.count("\n")) == (2, 1)
+    assert f"{tmp_path / 'no.npz'}: no usable network ([Errno 2] No such file" in error
     with pytest.raises(UserError, match=r"mine.pt: a network's own file is called NAME.npz"):
         ssmpe.load(checkpoint, device="cpu").save(tmp_path / "mine.pt")
     assert not list(tmp_path.iterdir())
