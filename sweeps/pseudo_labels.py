@@ -1,4 +1,4 @@
-"""Which pseudo-labels of added music teach most?
+"""Which pseudo-labels of added music harm labelled music least, and leave least of it blank?
 
 Optuna's TPE looks among those by rank for a high average precision on the labelled kind's
 validation set, and a low blank rate on the added training set at the threshold tuned there, for
