@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ray import cloudpickle
 from ray.exceptions import RayTaskError
 from ray.tune import Callback
 
@@ -73,10 +74,10 @@ class SessionCallback(Callback):
 def outcome_of(trial: Any, errored: bool) -> Outcome:
     """Return how one of Tune's trials has ended; ``errored``: by no report of its own."""
     planned, result = trial_of(trial), trial.last_result or {}
-    error = trial.get_pickled_error() if errored else None
+    error = _error_of(trial) if errored else None
     why, file = result.get(reports.FAILURE, ""), ""
     if errored:
-        why, file = _said(trial.get_error()), str(Path(trial.path) / "error.txt")
+        why, file = _said(_trace_of(trial)), str(Path(trial.path) / "error.txt")
     return Outcome(
         reason=reports.end_reason(result, planned.config.training.n_batches, errored),
         batch=result.get(reports.BATCH, 0),
@@ -95,9 +96,30 @@ def _raised(trial: Any) -> str:
 
     Nor is it what comes from outside, as a storage that is away: that may come back.
     """
-    error = trial.get_pickled_error()
+    error = _error_of(trial)
     code = isinstance(error, RayTaskError) and not isinstance(error, OSError)
-    return _said(trial.get_error()) if code and not is_lost(error) else ""
+    return _said(_trace_of(trial)) if code and not is_lost(error) else ""
+
+
+def _error_of(trial: Any) -> Any:
+    """Return what has ended a run of a trial; None if there was no error.
+
+    Tune writes it to a file here at once, and copies that to the storage, where it would look for
+    it itself, when it gets round to it.
+    """
+    file = trial.pickled_error_file
+    if file is None or not os.path.exists(file):
+        return trial.get_pickled_error()
+    with open(file, "rb") as found:
+        return cloudpickle.load(found)
+
+
+def _trace_of(trial: Any) -> Any:
+    """Return the traces of a trial's errors, likewise; the last one ends them."""
+    file = trial.error_file
+    if file is None or not os.path.exists(file):
+        return trial.get_error()
+    return Path(file).read_text()
 
 
 def _said(trace: str) -> str:
@@ -108,5 +130,5 @@ def _said(trace: str) -> str:
 
 def _end_if_disk_is_full(trial: Any) -> None:
     """Abort the sweep: other trials would fail as well, and a retry would not help."""
-    if tells_of_full_disk(trial.get_error()):
+    if tells_of_full_disk(_trace_of(trial)):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
