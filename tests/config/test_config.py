@@ -31,6 +31,7 @@ def test_identity_is_stable():
     """A change of a value orphans every stored run: it must be meant (see ``LATER``)."""
     assert {name: make().identity for name, make in PRESETS.items()} == {
         "tiny": "289f931c3867",
+        "compact": "0e87af13fc64",
         "small": "eb87c2a3160d",
         "paper": "eca6c46ffc37",
     }
