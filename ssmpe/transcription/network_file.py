@@ -9,7 +9,6 @@ NumPy can read it. The package comes with such a file (``SHIPPED``).
 import io
 import json
 import math
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ssmpe.errors import UserError
+from ssmpe.console import written
+from ssmpe.errors import UserError, first_line
 
 SUFFIX = ".npz"
 SHIPPED = Path(__file__).with_name(f"shipped{SUFFIX}")
@@ -35,7 +35,7 @@ def is_network_file(path: Path) -> bool:
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
-    """Write a network; the file appears whole or not at all.
+    """Write a network; the file appears whole or not at all, and replaces nothing but files.
 
     Args:
         tensors: weights by name.
@@ -45,14 +45,10 @@ def write(path: Path, tensors: Mapping[str, Tensor], description: Mapping[str, A
     # plain numbers all of them, of which nothing is pickled
     arrays: dict[str, Any] = {name: w.detach().cpu().numpy() for name, w in tensors.items()}
     arrays[DESCRIPTION] = np.frombuffer(text, np.uint8)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("wb") as file:
-            np.savez(file, **arrays)
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    whole = io.BytesIO()  # a device cannot be gone back in
+    np.savez(whole, **arrays)
+    with written(path) as file:
+        file.buffer.write(whole.getvalue())
 
 
 def read(path: Path, device: str = "cpu") -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -77,8 +73,7 @@ def read(path: Path, device: str = "cpu") -> tuple[dict[str, Any], dict[str, Ten
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} has values that are not finite")
     except Exception as error:  # a damaged file can raise anything; all of it means the same
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path}: no usable network ({reason})") from None
+        raise UserError(f"{path}: no usable network ({first_line(error)})") from None
     return described, {name: torch.from_numpy(a).to(device) for name, a in arrays.items()}
 
 

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,3 +152,6 @@ def test_a_name_without_its_suffix_is_refused(checkpoint, tmp_path, command):
     with pytest.raises(UserError, match=r"mine.pt: a network's own file is called NAME.npz"):
         ssmpe.load(checkpoint, device="cpu").save(tmp_path / "mine.pt")
     assert not list(tmp_path.iterdir())
+    (tmp_path / "mine.npz").symlink_to("/dev/null")
+    ssmpe.load(checkpoint, device="cpu").save(tmp_path / "mine.npz")
+    assert Path("/dev/null").is_char_device(), "replaced by a file"
