@@ -25,7 +25,8 @@ from typing import Any
 from rich.table import Table
 
 from ssmpe.console import make_console, printable
-from tests.support import confined, hostile
+from tests.support import confined
+from tests.support.hostile import KINDS, trying
 
 SECONDS = 30
 """CPU time for a case"""
@@ -113,22 +114,22 @@ def _work() -> None:
         for kind in dict.fromkeys(kind for kind, _ in cases):
             common = Path(scratch) / kind
             common.mkdir()
-            kinds[kind] = hostile.KINDS[kind][0](common)
+            kinds[kind] = KINDS[kind][0](common)
         confined.confine()
         out.write("ready\n")
         for kind, number in cases:
             signal.setitimer(signal.ITIMER_PROF, SECONDS)
             signal.alarm(PATIENCE)  # ends the process
             rng = Random(f"{seed}:{kind}:{number}")
-            outcome = hostile.case(kinds[kind], rng, Path(scratch) / f"{kind} {number}")
+            outcome = trying.case(kinds[kind], rng, Path(scratch) / f"{kind} {number}")
             signal.setitimer(signal.ITIMER_PROF, 0)
             out.write(json.dumps((kind, number, *outcome)) + "\n")
         signal.alarm(0)
 
 
-def shared_out(n_cases: int, kinds: Iterable[str] = hostile.KINDS) -> list[Case]:
+def shared_out(n_cases: int, kinds: Iterable[str] = KINDS) -> list[Case]:
     """Return so many cases, shared out among kinds, at least one of each, well mixed."""
-    shares = {kind: hostile.KINDS[kind][1] for kind in kinds}
+    shares = {kind: KINDS[kind][1] for kind in kinds}
     scale = n_cases / sum(shares.values())
     cases = [(kind, i) for kind, s in shares.items() for i in range(max(1, round(scale * s)))]
     return sorted(cases, key=lambda case: case[1] / shares[case[0]])
@@ -138,7 +139,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--cases", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kinds", default=",".join(hostile.KINDS), help="as plans,audio")
+    parser.add_argument("--kinds", default=",".join(KINDS), help="as plans,audio")
     parser.add_argument("--case", metavar="KIND:NUMBER", help="try this case alone")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
