@@ -11,6 +11,8 @@ from ssmpe.experiments.search import Search, SearchPlan
 from ssmpe.experiments.sweep import Overview, Sweep, Trial
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning.parents import Origin
+from ssmpe.runner.queue.queue import Queue
+from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.sqlite import local_uri
 from ssmpe.tracking.ui import ui_command
 
@@ -98,7 +100,7 @@ def farewell(
     console: Console,
     plan: Plan,
     ending: str,
-    failed: Mapping[str, str],
+    queue: Queue,
     arrived: bool,
     url: str,
 ) -> None:
@@ -107,7 +109,8 @@ def farewell(
     Args:
         ending: why it ended too early, if it did.
     """
-    if failed:
+    failure = EndReason.FAILED
+    if failed := queue.failed:
         table = Table("failed trial", "why", box=None, pad_edge=False)
         for name, reason in failed.items():
             table.add_row(name, reason)
@@ -122,8 +125,12 @@ def farewell(
             highlight=False,
             soft_wrap=True,
         )
+    useful = any(
+        trial.config.model.learns and queue.ended.get(trial.identity, failure) != failure
+        for trial in queue.trials
+    )
     for line in (
-        *(() if ending else (f"to use its best network: {_transcribe(plan)}",)),
+        *((f"to use its best network: {_transcribe(plan)}",) if useful and not ending else ()),
         f"to look at the runs: {ui_command(plan.tracking_uri)}",
         f"and then open {url}",
     ):

@@ -205,7 +205,7 @@ def drive(
     if report and arrived and state != "interrupted":
         complete = _draw(report, plan, results, console)
     why = ending.why if state == "interrupted" else ""
-    messages.farewell(console, plan, why, queue.failed, arrived, tracker.url)
+    messages.farewell(console, plan, why, queue, arrived, tracker.url)
     code = {"finished": 0, "interrupted": ending.code}.get(state, 1)
     return code if complete else code or 1
 
@@ -261,7 +261,7 @@ def _end_without_ray(
         tracker.end_sweep("KILLED", {schema.STATE: "interrupted", **queue.tags})
     arrived = tracker.flush(FLUSH_SECONDS)
     if told:
-        messages.farewell(console, plan, session.ending.why, queue.failed, arrived, tracker.url)
+        messages.farewell(console, plan, session.ending.why, queue, arrived, tracker.url)
     else:
         messages.without_ray(console, plan, gone, joined, arrived)
     sys.stdout.flush()

@@ -73,6 +73,7 @@ def test_what_runs_out_of_memory_is_run_once_more_with_a_larger_share(tmp_path):
         again = f"out of memory: Ref. seed {seed}: once more, with 0.5 of a GPU"
         assert output.count(again) == 1
     assert output.count("once more") == 2
+    assert "to use its best network: ssmpe transcribe song.wav" in output
     assert reasons(tmp_path) == ["completed", "completed"]
 
 
@@ -81,6 +82,7 @@ def test_what_runs_out_of_memory_again_fails(tmp_path):
     assert code == 1, output
     assert output.count("once more, with 0.2 of a GPU") == 1
     assert "Ref. seed 0" in output.split("failed trial")[1]
+    assert "its best network" not in output  # it has none
     assert reasons(tmp_path) == ["failed"]
 
 
