@@ -102,7 +102,7 @@ def brief() -> TrialConfig:
             "data.added": {"NSynth/train": 1},
             "data.evaluation": ["NSynth/valid"],
             # at its end, all are scored by mir_eval as well, which takes as long as the training
-            "data.max_tracks": {"URMP/validation": 3, "NSynth/valid": 8},
+            "data.max_tracks": {"URMP/validation": 2, "NSynth/valid": 4},
             "data.source": "embedded-tiny",
         }
     )

@@ -74,7 +74,9 @@ def check_all(track: Track) -> int:
     return len(track.curve.thresholds)
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [0, 1, 2, *(pytest.param(i, marks=pytest.mark.long) for i in range(3, 10))]
+)
 def test_ten_thousand_random_tracks_at_every_threshold(geometry, seed):
     """A thousand each, of one or two frames; about ten thresholds a track."""
     rng = np.random.default_rng(seed)

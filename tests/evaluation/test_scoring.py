@@ -149,16 +149,23 @@ def test_what_does_not_fit_the_memory_is_computed_again(evaluated, network, hcqt
         assert torch.equal(other.features(3), cached.features(3))
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 3])
-def test_networks_together_are_what_they_are_alone(at_once, evaluated, network, brief, monkeypatch):
-    """Whether or not there is room for what is observed of all of them; features are shared."""
-    one = EvaluationSet(evaluated["Bach10/all"]._source, evaluated["Bach10/all"]._hcqt, "cpu", 0)
+@pytest.fixture(scope="module")
+def apart(evaluated, network, brief):
+    """Return networks with a threshold each, and their scores on Bach10, one by one."""
+    one = evaluated["Bach10/all"]
     torch.manual_seed(1)
     other = Autoencoder(one.geometry, replace(brief.model, output_bias=0.0)).channels_last().eval()
     signal = network_of(one.geometry, replace(brief.model, network="energy")).eval()
     networks = [(network, 0.55), (other, 0.45), (signal, 0.3)]
-    alone = [evaluate(n, one, threshold) for n, threshold in networks]
-    assert len({scores.means.average_precision for scores in alone}) == 3
+    return networks, [evaluate(n, one, threshold) for n, threshold in networks]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_networks_together_are_what_they_are_alone(at_once, evaluated, apart, monkeypatch):
+    """Whether or not there is room for what is observed of all of them; features are shared."""
+    one = EvaluationSet(evaluated["Bach10/all"]._source, evaluated["Bach10/all"]._hcqt, "cpu", 0)
+    networks, scores = apart
+    assert len({found.means.average_precision for found in scores}) == 3
     computed: list[int] = []
     done: list[int] = []
 
@@ -169,7 +176,7 @@ def test_networks_together_are_what_they_are_alone(at_once, evaluated, network, 
     monkeypatch.setattr(scoring, "track_features", counted)
     monkeypatch.setattr(scoring, "OBSERVED_BYTES", at_once * one.observed_bytes)
     with_rule = [(*of_network, NoteRule()) for of_network in networks]
-    assert evaluate_all(with_rule, one, done.append) == alone
+    assert evaluate_all(with_rule, one, done.append) == scores
     assert len(computed) == len(one) * math.ceil(3 / at_once)
     assert done == list(range(1, 3 * len(one) + 1))
 

@@ -16,6 +16,7 @@ from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.run import drive
 from ssmpe.runner.trial.trainable import TrialTrainable
 from ssmpe.tracking.tracker import local_uri
+from tests.support.shared import lay_store
 
 
 def planned(n_trials: int, folder: Path, gpus: float = 0.0) -> Plan:
@@ -69,6 +70,7 @@ def run(plan: Plan, folder: Path, trainable: type[TrialTrainable]) -> tuple[int,
     """
     if not (folder / FOLDER).exists():
         plan.save(folder)
+        lay_store(folder)
     data, console = Prepared(folder, {}, {}), Console(file=io.StringIO(), width=200)
     sweep = SEARCH if plan.search else SWEEP
     shown = Presentation(plan, tuple(trials_of(sweep, plan)), data.facts)

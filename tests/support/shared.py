@@ -9,6 +9,9 @@ import pytest
 
 from ssmpe.data.store.build import locked
 
+STORE: Path | None = None
+"""An empty store, laid ready for sweeps that begin, where making one is not what is tested"""
+
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
     """Return the folder of that name that ``make`` has filled, in whichever process came first.
@@ -28,3 +31,10 @@ def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], obje
             make(folder)
             made.touch()
     return folder
+
+
+def lay_store(results: Path) -> None:
+    """Copy the empty store, if there is one, to a folder of results: making one takes seconds."""
+    if STORE and not (results / STORE.name).exists():
+        results.mkdir(exist_ok=True)
+        shutil.copy(STORE, results)

@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 from ssmpe.tracking import schema
-from tests.support.shared import once
+from tests.support.shared import lay_store, once
 
 ROOT = Path(__file__).parents[2]
 UNREPORTED = ROOT / "tests" / "support" / "unreported" / "sweep.py"
@@ -62,6 +62,8 @@ def undisturbed(factory: pytest.TempPathFactory) -> dict:
 
 def start(folder: Path, script: Path | str, *arguments: str) -> subprocess.Popen[str]:
     """Start the script in a folder of its own; output and errors go to one pipe."""
+    if not {"--resume", "--tracking-uri", "--dry-run"} & {*arguments}:
+        lay_store(folder / "results")
     return subprocess.Popen(
         command(script, *arguments),
         cwd=folder,

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from ssmpe.evaluation.notes import tuned_rule
+from ssmpe.evaluation.scoring import evaluate
 from ssmpe.network.model import Autoencoder
 from ssmpe.objectives import Step
 from ssmpe.runner.trial import reports
 from ssmpe.seeding import torch_generator
 from ssmpe.signal.notes import NoteRule, Semitones
 from ssmpe.tracking import schema
-from ssmpe.training import checkpoint
+from ssmpe.training import checkpoint, trainer
 from ssmpe.training.checkpoint import BEST, Best
 from ssmpe.training.optimizer import lr_scale
 from ssmpe.training.trainer import DivergedError, InterruptedTrainingError, Trainer
@@ -30,7 +31,49 @@ def test_validations_at_their_batches(brief, undisturbed):
         assert set(validation.losses) == {"total", *brief.objectives.weights}
         assert all(math.isfinite(loss) for loss in validation.losses.values())
         assert set(validation.scores) == {"URMP/validation", "NSynth/valid"}
-        assert len(validation.scores["URMP/validation"].tracks) == 3
+        assert len(validation.scores["URMP/validation"].tracks) == 2
+
+
+def test_training_is_timed_from_one_validation_to_the_next(brief, sets, tmp_path, monkeypatch):
+    """Resumed in between, it is what this process has trained for."""
+    now = [0.0]  # of a clock on which a batch takes a second
+    monkeypatch.setattr(trainer.time, "perf_counter", lambda: now[0])
+
+    def ticking(trial: Trainer) -> Trainer:
+        step = trial._step
+        monkeypatch.setattr(trial, "_step", lambda i: (now.append(now.pop() + 1.0), step(i))[1])
+        return trial
+
+    first = ticking(Trainer(brief, sets))
+    run = first.run(lambda: first.batch == 5)
+    assert [(v.train_seconds, v.evaluation_seconds) for v in itertools.islice(run, 2)] == [
+        (2.0, 0.0)
+    ] * 2
+    with pytest.raises(InterruptedTrainingError):
+        next(run)
+    first.save(tmp_path / "checkpoint")
+    second = ticking(Trainer(brief, sets))
+    second.load(tmp_path / "checkpoint")
+    assert [v.train_seconds for v in second.run()] == [1.0]
+
+
+def test_scores_are_confirmed_at_the_threshold_of_the_labelled_set(undisturbed, monkeypatch):
+    trial, validations = undisturbed
+    asked = []
+
+    def seen(network, one, threshold, *, by_mir_eval):
+        assert network is trial.scored
+        assert by_mir_eval
+        found = evaluate(network, one, threshold, by_mir_eval=by_mir_eval)
+        asked.append((one.name, threshold, found))
+        return found
+
+    monkeypatch.setattr(trainer, "evaluate", seen)
+    trial.confirm()
+    last = validations[-1].scores
+    assert [name for name, _, _ in asked] == list(last)
+    assert [threshold for _, threshold, _ in asked] == [None, last["URMP/validation"].threshold]
+    assert all(found.tracks == last[name].tracks for name, _, found in asked)
 
 
 def test_the_total_is_the_weighted_sum(brief, undisturbed):
