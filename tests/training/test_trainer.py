@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
 from ssmpe.evaluation.notes import tuned_rule
 from ssmpe.evaluation.scoring import evaluate
@@ -36,12 +37,18 @@ def test_validations_at_their_batches(brief, undisturbed):
 
 def test_training_is_timed_from_one_validation_to_the_next(brief, sets, tmp_path, monkeypatch):
     """Resumed in between, it is what this process has trained for."""
-    now = [0.0]  # of a clock on which a batch takes a second
-    monkeypatch.setattr(trainer.time, "perf_counter", lambda: now[0])
+    now = 0.0  # on a clock on which a batch takes a second
+    monkeypatch.setattr("ssmpe.training.trainer.time.perf_counter", lambda: now)
 
     def ticking(trial: Trainer) -> Trainer:
         step = trial._step
-        monkeypatch.setattr(trial, "_step", lambda i: (now.append(now.pop() + 1.0), step(i))[1])
+
+        def timed(index: int) -> dict[str, Tensor]:
+            nonlocal now
+            now += 1.0
+            return step(index)
+
+        monkeypatch.setattr(trial, "_step", timed)
         return trial
 
     first = ticking(Trainer(brief, sets))
