@@ -145,6 +145,8 @@ def best_weights(folder: Path, trial: str, device: str) -> dict[str, Tensor]:
     if identity != trial:
         raise UserError(f"{folder}: a checkpoint of another trial than {trial}")
     weights: dict[str, Tensor] = load_tensors(folder, BEST, device, described)
+    if not isinstance(weights, dict):
+        raise _unusable(folder / f"{BEST}.pt", TypeError("no weights by name"))
     if not weights:
         raise UserError(
             f"{folder}: no weights: that trial has no network, or no validation could be scored"

@@ -72,9 +72,10 @@ def read(path: Path, device: str = "cpu") -> tuple[dict[str, Any], dict[str, Ten
         for name, array in arrays.items():
             if not np.isfinite(array).all():
                 raise ValueError(f"{name} has values that are not finite")
+        tensors = {name: torch.from_numpy(a).to(device) for name, a in arrays.items()}
     except Exception as error:  # a damaged file can raise anything; all of it means the same
         raise UserError(f"{path}: no usable network ({first_line(error)})") from None
-    return described, {name: torch.from_numpy(a).to(device) for name, a in arrays.items()}
+    return described, tensors
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:

@@ -316,6 +316,14 @@ def test_weights_that_are_not_finite_are_refused(
             load(tmp_path / "checkpoint")
 
 
+def test_weights_without_names_are_refused(tmp_path: Path, brief: TrialConfig) -> None:
+    checkpoint.save(
+        tmp_path / "checkpoint", {BEST: torch.zeros(3)}, {BEST: {"config": brief.to_dict()}}
+    )
+    with pytest.raises(UserError, match=r"best\.pt: not a usable checkpoint"):
+        checkpoint.best_weights(tmp_path / "checkpoint", brief.identity, "cpu")
+
+
 SCORED = {"best_f1": 0.5, "best_batch": 6}
 RULE = asdict(NoteRule())
 DESCRIPTIONS: dict[str, Any] = {

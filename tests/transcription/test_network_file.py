@@ -135,6 +135,9 @@ def test_what_claims_to_be_large_takes_no_memory(file, tmp_path):
     np.savez(bad, weight=np.array([{"any": "thing"}], object), allow_pickle=True)
     with pytest.raises(UserError, match="no usable network"):
         load_trained(bad, "cpu")
+    np.savez(bad, weight=np.zeros(3, ">f4"), description=np.load(file)["description"])
+    with pytest.raises(UserError, match=r"no usable network .*byte order"):
+        load_trained(bad, "cpu")
     described, tensors = network_file.read(file)
     first = max(tensors, key=lambda name: tensors[name].ndim)
     network_file.write(bad, {**tensors, first: torch.full_like(tensors[first], np.nan)}, described)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -18,15 +19,18 @@ def checkpoints(folder: Path) -> Kind:
     """Checkpoints of trials, as commands and a resume read them."""
     import torch
 
+    from ssmpe.signal.notes import NoteRule
     from ssmpe.training import checkpoint
-    from ssmpe.training.checkpoint import BEST
+    from ssmpe.training.checkpoint import BEST, SELECTED_BY
     from ssmpe.transcription.trained import load_trained
     from tests.support.transcribing import untrained
 
     config = tiny()
     whole = untrained(folder / "checkpoint", config)
     weights = torch.load(whole / f"{BEST}.pt", weights_only=True)
-    description = json.loads((whole / f"{BEST}.json").read_text())
+    described = (whole / f"{BEST}.json").read_bytes()
+    best = {"best_by": SELECTED_BY, "best_f1": 0.5, "best_batch": 6, "best_threshold": 0.4}
+    plain = {"config": config.to_dict(), **best, "best_notes": asdict(NoteRule())}
     content = (whole / f"{BEST}.pt").read_bytes()
     load_trained(whole, "cpu")
 
@@ -54,13 +58,14 @@ def checkpoints(folder: Path) -> Kind:
     def case(rng: Random, here: Path) -> None:
         here = shutil.copytree(whole, here / "checkpoint")
         how = rng.random()
-        if how < 0.4:
+        if how < 0.3:
             (here / f"{BEST}.pt").write_bytes(damaged(rng, content))
-        elif how < 0.7:
-            torch.save(crafted(rng), here / f"{BEST}.pt")
-        else:
-            told = json.dumps(reshaped(rng, description)).encode()
-            (here / f"{BEST}.json").write_bytes(told if how < 0.9 else damaged(rng, told))
+        elif how < 0.4:
+            (here / f"{BEST}.json").write_bytes(damaged(rng, described))
+        else:  # by somebody who knows how to make the checksums
+            made = crafted(rng) if how < 0.7 else weights
+            told = plain if how < 0.7 else reshaped(rng, plain)
+            checkpoint.save(here, {BEST: made}, {BEST: told if isinstance(told, dict) else {}})
         if rng.random() < 0.5:
             _check_numbers(load_trained(here, "cpu").network)
         else:
