@@ -43,8 +43,12 @@ def case(kind: Kind, rng: Random, here: Path) -> tuple[str, str]:
     return "accepted", ""
 
 
-def commanded(run: Callable[[], object]) -> None:
-    """Run a command; what it prints and how it ends must be a result or a refusal of one line."""
+def commanded(run: Callable[[], object], most: int = 1) -> None:
+    """Run a command; what it prints and how it ends must be a result or a refusal of one line.
+
+    Args:
+        most: lines of a refusal, where each of several things may be refused.
+    """
     out, err = io.StringIO(), io.StringIO()
     parsed = False
     with redirect_stdout(out), redirect_stderr(err):
@@ -56,12 +60,14 @@ def commanded(run: Callable[[], object]) -> None:
     said = err.getvalue()
     if OBEYED.search(said + out.getvalue()):
         raise WrongError(f"prints {(said + out.getvalue())!r:.300}")
-    if code == 2 and not parsed and not (said.startswith("error: ") and said.count("\n") == 1):
+    lines = said.removesuffix("\n").split("\n")
+    refused = all(line.startswith("error: ") for line in lines) and len(lines) <= most
+    if code == 2 and not parsed and not refused:
         raise WrongError(f"not one line: {said!r:.500}")
     if code not in (0, 2):
         raise WrongError(f"exit code {code!r}: {said!r:.300}")
     if code == 2:
-        raise UserError(said.strip().splitlines()[-1])
+        raise UserError(lines[-1])
 
 
 def check_kept(path: Path, content: bytes) -> None:
