@@ -26,11 +26,13 @@ from numpy.typing import NDArray
 
 from analysis.numbers.bootstrap import two_level_bootstrap
 from ssmpe import units
+from ssmpe.console import exit_code
 from ssmpe.data.datasets.registry import Locations, resolve
 from ssmpe.data.files.annotation import Annotation, NoteAnnotation
 from ssmpe.data.files.audio import read_audio
 from ssmpe.data.files.midi import read_notes
 from ssmpe.data.files.ragged import read_ragged
+from ssmpe.errors import UserError
 from ssmpe.evaluation import notes as note_scores
 
 SECONDS = 60.0
@@ -95,9 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-root", type=Path, required=True)
     parser.add_argument("--python", required=True, help="of an environment with basic-pitch")
     given = parser.parse_args(arguments)
+    return exit_code(lambda: _compare_all(given.sets, given.data_root, given.python))
+
+
+def _compare_all(names: Sequence[str], root: Path, python: str) -> int:
     with tempfile.TemporaryDirectory() as scratch:
-        for name in given.sets:
-            _compare(name, given.data_root, given.python, Path(scratch) / name.replace("/", "-"))
+        for name in names:
+            _compare(name, root, python, Path(scratch) / name.replace("/", "-"))
     return 0
 
 
@@ -171,16 +177,23 @@ def _prepare(name: str, root: Path, folder: Path) -> dict[str, Annotation]:
         samples = read_audio(track.audio, RATE, track.start, SECONDS)
         soundfile.write(folder / f"{key}.wav", samples, RATE)
         annotation = resolved.dataset.annotation(track)
-        assert annotation is not None, f"{name} is not annotated"
+        if annotation is None:
+            raise UserError(f"{name} is not annotated: there is nothing to compare with")
         truths[key] = annotation.clipped(0.0, len(samples) / RATE)
     return truths
 
 
 def _run(python: str, program: str, folder: Path, files: list[str]) -> Any:
-    """Run a program on one core and thread; return what it prints."""
+    """Run a program on one core and thread; return what it prints.
+
+    Raises:
+        UserError: it cannot be run, as where basic-pitch is not installed.
+    """
     one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
     call = ["taskset", "-c", "0", python, "-W", "ignore", "-c", program, str(folder), *files]
-    done = subprocess.run(call, env={**os.environ, **one}, stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(call, env={**os.environ, **one}, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"{python}: {done.stderr.strip().splitlines()[-1]}")
     return json.loads(done.stdout)
 
 
