@@ -109,6 +109,14 @@ def test_a_checkpoint_comes_back_as_it_was_put(anywhere, folder):
         assert (found / "pictures" / "7.png").read_bytes() == b"picture"
 
 
+def test_one_that_is_there_already_is_left_as_it_is(anywhere, folder):
+    anywhere.put("aa", Stage(7), folder)
+    (folder / "state.pt").write_bytes(b"again")
+    anywhere.put("aa", Stage(7), folder)
+    with anywhere.fetched("aa", Stage(7)) as found:
+        assert (found / "state.pt").read_bytes() == b"state"
+
+
 def test_old_checkpoints_go_and_the_newest_come_first(anywhere, folder):
     for batch in (100, 20, 3, 50):
         anywhere.put("aa", Stage(batch), folder)
@@ -252,6 +260,7 @@ def test_a_damaged_one_is_refused_passed_over_and_written_again(anywhere, folder
     found, said = checkpoints.resumed("aa", text_of)
     assert found == "state"
     assert "\n" not in said
+    assert said.count("00000008") == 1
     assert said.endswith(
         "00000008: a damaged checkpoint (state.pt is not what was written); the checkpoint of "
         "batch 7 is used instead"
