@@ -302,6 +302,8 @@ def test_a_resume_asks_whether_its_sweep_was_begun_there(checkpoints, tmp_path):
     require_begun(str(tmp_path / "storage"), "sweep")
     with pytest.raises(UserError, match=r"storage/other: the checkpoints of .* are not there: "):
         require_begun(str(tmp_path / "storage"), "other", patience=0.0)
+    with pytest.raises(UserError, match=r"are not there \(.*query parameter.*\): mount"):
+        require_begun("s3://bucket?what=ever", "sweep", patience=0.0)
 
 
 def test_one_of_which_a_file_is_missing_is_damaged(checkpoints, folder, tmp_path):
