@@ -133,3 +133,9 @@ def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(TypeError):
         checkpoint.save(tmp_path / "new", {"state": {}}, {"trial": {"not JSON": object()}})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_folders_that_are_missing_are_made(tmp_path):
+    folder = tmp_path / "a sweep" / "a trial"
+    checkpoint.save(folder, {BEST: {"x": torch.ones(2)}}, {BEST: {"best_f1": 0.5}})
+    assert checkpoint.load_plain(folder, BEST)["best_f1"] == 0.5
