@@ -1,7 +1,9 @@
 """Checkpoints of a trainer: whole, read however old, refused in a line if they do not fit."""
 
 import json
+import os
 import threading
+from collections import Counter
 
 import pytest
 import torch
@@ -129,6 +131,15 @@ def test_a_checkpoint_runs_no_code(tmp_path):
         checkpoint.load_tensors(tmp_path, "state")
 
 
+@pytest.mark.parametrize("named", [Counter("a"), {"a"}])
+def test_a_checkpoint_names_nothing_but_tensors(tmp_path, named):
+    """Not even what PyTorch takes for harmless."""
+    torch.save({"x": named}, tmp_path / "state.pt")
+    torch.load(tmp_path / "state.pt", weights_only=True)
+    with pytest.raises(UserError, match=r"it holds '.*', which is no tensor"):
+        checkpoint.load_tensors(tmp_path, "state")
+
+
 def test_a_checkpoint_appears_whole_or_not_at_all(tmp_path):
     with pytest.raises(TypeError):
         checkpoint.save(tmp_path / "new", {"state": {}}, {"trial": {"not JSON": object()}})
@@ -139,3 +150,16 @@ def test_folders_that_are_missing_are_made(tmp_path):
     folder = tmp_path / "a sweep" / "a trial"
     checkpoint.save(folder, {BEST: {"x": torch.ones(2)}}, {BEST: {"best_f1": 0.5}})
     assert checkpoint.load_plain(folder, BEST)["best_f1"] == 0.5
+
+
+def test_an_interruption_after_it_has_appeared_is_told_as_it_is(tmp_path, monkeypatch):
+    replace = os.replace
+
+    def interrupted(*paths):
+        replace(*paths)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save(tmp_path / "new", {}, {BEST: {"best_f1": 0.5}})
+    assert checkpoint.load_plain(tmp_path / "new", BEST)["best_f1"] == 0.5
