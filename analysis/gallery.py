@@ -30,6 +30,8 @@ from ssmpe.tracking.stored.store import opened
 
 MAX_COLUMNS = 5
 MAP = "magma"
+_LEFT, _LABEL_LINE = 1.15, 0.15
+"""Inches for the axis of a panel with a label of one line, and for each further one"""
 _NAME = 12
 """Letters of a name that fit beside a picture in one line"""
 NOTE = (
@@ -148,7 +150,7 @@ def draw_set(gallery: Gallery, set_name: str) -> Figure:
         legend_columns=3,
         note=_note(gallery.sweep),
         panel=(1.6, 1.35),
-        left=1.15,
+        left=_LEFT + _LABEL_LINE * max(name.count("\n") for name in names),
     )
     look: Any = {"cmap": MAP, "vmin": 0, "vmax": 1, "origin": "lower", "aspect": "auto"}
     figure, axes = page.panels(len(names), len(gallery.batches), text)
