@@ -19,7 +19,10 @@ from tests.support.shared import once
 
 TIERS = {
     "pure": ("signal", "network", "objectives", "training", "evaluation", "config", "experiments"),
-    "files": ("data", "world", "tracking", "analysis", "transcription", "commands", "test_api.py"),
+    "files": (
+        *("data", "world", "tracking", "analysis", "transcription", "commands"),
+        *("test_api.py", "test_devices.py"),
+    ),
     "processes": ("runner", "safety", "clusters", "benchmarks"),
 }
 """Folders of tests, and files beside them, by what they need: arithmetic; files and SQLite; real

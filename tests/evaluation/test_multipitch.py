@@ -94,7 +94,9 @@ def grids(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     return ref, np.arange(n_est) * rng.choice([0.004, 0.005, 0.01, 0.023]) + rng.choice([0, 1e-9])
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [0, 1, 2, *(pytest.param(i, marks=pytest.mark.long) for i in range(3, 10))]
+)
 def test_ten_thousand_random_tracks(geometry, seed):
     """A thousand each; of up to 13 voices, on any grids."""
     rng = np.random.default_rng(seed)

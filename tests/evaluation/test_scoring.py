@@ -28,15 +28,12 @@ from ssmpe.evaluation.scores import (
 from ssmpe.evaluation.scoring import EvaluationSet, evaluate, evaluate_all, prepare, prepare_once
 from ssmpe.network.baselines import network_of
 from ssmpe.network.model import Autoencoder
-from ssmpe.runner.planning.provision import Prepared
 from ssmpe.runner.trial import reports
 from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.runner.trial.training import run_trial
-from ssmpe.runner.tuner import worker_of
 from ssmpe.signal.hcqt import HCQT
 from ssmpe.signal.notes import NoteRule
 from ssmpe.signal.salience import decode, peaks
-from tests.support import invented
 
 NAMES = (
     *("URMP/validation", "Bach10/all", "Su/all", "TRIOS/all", "MusicNet/test", "GuitarSet/05"),
@@ -331,6 +328,11 @@ class TestWrongScores:
 
     @pytest.fixture
     def parameters(self, world, brief, tmp_path):
+        # what a sweep needs takes seconds to be imported
+        from ssmpe.runner.planning.provision import Prepared
+        from ssmpe.runner.tuner import worker_of
+        from tests.support import invented
+
         plan = replace(invented.planned(1, tmp_path), data_root=str(world))
         Checkpoints(plan.storage, plan.name).begin()
         worker = asdict(worker_of(plan, Prepared(cache_dir(), {}, {}), 0.0))

@@ -9,7 +9,6 @@ from ssmpe.config import TrainingConfig, TrialConfig
 from ssmpe.network import precision
 from ssmpe.network.precision import PrecisionError
 from ssmpe.training.trainer import Trainer
-from tests.support import sweeping
 
 needs_bf16 = pytest.mark.skipif(not precision.cpu_has_bf16(), reason="a processor without bf16")
 
@@ -55,6 +54,8 @@ def test_a_sweep_where_no_processor_has_it_says_so_in_a_line(world, tmp_path, mo
     (tmp_path / "sitecustomize.py").write_text(OLDER)  # of every process of the sweep
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     asked = ("--set", "training.mixed_precision_on_cpus=true")
+    from tests.support import sweeping  # takes a second, with MLflow
+
     code, output = sweeping.run(
         tmp_path, "sample_count.py", "--rows", "Ref.", *sweeping.BRIEF, *asked
     )
