@@ -21,7 +21,7 @@ TIERS = {
     "pure": ("signal", "network", "objectives", "training", "evaluation", "config", "experiments"),
     "files": (
         *("data", "world", "tracking", "analysis", "transcription", "commands"),
-        *("test_api.py", "test_devices.py"),
+        *("test_api.py", "test_devices.py", "test_imports.py", "test_readmes.py", "test_usage.py"),
     ),
     "processes": ("runner", "safety", "clusters", "benchmarks"),
 }
