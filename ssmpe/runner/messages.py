@@ -109,7 +109,6 @@ def farewell(
     Args:
         ending: why it ended too early, if it did.
     """
-    failure = EndReason.FAILED
     if failed := queue.failed:
         table = Table("failed trial", "why", box=None, pad_edge=False)
         for name, reason in failed.items():
@@ -125,6 +124,7 @@ def farewell(
             highlight=False,
             soft_wrap=True,
         )
+    failure = EndReason.FAILED
     useful = any(
         trial.config.model.learns and queue.ended.get(trial.identity, failure) != failure
         for trial in queue.trials

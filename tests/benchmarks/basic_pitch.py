@@ -193,7 +193,8 @@ def _run(python: str, program: str, folder: Path, files: list[str]) -> Any:
     call = ["taskset", "-c", "0", python, "-W", "ignore", "-c", program, str(folder), *files]
     done = subprocess.run(call, env={**os.environ, **one}, capture_output=True, text=True)
     if done.returncode:
-        raise UserError(f"{python}: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines() or [f"ended with code {done.returncode}"]
+        raise UserError(f"{python}: {said[-1]}")
     return json.loads(done.stdout)
 
 
