@@ -55,7 +55,8 @@ class Options:
         hours, gpu_hours: that the command may take; None: without limit.
         trials: of a search; None: as many as it has by default.
         objective: of a search, one of ``OBJECTIVE_MODES``.
-        accept_code: a sweep that is resumed goes on with code that has changed.
+        from_store: trials that another sweep has trained to their end are taken from the store.
+        accept_code: what is resumed, or taken from the store, may be of other code than is here.
     """
 
     preset: str
@@ -80,6 +81,7 @@ class Options:
     gpu_hours: float | None = None
     trials: int | None = None
     objective: str = "pareto"
+    from_store: bool = False
     accept_code: bool = False
 
 
@@ -109,8 +111,16 @@ def parse(
                 raise UserError(f"--resume takes all else from the sweep: leave out --{name}")
         if len(os.fsencode(given.resume)) > LONGEST_NAME:
             raise UserError(f"--resume {given.resume!r:.80}: not a name of a sweep")
-    elif given.accept_code:
-        raise UserError("--accept-code goes with --resume: a new sweep takes the code that is here")
+    elif given.accept_code and not given.from_store:
+        raise UserError(
+            "--accept-code goes with --resume or --from-store: a new sweep takes the code that is "
+            "here"
+        )
+    if given.from_store and given.diagnostics:
+        raise UserError(
+            "--from-store takes trials as they were recorded, and --diagnostics records more: give "
+            "one of them"
+        )
     if given.data_root is not None and given.world is not None:
         raise UserError("--world is the embedded data, and --data-root is other: give one of them")
     for option in ("tracking_uri", "storage", "data_root", "address"):
@@ -138,6 +148,7 @@ def parse(
         gpu_hours=_more_than_none("--max-gpu-hours", given.max_gpu_hours),
         trials=_at_least_one("--trials", given.trials),
         objective=given.objective,
+        from_store=given.from_store,
         accept_code=given.accept_code,
     )
 
@@ -239,9 +250,16 @@ def _parser(question: str, typed: str) -> argparse.ArgumentParser:
         help="continue the sweep of this name, with the options it was begun with",
     )
     add(
+        "--from-store",
+        action="store_true",
+        help="take trials from the store that another sweep has trained to their end on the same "
+        "data and with the same code, as to add seeds to it",
+    )
+    add(
         "--accept-code",
         action="store_true",
-        help="with --resume: go on though the code has changed, and with it perhaps the numbers",
+        help="with --resume or --from-store: though the code has changed, and with it perhaps the "
+        "numbers",
     )
     parser.set_defaults(trials=None, objective=OBJECTIVE_MODES[0])
     return parser

@@ -10,7 +10,7 @@ from ssmpe.experiments.options import RESULTS, Options
 from ssmpe.experiments.search import Search, SearchPlan
 from ssmpe.experiments.sweep import Overview, Sweep, Trial
 from ssmpe.runner.plan import Plan
-from ssmpe.runner.planning.parents import Origin
+from ssmpe.runner.planning.from_store import Origin
 from ssmpe.runner.queue.queue import Queue
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.sqlite import local_uri
@@ -38,7 +38,7 @@ def dry_run(
     Args:
         plan: of a search.
         trials: all of them; of a search, samples.
-        found: where the trials that others continue come from, by identity.
+        found: where trials come from, by identity, of those that it is told of.
         lacking: lines about the data.
     """
     _question(console, sweep, data, options)
@@ -68,7 +68,7 @@ def _cost(console: Console, trials: Sequence[Trial], n_trials: int, options: Opt
     from ssmpe.experiments.estimate import sweep_cost  # PyTorch with it: a second
 
     gpu = bool(options.gpus_per_trial)
-    at_once = min(options.concurrent or ASSUMED_CPUS, n_trials)
+    at_once = max(1, min(options.concurrent or ASSUMED_CPUS, n_trials))
     share = n_trials / max(len(trials), 1)
     seconds, size = sweep_cost(trials, "cuda" if gpu else "cpu", at_once)
     cpu, cuda = (share * sweep_cost(trials, device, 1)[0] / 3600 for device in ("cpu", "cuda"))
@@ -89,7 +89,7 @@ def _cost(console: Console, trials: Sequence[Trial], n_trials: int, options: Opt
 
 
 def origins(console: Console, trials: Sequence[Trial], found: Mapping[str, Origin]) -> None:
-    """Print where the trials that others continue come from, a line each."""
+    """Print where trials come from that need not be trained here as a matter of course."""
     for trial in trials:
         if trial.identity in found:
             text = f"{trial.name}: {found[trial.identity].text}"

@@ -21,7 +21,7 @@ from ssmpe.runner.cluster.excluded import Excluded
 from ssmpe.runner.cluster.resources import Share, memory
 from ssmpe.runner.ending import Account, Budget, Ending
 from ssmpe.runner.plan import Plan
-from ssmpe.runner.planning import parents
+from ssmpe.runner.planning import from_store
 from ssmpe.runner.planning.make import (
     accepted_code,
     base_of,
@@ -125,15 +125,16 @@ def run_sweep(
                 )
                 options = replace(options, gpus_per_trial=share)
                 plan = make_plan(sweep, options, trials, where, tracking_uri, results)
-            found = parents.origins(trials, plan.tracking_uri, plan.data)
+            found = _origins(plan.trials, plan.data, tracking_uri, options)
             plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
             messages.origins(console, trials, found)
             # so that whatever has a plan has a place for its checkpoints, which a resume requires
             Checkpoints(plan.storage, plan.name).begin()
             plan.save(results)
+            accepted = {tag: text for o in found.values() for tag, text in o.accepted.items()}
         else:
             nodes.require_fit(plan, options.address)
-        accepted = accepted_code(sweep, plan) if options.accept_code else {}
+            accepted = accepted_code(sweep, plan) if options.accept_code else {}
         shown = Presentation(plan, tuple(trials), data.facts, accepted)
         budget = Budget(options.hours, options.gpu_hours)
         joined = options.address is not None
@@ -176,14 +177,14 @@ def drive(
         console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
         mark = checkpoints.begin()
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
-        queue.begin(parents.provide(plan, ended, tracker, shown, console))
+        queue.begin(from_store.provide(plan, ended, tracker, shown, console))
         shown_as = _states(plan, queue)
         with ending.heeded(), Progress(console, list(queue.trials), shown_as) as progress:
             session = Session(
                 tracker=tracker,
                 progress=progress,
                 shown=shown,
-                own_tags=parents.tags(plan),
+                own_tags=from_store.tags(plan),
                 checkpoints=checkpoints,
                 queue=queue,
                 account=account,
@@ -219,11 +220,19 @@ def _dry_run(sweep: Sweep | Search, options: Options, results: Path, console: Co
     """Print what would run."""
     trials, data = plan_trials(sweep, options), describe_data(options)
     store = options.tracking_uri or local_uri(results)
-    found = parents.origins(trials, store, data)
+    found = _origins(trials, data, store, options)
     plan = search_plan(sweep, options)
     overview = sweep.overview(trials, base_of(options), plan)
     lacking = looked_at(options, trials)
     messages.dry_run(console, sweep, overview, plan, trials, data, found, options, lacking)
+
+
+def _origins(
+    trials: Sequence[Trial], data: str, uri: str, options: Options
+) -> dict[str, from_store.Origin]:
+    """Return where trials come from, by identity, as far as it is to be told."""
+    every, accept = options.from_store, options.accept_code
+    return from_store.origins(trials, uri, data, every=every, accept=accept)
 
 
 def _retries(plan: Plan, excluded: Excluded, console: Console) -> Retries:
@@ -244,7 +253,7 @@ def _queue(sweep: Sweep | Search, plan: Plan, results: Path, retries: Retries) -
     """Return the queue of a plan: a table's, or a search's, whose study is opened for it."""
     if plan.search and sweep.search:
         return Suggestions(sweep.search, plan, results, retries)
-    return Table(plan, retries, partial(parents.has_checkpoint, plan))
+    return Table(plan, retries, partial(from_store.has_checkpoint, plan))
 
 
 def _end_without_ray(

@@ -103,7 +103,13 @@ def test_of_an_earlier_version_s_sweep_it_is_said_that_nothing_is_known(begun):
 
 
 def test_a_new_sweep_has_no_code_to_accept(refused):
-    assert "--accept-code goes with --resume" in refused("--accept-code")
+    assert "--accept-code goes with --resume or --from-store" in refused("--accept-code")
+
+
+def test_a_search_takes_nothing_from_the_store(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(hyperparameters.SWEEP, None, ("--dry-run", "--from-store")) == 2
+    assert capsys.readouterr().err.startswith("error: --from-store: what a search tries follows")
 
 
 @pytest.fixture
@@ -156,6 +162,8 @@ def damaged(world, tmp_path):
         (("--max-hours", "0"), "--max-hours"),
         (("--max-gpu-hours", "-1"), "--max-gpu-hours"),
         (("--resume", "x", "--rows", "Ref."), "--rows"),
+        (("--from-store", "--diagnostics", "2"), "give one of them"),
+        (("--resume", "x", "--from-store"), "--from-store"),
         (("--folder", "URMP=/tmp"), "'URMP'"),
         (("--folder", "mine=/no/such"), "/no/such: no such folder"),
         (("--folder", f"mine=/{'9' * 300}"), "no such folder"),

@@ -19,7 +19,8 @@ from ssmpe.experiments.sweep import Delta, Sweep, row
 from ssmpe.runner.cluster.release import code_here
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.plan import Plan
-from ssmpe.runner.planning import make, parents
+from ssmpe.runner.planning import from_store, make
+from ssmpe.runner.planning.from_store import Origin
 from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.queue.retries import Outcome, Retries
 from ssmpe.runner.queue.table import Table
@@ -27,6 +28,7 @@ from ssmpe.runner.trial.checkpoints import Checkpoints
 from ssmpe.tracking import schema
 from ssmpe.tracking.reading import CompletedRun
 from ssmpe.tracking.schema import EndReason
+from ssmpe.tracking.stored.store import read_sweep
 from ssmpe.tracking.tracker import Tracker
 from sweeps.two_stage import SWEEP
 from tests.support import sweeping
@@ -71,7 +73,7 @@ class TestTrials:
         assert [t.config.training.parent for t in trials] == [
             *("", trials[0].identity, "", trials[2].identity)
         ]
-        assert parents.parents(trials) == [trials[0], trials[2]]
+        assert from_store.parents(trials) == [trials[0], trials[2]]
 
     def test_overrides_hold_for_parents_too(self):
         parent, child = SWEEP.trials(tiny(), [3], ["Ref.-FT"], {"training.n_batches": 12})
@@ -214,6 +216,25 @@ def test_a_parent_is_taken_from_the_store(trained, later):
     assert artifacts(folder, runs["Ref."]) == artifacts(folder, source)
 
 
+def test_seeds_are_added_to_what_the_store_has(trained, world):
+    folder, earlier = trained
+    before = of_sweep(folder, earlier)
+    more = (*SWEPT, *ROWS, *BRIEF, "--seeds", "0,1", "--from-store")
+    code, output = sweeping.run(folder, *more)
+    assert code == 0, output
+    for name in before:
+        assert f"{name} seed 0: taken from run " in output
+        assert not re.search(rf"{re.escape(name)} seed 0 .* running", output)
+        assert re.search(rf"{re.escape(name)} seed 1 .* running", output)
+    sweep = read_sweep(f"sqlite:///{folder}/results/mlflow.db", sweeping.sweep_name(output))
+    here = {(t.row, t.seed): t.copied for t in sweep.trials}
+    assert here == {(row, seed): not seed for row in before for seed in (0, 1)}
+    for trial in sweep.trials:
+        if trial.copied:
+            there = sweeping.client(folder).get_run(trial.run_id)
+            assert curves(folder, there) == curves(folder, before[trial.row])
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -228,16 +249,16 @@ def test_what_is_not_the_same_is_told(trained, monkeypatch, changes, said):
     folder, name = trained
     run = of_sweep(folder, name)["Ref."]
     here = {**make.versions(), **changes}
-    monkeypatch.setattr(parents, "versions", lambda: here)
+    monkeypatch.setattr(from_store, "versions", lambda: here)
     code = {**code_here(), **({"ssmpe": "0"} if "code.ssmpe" in changes else {})}
-    monkeypatch.setattr(parents, "code_here", lambda: code)
+    monkeypatch.setattr(from_store, "code_here", lambda: code)
     best = Path(run.info.artifact_uri.removeprefix("file://")) / "checkpoint" / "best"
     aside = best.with_name("aside")
     if not changes:
         shutil.move(best, aside)
     try:
         plan = Plan.load(folder / "results", name, "two_stage")
-        found = parents.origins(plan.trials, plan.tracking_uri, plan.data)
+        found = from_store.origins(plan.trials, plan.tracking_uri, plan.data)
     finally:
         if not changes:
             shutil.move(aside, best)
@@ -259,15 +280,33 @@ def test_what_is_not_the_same_is_told(trained, monkeypatch, changes, said):
 def test_a_network_of_other_code_is_not_continued(changes, said):
     here = {**make.versions(), "code.ssmpe": "1", "code.objective huber": "2"}
     run = CompletedRun("run", "sweep", {**here, **changes}, has_best=True)
-    origin = parents._origin([run], here, ["code.ssmpe", "code.objective huber"])
+    of = partial(from_store._origin, [run], here, ["code.ssmpe", "code.objective huber"])
+    origin = of(parent=True, accept=False)
     assert (origin.run is None) == bool(said)
     assert said in origin.text
+    accepted = of(parent=True, accept=True)
+    assert accepted.run == "run"
+    assert said in accepted.text
+    changed = [(k, v) for k, v in changes.items() if said.endswith(f"of {k[5:]}")]
+    assert accepted.accepted == {f"{schema.ACCEPTED_CODE}{v}": k[5:] for k, v in changed}
+
+
+def test_only_what_others_continue_needs_a_checkpoint():
+    here = {**make.versions(), "code.ssmpe": "1"}
+    run = CompletedRun("run", "sweep", here, has_best=False)
+    of = partial(from_store._origin, here=here, code=["code.ssmpe"], accept=False)
+    assert of([run], parent=False) == Origin("run", "taken from run run of sweep sweep")
+    assert of([run], parent=True).run is None
+    assert of([], parent=False) == Origin(None, "")
+    other = replace(run, made_with={**here, "code.ssmpe": "0"})
+    why = "run run in the store was made with other code of ssmpe"
+    assert of([other], parent=False) == Origin(None, f"trained, for {why}")
 
 
 def test_other_data_are_another_parent(trained):
     folder, name = trained
     plan = Plan.load(folder / "results", name, "two_stage")
-    (origin,) = parents.origins(plan.trials, plan.tracking_uri, "folder /elsewhere").values()
+    (origin,) = from_store.origins(plan.trials, plan.tracking_uri, "folder /elsewhere").values()
     assert origin.run is None
 
 
@@ -278,7 +317,7 @@ def provided(folder: Path, plan: Plan, ended: dict[str, str]) -> tuple[dict[str,
     console = Console(file=(folder / "said").open("w"), width=200)
     shown = Presentation(plan, plan.trials, {})
     Checkpoints(plan.storage, plan.name).begin()
-    ended = parents.provide(plan, ended, tracker, shown, console)
+    ended = from_store.provide(plan, ended, tracker, shown, console)
     assert tracker.close(60)
     console.file.close()
     return ended, (folder / "said").read_text()
@@ -308,7 +347,7 @@ def test_checkpoints_that_are_gone_from_the_storage_come_from_the_store(trained,
     parent, child = plan.trials
     Checkpoints(plan.storage, plan.name).begin()
     ended = {parent.identity: "completed"}
-    queue = Table(plan, RETRIES, partial(parents.has_checkpoint, plan))
+    queue = Table(plan, RETRIES, partial(from_store.has_checkpoint, plan))
     queue.begin(ended)
     assert queue.next() is None
     why = "no checkpoint of Ref. seed 0, which it continues, is left"

@@ -46,6 +46,8 @@ def base_of(options: Options) -> TrialConfig:
 
 def plan_trials(sweep: Sweep | Search, options: Options) -> list[Trial]:
     """Return the trials that the options ask for; of a search, samples of them."""
+    if options.from_store and isinstance(sweep, Search):
+        raise UserError("--from-store: what a search tries follows from what it has tried")
     base = base_of(options)
     registry.check_folder_names(options.folders)
     trials = sweep.trials(base, options.seeds, options.rows, _overrides(options))

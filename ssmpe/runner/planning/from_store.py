@@ -1,13 +1,14 @@
-"""Parents, the trials whose best weights others continue: taken from the store, or trained first.
+"""Trials that are taken from the store instead of being trained once more.
 
-A trial is a function of its configuration and seed, so one that any sweep has trained to its end
-need not be trained again: its run is copied into the sweep that continues it, where it stands in
-every table like the others.
+A trial is a function of its configuration, seed and code, so one that any sweep has trained to its
+end need not be trained again: its run is copied into the new sweep, where it stands in every table
+like the others. So it is with parents, the trials whose best weights others continue, and with all
+trials if the user wants it, as to add seeds to a sweep that has ended.
 """
 
 import tempfile
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
@@ -34,15 +35,17 @@ in its last digits, from which trials drift apart as from another seed."""
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a parent comes from.
+    """Where a trial comes from.
 
     Attributes:
-        run: of the store; None: it is trained first.
-        text: the same in words, and why.
+        run: of the store; None: it is trained.
+        text: the same in words, and why; "" of a trial that is trained as a matter of course.
+        accepted: other code that it was made with, as tags of the sweep.
     """
 
     run: str | None
     text: str
+    accepted: Mapping[str, str] = field(default_factory=dict)
 
 
 def parents(trials: Sequence[Trial]) -> list[Trial]:
@@ -51,49 +54,76 @@ def parents(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in trials if trial.identity in continued]
 
 
-def origins(trials: Sequence[Trial], uri: str, data: str) -> dict[str, Origin]:
-    """Return where the parents among the trials come from, by identity.
+def origins(
+    trials: Sequence[Trial], uri: str, data: str, *, every: bool = False, accept: bool = False
+) -> dict[str, Origin]:
+    """Return where trials come from, by identity, as far as it is to be told.
 
     Args:
         uri: the tracking store, which may not be there yet.
         data: what the trials are trained on, in words.
+        every: take every trial that the store has; else parents alone.
+        accept: take those, too, that were made with other code.
 
     Raises:
         UserError: the store cannot be read.
     """
     code = {f"{schema.CODE}{name}": digest for name, digest in code_here().items()}
-    here = {**versions(), **code}
-    return {
+    here, continued = {**versions(), **code}, parents(trials)
+    found = {
         trial.identity: _origin(
             completed_runs(uri, trial.identity, data),
             here,
             [f"{schema.CODE}{name}" for name in decisive(trial.config)],
+            parent=trial in continued,
+            accept=accept,
         )
-        for trial in parents(trials)
+        for trial in (trials if every else continued)
     }
+    return {identity: origin for identity, origin in found.items() if origin.text}
 
 
-def _origin(runs: Sequence[CompletedRun], here: Mapping[str, str], code: Sequence[str]) -> Origin:
-    """Return where a parent comes from.
+def _origin(
+    runs: Sequence[CompletedRun],
+    here: Mapping[str, str],
+    code: Sequence[str],
+    *,
+    parent: bool,
+    accept: bool,
+) -> Origin:
+    """Return where a trial comes from.
 
     Args:
         code: names of the digests that have to be the same.
+        parent: others continue it.
+        accept: it may have been made with other code.
     """
-    refusal = ""
+    refusal, accepted = "", {}
     for found in runs:
         there = found.made_with
-        if not found.has_best:
+        if parent and not found.has_best:
             refusal = refusal or f", for run {found.run} in the store has no checkpoint"
-        elif there.get(DECISIVE) != here[DECISIVE]:
+            continue
+        if there.get(DECISIVE) != here[DECISIVE]:
             differences = _differences(there, here, (DECISIVE,))
             refusal = refusal or f", for run {found.run} in the store was {differences}"
-        elif other := _other_code(there, here, code):
-            refusal = refusal or f", for run {found.run} in the store was {other}"
-        else:
-            differences = _differences(there, here, TOLD)
-            made = f", {differences}" if differences else ""
-            return Origin(found.run, f"taken from run {found.run} of sweep {found.sweep}{made}")
-    return Origin(None, f"trained first{refusal}")
+            continue
+        if other := _other_code(there, here, code):
+            if not accept:
+                refusal = refusal or f", for run {found.run} in the store was {other}"
+                continue
+            accepted = {
+                f"{schema.ACCEPTED_CODE}{there.get(key)}": key.removeprefix(schema.CODE)
+                for key in code
+                if there.get(key) != here[key]
+            }
+        told = ", ".join(filter(None, [other, _differences(there, here, TOLD)]))
+        made = f", {told}" if told else ""
+        text = f"taken from run {found.run} of sweep {found.sweep}{made}"
+        return Origin(found.run, text, accepted)
+    if parent:
+        return Origin(None, f"trained first{refusal}")
+    return Origin(None, f"trained{refusal}" if refusal else "")
 
 
 def _other_code(there: Mapping[str, str], here: Mapping[str, str], code: Sequence[str]) -> str:
@@ -140,14 +170,18 @@ def provide(
         ended: identity of a trial -> why it ended in an earlier attempt.
     """
     ended = dict(ended)
-    kept = checkpointed(plan)
-    for trial in parents(plan.trials):
-        run = plan.taken.get(trial.identity)
+    kept, continued = checkpointed(plan), parents(plan.trials)
+    for trial in plan.trials:
+        run, parent = plan.taken.get(trial.identity), trial in continued
         try:
             if run and trial.identity not in ended:
-                _take(plan, trial, run, tracker, shown)
+                _take(plan, trial, run, tracker, shown, parent)
                 ended[trial.identity] = EndReason.COMPLETED
-            elif ended.get(trial.identity) == EndReason.COMPLETED and trial.identity not in kept:
+            elif (
+                parent
+                and ended.get(trial.identity) == EndReason.COMPLETED
+                and trial.identity not in kept
+            ):
                 _restore(plan, trial)
         except UserError as error:
             console.print(
@@ -169,11 +203,14 @@ def checkpointed(plan: Plan) -> Set[str]:
     return set(Checkpoints(plan.storage, plan.name).trials())
 
 
-def _take(plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentation) -> None:
-    """Copy a trial's run into this sweep; UserError if it cannot be continued."""
+def _take(
+    plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentation, parent: bool
+) -> None:
+    """Copy a trial's run into this sweep; UserError if it is a parent and cannot be continued."""
     with tempfile.TemporaryDirectory() as scratch:
         record = fetch_record(plan.tracking_uri, run, Path(scratch))
-        _keep_best(plan, trial, record.folder / schema.BEST_CHECKPOINT_ARTIFACT)
+        if parent:
+            _keep_best(plan, trial, record.folder / schema.BEST_CHECKPOINT_ARTIFACT)
         shown.start(trial, tracker, {schema.COPIED_FROM: run})
         for batch, metrics in record.metrics.items():
             tracker.log(trial.identity, batch, metrics)
