@@ -16,7 +16,7 @@ from analysis.drawing.tables import Frame
 from analysis.figure import Drawn
 from analysis.numbers.comparison import Comparison
 from analysis.reporting import glossary, provenance
-from ssmpe.tracking.stored.records import StoredSweep
+from ssmpe.tracking.stored.records import StoredSweep, StoredTrial
 from ssmpe.tracking.ui import is_server, run_url, trial_url, ui_command
 
 _TYPES = {
@@ -149,12 +149,18 @@ def _embedded(file: Path) -> str:
     return f"data:{_TYPES[file.suffix]};base64,{content}"
 
 
+def _ended(trial: StoredTrial) -> str:
+    """Say how a trial ended, and of which run its own is a copy."""
+    reason = str(trial.end_reason or "running")
+    return f"{reason}, in run {trial.copied_from:.8}" if trial.copied else reason
+
+
 def _trials(sweep: StoredSweep) -> list[Mapping[str, Any]]:
     return [
         {
             "row": trial.row,
             "seed": trial.seed,
-            "ended": str(trial.end_reason or "running"),
+            "ended": _ended(trial),
             "batches": f"{trial.last_step} of {trial.n_batches}",
             "collapsed": ", ".join(
                 f"{s} at {batch}" for s, batch in trial.collapsed_at.items() if batch is not None

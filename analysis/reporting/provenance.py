@@ -65,10 +65,13 @@ def has_command(sweep: StoredSweep) -> bool:
 
 
 def machine(sweep: StoredSweep) -> dict[str, str]:
-    """Return versions, code and hardware, as the sweep's run has them."""
+    """Return versions, code and hardware, as the sweep's run has them, and what was accepted."""
     kinds = ("version.", "hardware.", schema.CODE)
     found = {k: v for k, v in sweep.params.items() if k.startswith(kinds)}
-    return {k.removeprefix("version.").replace("hardware.", ""): v for k, v in found.items()}
+    shown = {k.removeprefix("version.").replace("hardware.", ""): v for k, v in found.items()}
+    accepted = [t for t in sweep.tags.items() if t[0].startswith(schema.ACCEPTED_CODE)]
+    other = {f"other code, {tag.removeprefix(schema.ACCEPTED_CODE)}": v for tag, v in accepted}
+    return {**shown, **other}
 
 
 def time_spent(sweep: StoredSweep) -> str:

@@ -19,8 +19,8 @@ DATA = "ssmpe.data"
 STATE = "ssmpe.state"
 """Tag of the parent: running, finished, failed or interrupted"""
 ACCEPTED_CODE = "ssmpe.accepted_code."
-"""Beginning of a tag of the parent for code that ``--accept-code`` took on a resume: the digest of
-that code follows, and the value names it, with its digest when the sweep was begun"""
+"""Beginning of a tag of the parent for code that ``--accept-code`` took, on a resume or from the
+store: its digest follows, and the value names it"""
 CODE = "code."
 """Beginning of parameters of the parent: digests of code by name, the git "commit" and the "user"
 """

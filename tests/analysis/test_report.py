@@ -17,6 +17,7 @@ from analysis.numbers.bootstrap import two_level_bootstrap
 from analysis.numbers.comparison import Comparison
 from analysis.reporting import html
 from ssmpe.errors import UserError
+from ssmpe.tracking import schema
 from ssmpe.tracking.stored.store import read_sweep
 from tests.analysis.test_figures_of_sweeps import final_values
 from tests.support.analysis_store import sample_count_trials, store_in, write_sweep
@@ -193,6 +194,17 @@ def test_a_figure_that_fails_is_left_out_and_said(report_store, tmp_path, monkey
     page = Page.of(made)
     assert "Left out: Where does it go blank? no pictures are logged" in page.text
     assert len(page.images) == 1
+
+
+def test_what_was_taken_from_the_store_is_told(report_store, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "FIGURES", (curves.FIGURE,))
+    sweep = read_sweep(report_store, "counts")
+    copied = replace(sweep.trials[0], copied_from="0123456789")
+    tags = {**sweep.tags, f"{schema.ACCEPTED_CODE}abc": "ssmpe"}
+    sweep = replace(sweep, trials=(copied, *sweep.trials[1:]), tags=tags)
+    text = Page.of(report.write(sweep, tmp_path)).text
+    assert text.count(f"{copied.end_reason}, in run 01234567") == 1
+    assert "other code, abc" in text
 
 
 def test_half_a_sweep_says_so(report_store, tmp_path):

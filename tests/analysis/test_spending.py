@@ -58,7 +58,7 @@ def test_costs_of_a_row_by_hand():
 
 def test_a_run_taken_from_an_earlier_sweep_costs_nothing():
     whole = timed()
-    trials = tuple(replace(t, copied=t.row == "Ref.") for t in whole.trials)
+    trials = tuple(replace(t, copied_from="x" if t.row == "Ref." else "") for t in whole.trials)
     spent = Spending.of(replace(whole, trials=trials))
     assert [c.row for c in spent.rows] == [r for r in whole.rows if r != "Ref."]
     said = "\n".join(spending.findings(spent))

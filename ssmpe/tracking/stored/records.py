@@ -49,7 +49,8 @@ class StoredTrial:
         params: configuration, dotted path -> text.
         started: when its run was begun, in seconds since 1970.
         seconds: from then to its run's end; NaN while it is running.
-        copied: whether its run is a copy of one that an earlier sweep has trained.
+        copied_from: id of the run that its own is a copy of, which an earlier sweep has trained; ""
+            of one that was trained here.
         order: its place in the table as planned; "" of trials of version 0.3.0.
     """
 
@@ -64,8 +65,13 @@ class StoredTrial:
     params: Mapping[str, str]
     started: float = float("nan")
     seconds: float = float("nan")
-    copied: bool = False
+    copied_from: str = ""
     order: str = ""
+
+    @property
+    def copied(self) -> bool:
+        """Whether it was taken from an earlier sweep."""
+        return bool(self.copied_from)
 
     @property
     def has_result(self) -> bool:

@@ -222,7 +222,7 @@ def _read_trial(run: "Run", curves: Mapping[str, MetricCurve]) -> StoredTrial:
         params=_configuration(run.data.params),
         started=run.info.start_time / 1000,
         seconds=_seconds(run),
-        copied=schema.COPIED_FROM in tags,
+        copied_from=tags.get(schema.COPIED_FROM, ""),
         order=tags.get(schema.ORDER, ""),
     )
 
