@@ -14,8 +14,8 @@ from analysis.drawing import labels, tables
 from analysis.drawing.style import MEASURE_LABELS
 from analysis.figure import SweepFigure
 from analysis.numbers import ladder
-from analysis.numbers.bootstrap import LEVEL
 from analysis.numbers.comparison import Comparison, Result
+from analysis.numbers.intervals import LEVEL
 from analysis.numbers.kinds import BLANK
 from ssmpe.console import printable
 from ssmpe.evaluation.collapse import KINDS, Kind
@@ -116,8 +116,8 @@ def reading(comparison: Comparison) -> list[str]:
         seeds = "seeds and tracks" if n > 1 else "tracks; with one seed, they leave out what "
         seeds += "" if n > 1 else "another would change"
         sentences.append(
-            f"Differences to {baseline} are paired by seed; in brackets, 95 % intervals of a "
-            f"paired bootstrap over {seeds}."
+            f"Differences to {baseline} are paired by seed; in brackets, 95 % intervals over "
+            f"{seeds}."
         )
         sentences.append(
             f"{SURVIVES} survives Holm's correction for all {comparison.compared} differences of "

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.numbers.bootstrap import LEVEL, Effect, holm, two_level_bootstrap
+from analysis.numbers.intervals import LEVEL, Effect, holm, mean_difference
 from analysis.numbers.kinds import Kinds
 from analysis.numbers.statistics import Spread
 from ssmpe.errors import UserError
@@ -39,7 +39,7 @@ class Difference:
 
     Attributes:
         spread: over the seeds that both have finished; n = 0 if there are none.
-        effect: 95 % bootstrap interval over seeds and tracks (over tracks, of one seed); None if
+        effect: 95 % interval over seeds and tracks (over tracks, of one seed); None if
             the store has no scores by track.
         corrected: its p-value after Holm's correction for all rows and sets of the sweep that are
             compared on this measure; NaN without an effect.
@@ -192,9 +192,7 @@ def _difference(
 ) -> Difference:
     spread = Spread.of(a.final(set_name, measure) - b.final(set_name, measure) for a, b in pairs)
     found = by_track(scores, pairs, set_name, measure)
-    return Difference(
-        spread, None if found is None else two_level_bootstrap(found[:, 0] - found[:, 1])
-    )
+    return Difference(spread, None if found is None else mean_difference(found[:, 0] - found[:, 1]))
 
 
 def by_track(

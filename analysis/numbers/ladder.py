@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan, nan
 
-from analysis.numbers.bootstrap import bootstrapped_ratio
 from analysis.numbers.comparison import Comparison, by_track
+from analysis.numbers.intervals import ratio_interval
 from analysis.numbers.statistics import Spread
 from ssmpe.tracking.stored.records import CEILING_ROW, StoredSweep, dataset_of
 
@@ -117,5 +117,5 @@ def _share(comparison: Comparison, row: str, set_name: str, measure: str) -> Sha
     tracks = by_track(comparison.scores, groups, set_name, measure)
     bounds = None
     if tracks is not None:
-        bounds = bootstrapped_ratio(tracks[:, 0] - tracks[:, 1], tracks[:, 2] - tracks[:, 1])
+        bounds = ratio_interval(tracks[:, 0] - tracks[:, 1], tracks[:, 2] - tracks[:, 1])
     return Share(gained / gap, *(bounds or (nan, nan)))

@@ -154,7 +154,7 @@ def _compare(console: Console, scored: Sequence[Scored]) -> None:
     The baseline, intervals and marks are as in ``analysis.results``; a search's start has no name
     here, so that its first trial stands for it.
     """
-    statistics = bundled.analysis("numbers.bootstrap")
+    statistics = bundled.analysis("numbers.intervals")
     cells: dict[tuple[str, str], dict[str, SetScores]] = {}
     for name in dict.fromkeys(found.name for one in scored for found in one.scores):
         for one in scored:
@@ -165,7 +165,7 @@ def _compare(console: Console, scored: Sequence[Scored]) -> None:
     n_compared, columns = 0, []
     for measure in COMPARED.values():
         pairs = [(own, cells.get((name, baseline), {})) for (name, _), own in cells.items()]
-        effects = [statistics.two_level_bootstrap(_differences(*pair, measure)) for pair in pairs]
+        effects = [statistics.mean_difference(_differences(*pair, measure)) for pair in pairs]
         effects = [e if key[1] != baseline else None for key, e in zip(cells, effects, strict=True)]
         p_values = statistics.holm([e.p_value if e else math.nan for e in effects])
         n_compared = max(n_compared, sum(e is not None for e in effects))
@@ -177,8 +177,8 @@ def _compare(console: Console, scored: Sequence[Scored]) -> None:
             ]
         )
     caption = (
-        f"means over seeds; − {baseline}: paired by seed, with 95 % intervals of a bootstrap over "
-        f"seeds and tracks; *: survives Holm's correction for all {n_compared} of a measure"
+        f"means over seeds; − {baseline}: paired by seed, with 95 % intervals over seeds "
+        f"and tracks; *: survives Holm's correction for all {n_compared} of a measure"
     )
     numbers = ("seeds", *(h for m in COMPARED for h in (m, f"− {baseline}")))
     table = _table(caption, ("set", "row"), numbers)

@@ -13,8 +13,8 @@ from analysis import curves, report
 from analysis.answers.answer import general
 from analysis.answers.facts import Facts
 from analysis.figure import SweepFigure
-from analysis.numbers.bootstrap import two_level_bootstrap
 from analysis.numbers.comparison import Comparison
+from analysis.numbers.intervals import mean_difference
 from analysis.reporting import html
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
@@ -94,7 +94,7 @@ def test_intervals_of_the_general_answer_are_the_store_s(report_store, reports):
         [of_row[track] - of_reference[track] for track in sorted(pairs[0][0])]
         for of_row, of_reference in pairs
     ]
-    interval = two_level_bootstrap(differences)
+    interval = mean_difference(differences)
     assert interval
     shown = [float(x.replace("−", "-")) for x in worst.groups()[1:]]
     assert shown == [round(x, 2) for x in (np.mean(differences), interval.low, interval.high)]

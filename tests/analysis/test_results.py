@@ -19,6 +19,7 @@ from analysis import precision_recall, report, results
 from analysis.drawing import style, tables
 from analysis.figure import Drawn
 from analysis.numbers.comparison import Comparison
+from analysis.numbers.intervals import mean_difference
 from ssmpe.console import make_console
 from ssmpe.errors import UserError
 from ssmpe.runner.planning.presentation import order_of
@@ -156,25 +157,20 @@ def test_differences_are_those_of_the_seeds_that_both_have(uri, rendered):
             assert float(line[f"{measure}_low"]) < difference < float(line[f"{measure}_high"])
 
 
-def test_intervals_are_of_a_bootstrap_over_seeds_and_tracks(uri, rendered):
-    """Of indices drawn one by one; over tracks alone, scipy's is the narrower one."""
-    rng = np.random.default_rng(1)
+def test_intervals_are_over_seeds_and_tracks(uri, rendered):
+    """From the tables of the store; over tracks alone, scipy's is the narrower one."""
     for row, seeds in (("+MN-8", (0, 1, 2)), ("+MN-8+EG", (0, 2))):
         own, reference = (stored_tables(uri, r, "Bach10/all") for r in (row, "Ref."))
         differences = np.array(
             [[own[s][t]["f1"] - reference[s][t]["f1"] for t in own[0]] for s in seeds]
         )
-        means = [
-            differences[np.ix_(*(rng.integers(n, size=n) for n in differences.shape))].mean()
-            for _ in range(10_000)
-        ]
+        effect = mean_difference(differences)
+        assert effect
         (line,) = [x for x in lines_of(rendered) if (x["set"], x["row"]) == ("Bach10/all", row)]
         low, high = float(line["f1_low"]), float(line["f1_high"])
-        tolerance = 0.05 * (high - low)
-        assert (low, high) == pytest.approx(np.quantile(means, [0.025, 0.975]), abs=tolerance)
-        per_track = differences.mean(axis=0)
-        over_tracks = stats.bootstrap((per_track,), np.mean, method="percentile", rng=1)
-        assert np.ptp(over_tracks.confidence_interval) < high - low
+        assert (low, high) == pytest.approx((effect.low, effect.high))
+        over_tracks = stats.ttest_1samp(differences.mean(axis=0), 0).confidence_interval(0.95)
+        assert np.ptp(over_tracks) < high - low
         assert int(line["f1_tracks"]) == TRACKS
 
 
@@ -226,7 +222,7 @@ def test_of_one_seed_intervals_are_said_to_be_over_tracks(uri, tmp_path):
     write_sweep(uri, "single", energy_trials(1)[:3])
     write_track_scores(uri, "single", folder)
     markdown = text(drawn(results.FIGURE, uri, "single", tmp_path), ".md")
-    assert "bootstrap over tracks; with one seed, they leave out what another would" in markdown
+    assert "intervals over tracks; with one seed, they leave out what another would" in markdown
 
 
 def test_a_store_of_0_3_0_is_scored_at_one_half_and_says_so(uri, tmp_path, capsys):

@@ -24,7 +24,7 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from analysis.numbers.bootstrap import two_level_bootstrap
+from analysis.numbers.intervals import mean_difference
 from ssmpe import units
 from ssmpe.console import exit_code
 from ssmpe.data.datasets.registry import Locations, resolve
@@ -156,11 +156,11 @@ def _compare(name: str, root: Path, python: str, folder: Path) -> None:
 
 
 def _difference(own: list[dict[str, float]], other: list[dict[str, float]]) -> str:
-    """Return the mean differences, with 95 % intervals of a bootstrap over tracks."""
+    """Return the mean differences, with 95 % intervals over tracks."""
     told = []
     for key in own[0]:
         values = [[a[key] - b[key] for a, b in zip(own, other, strict=True)]]
-        effect = two_level_bootstrap(np.array(values))
+        effect = mean_difference(np.array(values))
         if effect is not None and key not in ("P", "R"):
             told.append(f"{key} {effect.mean:+.3f} {effect.interval()}")
     return ", ".join(told)

@@ -16,7 +16,7 @@ import mir_eval
 import numpy as np
 import pytest
 
-from analysis.numbers.bootstrap import two_level_bootstrap
+from analysis.numbers.intervals import mean_difference
 from ssmpe.commands import scored, weights
 from ssmpe.commands.scored import accuracy
 from ssmpe.console import make_console
@@ -250,7 +250,7 @@ def test_rows_of_a_sweep_are_compared_over_seeds_and_tracks():
     }
     assert list(told) == [*rows, "other seed", "fewer tracks"]
     for row, found in rows.items():
-        effect = two_level_bootstrap(found - reference[: len(found)])
+        effect = mean_difference(found - reference[: len(found)])
         assert effect is not None
         mark = "*" * (row in ("better", "no network"))
         gain = None if row == "Ref." else f"{effect.mean:+.3f} {effect.interval()}{mark}"

@@ -50,8 +50,12 @@ class Origin:
 
 def parents(trials: Sequence[Trial]) -> list[Trial]:
     """Return those of the trials that others of them continue."""
-    continued = {trial.config.training.parent for trial in trials}
+    continued = _continued(trials)
     return [trial for trial in trials if trial.identity in continued]
+
+
+def _continued(trials: Sequence[Trial]) -> Set[str]:
+    return {trial.config.training.parent for trial in trials}
 
 
 def origins(
@@ -69,16 +73,16 @@ def origins(
         UserError: the store cannot be read.
     """
     code = {f"{schema.CODE}{name}": digest for name, digest in code_here().items()}
-    here, continued = {**versions(), **code}, parents(trials)
+    here, continued = {**versions(), **code}, _continued(trials)
     found = {
         trial.identity: _origin(
             completed_runs(uri, trial.identity, data),
             here,
             [f"{schema.CODE}{name}" for name in decisive(trial.config)],
-            parent=trial in continued,
+            parent=trial.identity in continued,
             accept=accept,
         )
-        for trial in (trials if every else continued)
+        for trial in (trials if every else parents(trials))
     }
     return {identity: origin for identity, origin in found.items() if origin.text}
 
@@ -170,9 +174,9 @@ def provide(
         ended: identity of a trial -> why it ended in an earlier attempt.
     """
     ended = dict(ended)
-    kept, continued = checkpointed(plan), parents(plan.trials)
+    kept, continued = checkpointed(plan), _continued(plan.trials)
     for trial in plan.trials:
-        run, parent = plan.taken.get(trial.identity), trial in continued
+        run, parent = plan.taken.get(trial.identity), trial.identity in continued
         try:
             if run and trial.identity not in ended:
                 _take(plan, trial, run, tracker, shown, parent)
