@@ -101,9 +101,8 @@ def findings(spending: Spending) -> list[str]:
     else:
         lines.append("No run was stopped as collapsed: nothing was saved.")
     if copied := [t.row for t in sweep.trials if t.copied]:
-        lines.append(
-            f"Taken from earlier sweeps, and left out here: {', '.join(dict.fromkeys(copied))}."
-        )
+        rows = ", ".join(dict.fromkeys(copied))
+        lines.append(f"Left out here: {len(copied)} runs taken from earlier sweeps, of {rows}.")
     return lines
 
 

@@ -70,6 +70,8 @@ class Spending:
         gpus = float(sweep.params.get(GPUS, 0))
         by_row = [[t for t in sweep.of_row(row) if _own(t)] for row in sweep.rows]
         rows = tuple(_of(trials[0].row, trials, gpus) for trials in by_row if trials)
+        if not rows and all(t.copied for t in sweep.trials):
+            raise UserError(f"sweep {sweep.name!r}: all runs were taken from earlier sweeps")
         if not rows:
             raise UserError(
                 f"sweep {sweep.name!r}: no run has recorded {schema.TRAIN_SECONDS}: nothing to add "

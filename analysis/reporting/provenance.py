@@ -75,15 +75,18 @@ def machine(sweep: StoredSweep) -> dict[str, str]:
 
 
 def time_spent(sweep: StoredSweep) -> str:
-    """Say how long all trials took together, and the sweep from its begin to its end."""
+    """Say how long its own trials took together, and the sweep from its begin to its end."""
+    own = [t for t in sweep.trials if not t.copied]
     train, evaluate = (
-        sum(float(t.curves[m].values.sum()) for t in sweep.trials if m in t.curves)
+        sum(float(t.curves[m].values.sum()) for t in own if m in t.curves)
         for m in (schema.TRAIN_SECONDS, schema.EVALUATION_SECONDS)
     )
     texts = [
         f"{duration(train)} of training and {duration(evaluate)} of evaluation over "
-        f"{len(sweep.trials)} trials"
+        f"{len(own)} trials"
     ]
+    if copied := len(sweep.trials) - len(own):
+        texts.append(f"{copied} more were taken from earlier sweeps")
     if not math.isnan(sweep.seconds):
         texts.append(f"{duration(sweep.seconds)} from the sweep's begin to its end")
     return "; ".join(texts)

@@ -74,7 +74,7 @@ def transposition(log_p: Tensor, log_q: Tensor, shift: Transposition, g: Geometr
     """
     before = mean_frequency(log_p, g.bins_per_octave)
     after = mean_frequency(log_q, g.bins_per_octave)
-    octaves = shift.shift_bins.to(log_p) / g.bins_per_octave
+    octaves = shift.shift_bins.to(log_p, non_blocking=True) / g.bins_per_octave
     ratio = torch.exp2(octaves)[:, None]
     forth = _huber(after / before - ratio)
     return (forth + _huber(before / after - 1.0 / ratio)) / 2

@@ -183,7 +183,8 @@ def _debiased(logits: Tensor, memory: Tensor, s: PseudoLabelsConfig, g: Geometry
 
 def _pitches(target: Tensor, logits: Tensor) -> Tensor:
     """Count annotated pitches per frame, and once; (2,) float64."""
-    # bins of annotated pitches are exactly one, all others are less
+    # bins of annotated pitches are exactly one; all others are less, but where five bins make a
+    # semitone the one between two pitches that are two bins apart
     pitches = (target >= 1.0).sum(dim=-2, dtype=torch.float64).mean()
     return torch.stack([pitches, torch.ones_like(pitches)])
 

@@ -186,13 +186,23 @@ class TotalLoss:
         """Return the objectives that count in a batch, with their weights at this point.
 
         Those that have faded, or not begun, are left out; those on content if they see no excerpt.
+
+        Raises:
+            UserError: none does.
         """
         now = [
             (objective, self._share(objective.name, step.progress) * w)
             for objective, w in self.terms
         ]
         rows = self._content(step.batch)
-        return [(o, w) for o, w in now if w > 0 and (rows.start < rows.stop or not o.on_content)]
+        found = [(o, w) for o, w in now if w > 0 and (rows.start < rows.stop or not o.on_content)]
+        if not found:
+            raise UserError(
+                f"nothing to learn from after {step.progress:.0%} of the batches: of "
+                f"objectives.weights ({', '.join(o.name for o, _ in now)}) none counts there: it "
+                "has faded, has not begun, or sees only added excerpts, and none is added"
+            )
+        return found
 
     def _share(self, name: str, progress: float) -> float:
         """Return the share of an objective's weight that counts at this point of the trial."""

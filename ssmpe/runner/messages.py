@@ -20,6 +20,8 @@ ASSUMED_CPUS = 2
 """CPUs for an estimate of time where no cluster has been asked for its own."""
 LONG_HOURS = 48
 """Hours from which on a time is told in days."""
+FEW = 10
+"""Trials that are copied from the store in a moment."""
 
 
 def dry_run(
@@ -94,6 +96,13 @@ def origins(console: Console, trials: Sequence[Trial], found: Mapping[str, Origi
         if trial.identity in found:
             text = f"{trial.name}: {found[trial.identity].text}"
             console.print(text, highlight=False, soft_wrap=True, markup=False)
+
+
+def copies(console: Console, plan: Plan, ended: Mapping[str, str]) -> None:
+    """Say how many trials are about to be copied from the store, if that is more than a few."""
+    n = len(plan.taken.keys() - ended.keys())
+    if n > FEW:
+        console.print(f"copying {n} trials from the store", highlight=False)
 
 
 def farewell(

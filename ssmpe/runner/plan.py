@@ -49,6 +49,7 @@ class Plan:
         code: digests of what its numbers depend on, by name; none of sweeps of version 0.3.0.
         made_by: "user" and "commit", as far as they are known.
         taken: identity of a trial -> run of the store that it is taken from, instead of trained.
+        accepted: other code that those were made with, as tags of the sweep.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Plan:
     trials: tuple[Trial, ...]
     command: str = ""
     taken: dict[str, str] = field(default_factory=dict)
+    accepted: dict[str, str] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=dict)
     made_by: dict[str, str] = field(default_factory=dict)
     search: SearchPlan | None = None
@@ -187,7 +189,7 @@ def _check(plan: Plan) -> None:
         kind = hint if isinstance(hint, UnionType) else get_origin(hint) or hint
         if not isinstance(getattr(plan, name), kind):
             raise TypeError(f"{name} is {getattr(plan, name)!r:.80}")
-    mappings = (plan.folders, plan.taken, plan.code, plan.made_by)
+    mappings = (plan.folders, plan.taken, plan.accepted, plan.code, plan.made_by)
     for text in (*(t.row for t in plan.trials), *_items(*mappings)):
         if not isinstance(text, str):
             raise TypeError(f"{text!r:.80} is no text")

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -125,16 +126,24 @@ def run_sweep(
                 )
                 options = replace(options, gpus_per_trial=share)
                 plan = make_plan(sweep, options, trials, where, tracking_uri, results)
-            found = _origins(plan.trials, plan.data, tracking_uri, options)
-            plan = replace(plan, taken={key: o.run for key, o in found.items() if o.run})
+            shown = Presentation(plan, tuple(trials), data.facts)
+            terms = replace(
+                _terms(options),
+                on_gpus=plan.gpus_per_trial > 0,
+                digests=lambda trial: {(s.name, s.digest) for s in shown.sets(trial)},
+            )
+            found = from_store.origins(plan.trials, tracking_uri, plan.data, terms)
+            taken = {key: origin.run for key, origin in found.items() if origin.run}
+            accepted = {tag: text for o in found.values() for tag, text in o.accepted.items()}
+            plan = replace(plan, taken=taken, accepted=accepted)
             messages.origins(console, trials, found)
             # so that whatever has a plan has a place for its checkpoints, which a resume requires
             Checkpoints(plan.storage, plan.name).begin()
             plan.save(results)
-            accepted = {tag: text for o in found.values() for tag, text in o.accepted.items()}
         else:
             nodes.require_fit(plan, options.address)
-            accepted = accepted_code(sweep, plan) if options.accept_code else {}
+        resumed = options.resume and options.accept_code
+        accepted = accepted_code(sweep, plan) if resumed else {}
         shown = Presentation(plan, tuple(trials), data.facts, accepted)
         budget = Budget(options.hours, options.gpu_hours)
         joined = options.address is not None
@@ -177,25 +186,27 @@ def drive(
         console.print(f"sweep {plan.name}: {plan.n_trials} trials", highlight=False)
         mark = checkpoints.begin()
         ended = {t: r for t, r in tracker.end_reasons(FLUSH_SECONDS).items() if r in _FINAL}
-        queue.begin(from_store.provide(plan, ended, tracker, shown, console))
-        shown_as = _states(plan, queue)
-        with ending.heeded(), Progress(console, list(queue.trials), shown_as) as progress:
-            session = Session(
-                tracker=tracker,
-                progress=progress,
-                shown=shown,
-                own_tags=from_store.tags(plan),
-                checkpoints=checkpoints,
-                queue=queue,
-                account=account,
-                excluded=excluded,
-                ending=ending,
-            )
-            worker = tuner.worker_of(plan, data, plan.gpus_per_trial, mark)
-            lost = partial(_end_without_ray, plan, session, console, joined)
-            with watched(joined, lost, lambda: ending.told):
-                tuner.run(session, plan, worker, plan.scratch(results), trainable)
-            session.interrupt()
+        with ending.heeded(), suppress(KeyboardInterrupt):  # Tune has a way out of its own
+            messages.copies(console, plan, ended)
+            ended, plan = from_store.provide(plan, ended, tracker, shown, console)
+            queue.begin(ended)
+            with Progress(console, list(queue.trials), _states(plan, queue)) as progress:
+                session = Session(
+                    tracker=tracker,
+                    progress=progress,
+                    shown=shown,
+                    own_tags=from_store.tags(plan),
+                    checkpoints=checkpoints,
+                    queue=queue,
+                    account=account,
+                    excluded=excluded,
+                    ending=ending,
+                )
+                worker = tuner.worker_of(plan, data, plan.gpus_per_trial, mark)
+                lost = partial(_end_without_ray, plan, session, console, joined)
+                with watched(joined, lost, lambda: ending.told):
+                    tuner.run(session, plan, worker, plan.scratch(results), trainable)
+                session.interrupt()
         state = "interrupted" if not queue.is_over else "failed" if queue.failed else "finished"
     finally:
         if started:
@@ -220,19 +231,16 @@ def _dry_run(sweep: Sweep | Search, options: Options, results: Path, console: Co
     """Print what would run."""
     trials, data = plan_trials(sweep, options), describe_data(options)
     store = options.tracking_uri or local_uri(results)
-    found = _origins(trials, data, store, options)
+    found = from_store.origins(trials, store, data, _terms(options))
     plan = search_plan(sweep, options)
     overview = sweep.overview(trials, base_of(options), plan)
     lacking = looked_at(options, trials)
     messages.dry_run(console, sweep, overview, plan, trials, data, found, options, lacking)
 
 
-def _origins(
-    trials: Sequence[Trial], data: str, uri: str, options: Options
-) -> dict[str, from_store.Origin]:
-    """Return where trials come from, by identity, as far as it is to be told."""
-    every, accept = options.from_store, options.accept_code
-    return from_store.origins(trials, uri, data, every=every, accept=accept)
+def _terms(options: Options) -> from_store.Terms:
+    """Return what may be taken from the store, as far as the options say it."""
+    return from_store.Terms(options.from_store, options.accept_code, options.early_stop)
 
 
 def _retries(plan: Plan, excluded: Excluded, console: Console) -> Retries:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,27 +18,48 @@ from ssmpe.tracking.credentials import refuse_credentials
 from ssmpe.tracking.runs import quoted
 from ssmpe.tracking.sqlite import require_store, sqlite_path
 
+_RESULTS = (schema.EndReason.COMPLETED, schema.EndReason.COLLAPSED)
+"""Ends of trials whose last state is a result"""
+_A_BATCH = re.compile(r":\s*\d")
+"""Value in a JSON object that is not null"""
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 
 @dataclass(frozen=True)
-class CompletedRun:
-    """The run of a trial that was trained to its end.
+class EndedRun:
+    """The run of a trial that was trained to its end, or stopped as it had collapsed.
 
     Attributes:
         run: its id.
         sweep: name of the sweep that trained it.
-        made_with: parameters of that sweep: versions, code and hardware; and its tags of code that
-            was accepted on a resume.
+        made_with: parameters of that sweep: versions, code and hardware; and its tags of other code
+            that was accepted.
         has_best: the store has its best checkpoint.
+        stopped: it was.
+        collapsed: a set was blank at its end.
+        digests: names and digests of the sets that it used.
     """
 
     run: str
     sweep: str
     made_with: Mapping[str, str]
     has_best: bool
+    stopped: bool = False
+    collapsed: bool = False
+    digests: frozenset[tuple[str, str]] = frozenset()
+
+    @property
+    def early_stop(self) -> bool:
+        """Whether its sweep stopped what had collapsed."""
+        return self.made_with.get("early_stop") == "True"
+
+    @property
+    def on_gpus(self) -> bool:
+        """Whether it was trained on GPUs."""
+        return self.made_with.get("hardware.gpus_per_trial", "0") != "0"
 
 
 @dataclass(frozen=True)
@@ -237,14 +259,14 @@ def _best_score(client: "MlflowClient", run: "Run") -> float:
     return max((p.value for p in points if not math.isnan(p.value)), default=math.nan)
 
 
-def completed_runs(uri: str, trial: str, data: str) -> list[CompletedRun]:
-    """Return the runs in which a trial was trained to its end, the latest first; copies are none.
+def ended_runs(uri: str, trial: str, data: str) -> list[EndedRun]:
+    """Return the runs in which a trial has ended, the latest first, without copies of runs.
 
     Args:
         uri: MLflow tracking URI; a SQLite file that is missing or empty has no runs.
         trial: identity of its configuration.
-        data: what it was trained on, in words (tag ``schema.DATA``): that alone tells one folder
-            of datasets from another.
+        data: what it was trained on, in words (tag ``schema.DATA``), by which one folder of
+            datasets is told from another.
 
     Raises:
         UserError: the store cannot be read.
@@ -252,29 +274,36 @@ def completed_runs(uri: str, trial: str, data: str) -> list[CompletedRun]:
     path = sqlite_path(uri)
     if path is not None and not (os.path.isfile(path) and path.stat().st_size):
         return []
-    wanted = {
-        schema.KIND: schema.KIND_TRIAL,
-        schema.TRIAL: trial,
-        schema.END_REASON: str(schema.EndReason.COMPLETED),
-    }
+    wanted = {schema.KIND: schema.KIND_TRIAL, schema.TRIAL: trial}
     condition = " and ".join(f"tags.`{tag}` = {quoted(text)}" for tag, text in wanted.items())
     client = open_store(uri)
     with reading(uri):
         experiments = [e.experiment_id for e in client.search_experiments()]
         runs = client.search_runs(experiments, condition, order_by=["start_time DESC"])
         return [
-            _completed(client, run)
+            _ended(client, run)
             for run in runs
-            if run.data.tags.get(schema.DATA) == data and schema.COPIED_FROM not in run.data.tags
+            if run.data.tags.get(schema.DATA) == data
+            and run.data.tags.get(schema.END_REASON) in _RESULTS
+            and schema.COPIED_FROM not in run.data.tags
         ]
 
 
-def _completed(client: "MlflowClient", run: "Run") -> CompletedRun:
+def _ended(client: "MlflowClient", run: "Run") -> EndedRun:
     best = client.list_artifacts(run.info.run_id, schema.BEST_CHECKPOINT_ARTIFACT)
     sweep = client.get_run(run.data.tags[schema.PARENT_RUN])
     accepted = {k: v for k, v in sweep.data.tags.items() if k.startswith(schema.ACCEPTED_CODE)}
     made_with = {**sweep.data.params, **accepted}
-    return CompletedRun(run.info.run_id, run.data.tags[schema.SWEEP], made_with, bool(best))
+    tags, inputs = run.data.tags, run.inputs.dataset_inputs if run.inputs else ()
+    return EndedRun(
+        run=run.info.run_id,
+        sweep=tags[schema.SWEEP],
+        made_with=made_with,
+        has_best=bool(best),
+        stopped=tags[schema.END_REASON] == schema.EndReason.COLLAPSED,
+        collapsed=bool(_A_BATCH.search(tags.get(schema.COLLAPSED_AT, ""))),
+        digests=frozenset((i.dataset.name, i.dataset.digest) for i in inputs),
+    )
 
 
 def fetch_record(uri: str, run: str, folder: Path) -> Record:

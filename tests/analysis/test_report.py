@@ -205,6 +205,7 @@ def test_what_was_taken_from_the_store_is_told(report_store, tmp_path, monkeypat
     text = Page.of(report.write(sweep, tmp_path)).text
     assert text.count(f"{copied.end_reason}, in run 01234567") == 1
     assert "other code, abc" in text
+    assert f"over {len(sweep.trials) - 1} trials; 1 more were taken from earlier sweeps" in text
 
 
 def test_half_a_sweep_says_so(report_store, tmp_path):

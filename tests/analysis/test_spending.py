@@ -62,7 +62,10 @@ def test_a_run_taken_from_an_earlier_sweep_costs_nothing():
     spent = Spending.of(replace(whole, trials=trials))
     assert [c.row for c in spent.rows] == [r for r in whole.rows if r != "Ref."]
     said = "\n".join(spending.findings(spent))
-    assert "Taken from earlier sweeps, and left out here: Ref." in said
+    assert "Left out here: 3 runs taken from earlier sweeps, of Ref." in said
+    trials = tuple(replace(t, copied_from="x") for t in whole.trials)
+    with pytest.raises(UserError, match="all runs were taken from earlier sweeps"):
+        Spending.of(replace(whole, trials=trials))
 
 
 def test_all_rows_together():

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ssmpe.config import OBJECTIVES, ObjectivesConfig
+from ssmpe.errors import UserError
 from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.additivity import union
 from ssmpe.objectives.base import bce, bce_negative, bce_positive
@@ -358,3 +359,10 @@ def test_only_what_is_needed_is_made(geometry):
     assert loss_of("percussion", geometry).needs == {"percussive"}
     assert loss_of("content", geometry).needs == {"rms"}
     assert loss_of("additivity", geometry).needs == {"mixture"}
+
+
+def test_a_batch_without_any_term_is_one_line(geometry, batch):
+    alone = Batch(batch.features[:N_LABELLED], batch.target, rms=batch.rms[:N_LABELLED])
+    loss = loss_of("energy", geometry)
+    with pytest.raises(UserError, match=r"^nothing to learn from after 60% .*\(energy\)"):
+        loss.backward(Step(Network(), alone, generator, progress=0.6))

@@ -20,13 +20,13 @@ from ssmpe.runner.cluster.release import code_here
 from ssmpe.runner.cluster.resources import Share
 from ssmpe.runner.plan import Plan
 from ssmpe.runner.planning import from_store, make
-from ssmpe.runner.planning.from_store import Origin
+from ssmpe.runner.planning.from_store import Origin, Terms
 from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.queue.retries import Outcome, Retries
 from ssmpe.runner.queue.table import Table
-from ssmpe.runner.trial.checkpoints import Checkpoints
+from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
 from ssmpe.tracking import schema
-from ssmpe.tracking.reading import CompletedRun
+from ssmpe.tracking.reading import EndedRun
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.stored.store import read_sweep
 from ssmpe.tracking.tracker import Tracker
@@ -233,6 +233,9 @@ def test_seeds_are_added_to_what_the_store_has(trained, world):
         if trial.copied:
             there = sweeping.client(folder).get_run(trial.run_id)
             assert curves(folder, there) == curves(folder, before[trial.row])
+            assert there.inputs == before[trial.row].inputs
+            assert there.data.tags.get(schema.CONTINUES, "Ref. seed 0") == "Ref. seed 0"
+            assert (schema.CONTINUES in there.data.tags) == (trial.row == "Ref.-FT")
 
 
 @pytest.mark.parametrize(
@@ -258,7 +261,7 @@ def test_what_is_not_the_same_is_told(trained, monkeypatch, changes, said):
         shutil.move(best, aside)
     try:
         plan = Plan.load(folder / "results", name, "two_stage")
-        found = from_store.origins(plan.trials, plan.tracking_uri, plan.data)
+        found = from_store.origins(plan.trials, plan.tracking_uri, plan.data, Terms())
     finally:
         if not changes:
             shutil.move(aside, best)
@@ -267,46 +270,86 @@ def test_what_is_not_the_same_is_told(trained, monkeypatch, changes, said):
     assert (origin.run is None) == origin.text.startswith("trained first")
 
 
+HERE = {**make.versions(), "code.ssmpe": "1"}
+TRIAL = SWEEP.trials(tiny(), [0], ["Ref.-FT"])[0]
+RUN = EndedRun("run", "sweep", {**HERE, "early_stop": "True"}, has_best=True)
+TAKEN = "taken from run run of sweep sweep"
+
+
+def origin(*runs: EndedRun, parent: bool = False, **terms) -> Origin:
+    """Return where a trial comes from that runs in the store are of."""
+    return from_store._origin(runs, HERE, TRIAL, Terms(**terms), parent=parent)
+
+
+def made(run: EndedRun, **changes: str) -> EndedRun:
+    return replace(run, made_with={**run.made_with, **changes})
+
+
+def test_what_has_ended_is_taken():
+    assert origin(RUN) == origin(RUN, parent=True) == Origin("run", TAKEN)
+    assert origin() == Origin(None, "")
+    assert origin(parent=True) == Origin(None, "trained first")
+    assert origin(replace(RUN, has_best=False)).run == "run"  # nobody goes on from it
+    assert origin(replace(RUN, has_best=False), parent=True).run is None
+
+
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("tag", "name", "said"),
     [
-        ({}, ""),
-        ({"code.ssmpe": "0"}, "made with other code of ssmpe"),
-        ({"code.objective huber": "0"}, "made with other code of objective huber"),
-        ({"code.of_nothing.py": "0"}, ""),
-        ({f"{schema.ACCEPTED_CODE}0": "ssmpe, begun with 1"}, "resumed with other code"),
+        ("code.ssmpe", "0", "made with other code of ssmpe"),
+        (f"{schema.ACCEPTED_CODE}0", "ssmpe", "made in part with other code"),
     ],
 )
-def test_a_network_of_other_code_is_not_continued(changes, said):
-    here = {**make.versions(), "code.ssmpe": "1", "code.objective huber": "2"}
-    run = CompletedRun("run", "sweep", {**here, **changes}, has_best=True)
-    of = partial(from_store._origin, [run], here, ["code.ssmpe", "code.objective huber"])
-    origin = of(parent=True, accept=False)
-    assert (origin.run is None) == bool(said)
-    assert said in origin.text
-    accepted = of(parent=True, accept=True)
-    assert accepted.run == "run"
-    assert said in accepted.text
-    changed = [(k, v) for k, v in changes.items() if said.endswith(f"of {k[5:]}")]
-    assert accepted.accepted == {f"{schema.ACCEPTED_CODE}{v}": k[5:] for k, v in changed}
+@pytest.mark.parametrize("parent", [False, True])
+def test_other_code_is_taken_only_if_that_is_accepted(tag, name, said, parent):
+    other = made(RUN, **{tag: name})
+    refused = origin(other, parent=parent)
+    assert refused.run is None
+    assert refused.text.startswith("trained first" if parent else "trained, for run run in")
+    assert refused.text.endswith(said)
+    accepted = {f"{schema.ACCEPTED_CODE}0": "ssmpe"}
+    assert origin(other, parent=parent, accept=True) == Origin("run", f"{TAKEN}, {said}", accepted)
+    older = replace(RUN, run="same")
+    assert origin(other, older, parent=parent, accept=True).run == "same"
 
 
-def test_only_what_others_continue_needs_a_checkpoint():
-    here = {**make.versions(), "code.ssmpe": "1"}
-    run = CompletedRun("run", "sweep", here, has_best=False)
-    of = partial(from_store._origin, here=here, code=["code.ssmpe"], accept=False)
-    assert of([run], parent=False) == Origin("run", "taken from run run of sweep sweep")
-    assert of([run], parent=True).run is None
-    assert of([], parent=False) == Origin(None, "")
-    other = replace(run, made_with={**here, "code.ssmpe": "0"})
-    why = "run run in the store was made with other code of ssmpe"
-    assert of([other], parent=False) == Origin(None, f"trained, for {why}")
+@pytest.mark.parametrize(
+    ("run", "terms", "said"),
+    [
+        (replace(RUN, stopped=True), {"early_stop": False}, "was stopped early"),
+        (
+            replace(made(RUN, early_stop="False"), collapsed=True),
+            {},
+            "went on though it had collapsed",
+        ),
+        (
+            replace(RUN, digests=frozenset({("URMP/train", "a"), ("E-GMD/train", "b")})),
+            {"digests": lambda trial: {("URMP/train", "c"), ("FMA/train", "d")}},
+            "was trained on other data of URMP/train",
+        ),
+        (RUN, {"on_gpus": True}, "was trained on CPUs"),
+        (made(RUN, **{"hardware.gpus_per_trial": "0.25"}), {"on_gpus": False}, "on GPUs"),
+    ],
+)
+def test_what_would_come_out_otherwise_is_trained(run, terms, said):
+    found = origin(run, **terms)
+    assert found.run is None
+    assert found.text.startswith("trained, for run run in the store ")
+    assert found.text.endswith(said)
+
+
+def test_what_was_stopped_is_taken_where_it_would_be_stopped_again():
+    assert origin(replace(RUN, stopped=True, collapsed=True)) == Origin("run", TAKEN)
+    assert origin(replace(RUN, stopped=True), parent=True).run is None
+    assert origin(replace(made(RUN, early_stop="False"), collapsed=True), parent=True).run == "run"
 
 
 def test_other_data_are_another_parent(trained):
     folder, name = trained
     plan = Plan.load(folder / "results", name, "two_stage")
-    (origin,) = from_store.origins(plan.trials, plan.tracking_uri, "folder /elsewhere").values()
+    (origin,) = from_store.origins(
+        plan.trials, plan.tracking_uri, "folder /elsewhere", Terms()
+    ).values()
     assert origin.run is None
 
 
@@ -317,7 +360,7 @@ def provided(folder: Path, plan: Plan, ended: dict[str, str]) -> tuple[dict[str,
     console = Console(file=(folder / "said").open("w"), width=200)
     shown = Presentation(plan, plan.trials, {})
     Checkpoints(plan.storage, plan.name).begin()
-    ended = from_store.provide(plan, ended, tracker, shown, console)
+    ended, _ = from_store.provide(plan, ended, tracker, shown, console)
     assert tracker.close(60)
     console.file.close()
     return ended, (folder / "said").read_text()
@@ -339,6 +382,20 @@ def test_a_damaged_checkpoint_is_told_and_its_trial_trained(trained, tmp_path):
     assert ended == {}
     assert re.fullmatch(r"Ref\. seed 0: not to be had from the store: .*usable.*\n", said)
     assert not Checkpoints(plan.storage, plan.name).trials()
+
+
+def test_what_was_begun_here_goes_on_here(trained, tmp_path):
+    """A store that gave nothing once, and does now, would mix two trainings."""
+    folder, name = trained
+    run = of_sweep(folder, name)["Ref."].info
+    plan = Plan.load(folder / "results", name, "two_stage")
+    parent = plan.trials[0].identity
+    plan = replace(plan, name="begun", storage=str(tmp_path), taken={parent: run.run_id})
+    best = Path(run.artifact_uri.removeprefix("file://")) / "checkpoint" / "best"
+    Checkpoints(plan.storage, plan.name).begin()
+    Checkpoints(plan.storage, plan.name).put(parent, Stage(3), best)
+    assert provided(tmp_path, plan, {}) == ({}, "")
+    assert Checkpoints(plan.storage, plan.name).stages(parent) == [Stage(3)]
 
 
 def test_checkpoints_that_are_gone_from_the_storage_come_from_the_store(trained, tmp_path):

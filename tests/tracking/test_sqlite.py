@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 
 from ssmpe.errors import UserError
 from ssmpe.tracking import schema
-from ssmpe.tracking.reading import completed_runs, fetch_best, fetch_record, open_store, reading
+from ssmpe.tracking.reading import ended_runs, fetch_best, fetch_record, open_store, reading
 from ssmpe.tracking.sqlite import BUSY_SECONDS, local_uri, relocate, require_store
 from ssmpe.tracking.tracker import Tracker, check_server
 from tests.support.tracked import WAIT, runs_of
@@ -43,7 +43,7 @@ def look_at(uri: str, folder: Path) -> None:
 
 PLACES: dict[str, Callable[[str, Path], object]] = {
     "sweep": sweep_to,
-    "parents": lambda uri, _: completed_runs(uri, "a1", "data"),
+    "parents": lambda uri, _: ended_runs(uri, "a1", "data"),
     "weights": lambda uri, folder: fetch_best(uri, RUN, folder),
     "record": lambda uri, folder: fetch_record(uri, RUN, folder),
     "analysis": look_at,

@@ -7,8 +7,8 @@ trials if the user wants it, as to add seeds to a sweep that has ended.
 """
 
 import tempfile
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -21,7 +21,7 @@ from ssmpe.runner.planning.make import versions
 from ssmpe.runner.planning.presentation import Presentation
 from ssmpe.runner.trial.checkpoints import Checkpoints, Stage
 from ssmpe.tracking import schema
-from ssmpe.tracking.reading import CompletedRun, completed_runs, fetch_best, fetch_record
+from ssmpe.tracking.reading import EndedRun, ended_runs, fetch_best, fetch_record
 from ssmpe.tracking.schema import EndReason
 from ssmpe.tracking.tracker import Tracker
 
@@ -48,6 +48,25 @@ class Origin:
     accepted: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Terms:
+    """On which runs of the store are taken.
+
+    Attributes:
+        every: all trials may be taken, not parents alone.
+        accept: with other code, too, where there is none with the same.
+        early_stop: the new sweep stops collapsed trials.
+        on_gpus: it trains on GPUs; None: that is not known yet.
+        digests: from a trial to names and digests of its sets; None: they are not known yet.
+    """
+
+    every: bool = False
+    accept: bool = False
+    early_stop: bool = True
+    on_gpus: bool | None = None
+    digests: Callable[[Trial], Set[tuple[str, str]]] | None = None
+
+
 def parents(trials: Sequence[Trial]) -> list[Trial]:
     """Return those of the trials that others of them continue."""
     continued = _continued(trials)
@@ -58,76 +77,79 @@ def _continued(trials: Sequence[Trial]) -> Set[str]:
     return {trial.config.training.parent for trial in trials}
 
 
-def origins(
-    trials: Sequence[Trial], uri: str, data: str, *, every: bool = False, accept: bool = False
-) -> dict[str, Origin]:
+def origins(trials: Sequence[Trial], uri: str, data: str, terms: Terms) -> dict[str, Origin]:
     """Return where trials come from, by identity, as far as it is to be told.
 
     Args:
         uri: the tracking store, which may not be there yet.
         data: what the trials are trained on, in words.
-        every: take every trial that the store has; else parents alone.
-        accept: take those, too, that were made with other code.
 
     Raises:
         UserError: the store cannot be read.
     """
     code = {f"{schema.CODE}{name}": digest for name, digest in code_here().items()}
     here, continued = {**versions(), **code}, _continued(trials)
-    found = {
-        trial.identity: _origin(
-            completed_runs(uri, trial.identity, data),
-            here,
-            [f"{schema.CODE}{name}" for name in decisive(trial.config)],
-            parent=trial.identity in continued,
-            accept=accept,
-        )
-        for trial in (trials if every else parents(trials))
-    }
+    found = {}
+    for trial in trials if terms.every else parents(trials):
+        runs, parent = ended_runs(uri, trial.identity, data), trial.identity in continued
+        found[trial.identity] = _origin(runs, here, trial, terms, parent=parent)
     return {identity: origin for identity, origin in found.items() if origin.text}
 
 
 def _origin(
-    runs: Sequence[CompletedRun],
-    here: Mapping[str, str],
-    code: Sequence[str],
-    *,
-    parent: bool,
-    accept: bool,
+    runs: Sequence[EndedRun], here: Mapping[str, str], trial: Trial, terms: Terms, *, parent: bool
 ) -> Origin:
     """Return where a trial comes from.
 
     Args:
-        code: names of the digests that have to be the same.
+        runs: in which it has ended, the latest first.
+        here: versions and digests of code.
         parent: others continue it.
-        accept: it may have been made with other code.
     """
-    refusal, accepted = "", {}
-    for found in runs:
-        there = found.made_with
-        if parent and not found.has_best:
-            refusal = refusal or f", for run {found.run} in the store has no checkpoint"
-            continue
-        if there.get(DECISIVE) != here[DECISIVE]:
-            differences = _differences(there, here, (DECISIVE,))
-            refusal = refusal or f", for run {found.run} in the store was {differences}"
-            continue
-        if other := _other_code(there, here, code):
-            if not accept:
-                refusal = refusal or f", for run {found.run} in the store was {other}"
-                continue
-            accepted = {
-                f"{schema.ACCEPTED_CODE}{there.get(key)}": key.removeprefix(schema.CODE)
-                for key in code
-                if there.get(key) != here[key]
-            }
+    decides = [f"{schema.CODE}{name}" for name in decisive(trial.config)]
+    code = {found.run: _other_code(found.made_with, here, decides) for found in runs}
+    why = {found.run: _obstacle(found, here, trial, terms, parent) for found in runs}
+    fit = [found for found in runs if not why[found.run]]
+    taken = next((found for found in fit if not code[found.run]), None)
+    if taken is None and terms.accept:
+        taken = next(iter(fit), None)
+    if taken is not None:
+        other, there = code[taken.run], taken.made_with
         told = ", ".join(filter(None, [other, _differences(there, here, TOLD)]))
-        made = f", {told}" if told else ""
-        text = f"taken from run {found.run} of sweep {found.sweep}{made}"
-        return Origin(found.run, text, accepted)
-    if parent:
-        return Origin(None, f"trained first{refusal}")
-    return Origin(None, f"trained{refusal}" if refusal else "")
+        text = f"taken from run {taken.run} of sweep {taken.sweep}{f', {told}' if told else ''}"
+        accepted = {k: v for k, v in there.items() if k.startswith(schema.ACCEPTED_CODE)}
+        accepted |= {
+            f"{schema.ACCEPTED_CODE}{there.get(key, 'unknown')}": key.removeprefix(schema.CODE)
+            for key in decides
+            if there.get(key) != here[key]
+        }
+        return Origin(taken.run, text, accepted)
+    reasons = [f"run {f.run} in the store {why[f.run] or f'was {code[f.run]}'}" for f in runs[:1]]
+    first = " first" if parent else ""
+    told = f", for {reasons[0]}" if reasons else ""
+    return Origin(None, f"trained{first}{told}" if parent or reasons else "")
+
+
+def _obstacle(
+    found: EndedRun, here: Mapping[str, str], trial: Trial, terms: Terms, parent: bool
+) -> str:
+    """Return why a run cannot be taken whatever code it was made with; "": it can."""
+    there = found.made_with
+    if there.get(DECISIVE) != here[DECISIVE]:
+        return f"was {_differences(there, here, (DECISIVE,))}"
+    if parent and found.stopped:
+        return "was stopped early"
+    if parent and not found.has_best:
+        return "has no checkpoint"
+    if not parent and (found.stopped or found.collapsed) and terms.early_stop != found.early_stop:
+        return "was stopped early" if found.stopped else "went on though it had collapsed"
+    known = {name for name, _ in found.digests}
+    own = terms.digests(trial) if terms.digests else set()
+    if other := sorted({name for name, _ in own - found.digests if name in known}):
+        return f"was trained on other data of {' and '.join(other)}"
+    if trial.config.training.mixed_precision and terms.on_gpus not in (None, found.on_gpus):
+        return f"was trained on {'GPUs' if found.on_gpus else 'CPUs'}"
+    return ""
 
 
 def _other_code(there: Mapping[str, str], here: Mapping[str, str], code: Sequence[str]) -> str:
@@ -136,7 +158,7 @@ def _other_code(there: Mapping[str, str], here: Mapping[str, str], code: Sequenc
     if changed:
         return f"made with other code of {' and '.join(changed)}"
     mixed = any(key.startswith(schema.ACCEPTED_CODE) for key in there)
-    return "resumed with other code" if mixed else ""
+    return "made in part with other code" if mixed else ""
 
 
 def _differences(there: Mapping[str, str], here: Mapping[str, str], keys: Sequence[str]) -> str:
@@ -167,25 +189,28 @@ def provide(
     tracker: Tracker,
     shown: Presentation,
     console: Console,
-) -> dict[str, str]:
-    """Bring what is taken from the store to where trials find it; those ended now, and before.
+) -> tuple[dict[str, str], Plan]:
+    """Bring what is taken from the store to where trials and tables find it.
+
+    A trial that this sweep has begun to train itself, as the store did not give it before, goes on
+    from there.
 
     Args:
         ended: identity of a trial -> why it ended in an earlier attempt.
+
+    Returns:
+        The same of those that have ended now, too; and the plan with what could be taken.
     """
-    ended = dict(ended)
-    kept, continued = checkpointed(plan), _continued(plan.trials)
+    ended, kept = dict(ended), checkpointed(plan)
+    taken: dict[str, str] = {}
     for trial in plan.trials:
-        run, parent = plan.taken.get(trial.identity), trial.identity in continued
+        run, end = plan.taken.get(trial.identity), ended.get(trial.identity)
+        if run and end is None and _is_begun(plan, trial, kept):
+            continue
         try:
-            if run and trial.identity not in ended:
-                _take(plan, trial, run, tracker, shown, parent)
-                ended[trial.identity] = EndReason.COMPLETED
-            elif (
-                parent
-                and ended.get(trial.identity) == EndReason.COMPLETED
-                and trial.identity not in kept
-            ):
+            if run and end is None:
+                ended[trial.identity] = _take(plan, trial, run, tracker, shown)
+            elif end == EndReason.COMPLETED and _lacks_checkpoint(plan, trial, kept):
                 _restore(plan, trial)
         except UserError as error:
             console.print(
@@ -194,7 +219,21 @@ def provide(
                 soft_wrap=True,
                 markup=False,
             )
-    return ended
+        else:
+            taken |= {trial.identity: run} if run else {}
+    return ended, replace(plan, taken=taken)
+
+
+def _is_begun(plan: Plan, trial: Trial, kept: Set[str]) -> bool:
+    """Tell whether this sweep itself has trained a part of a trial."""
+    if trial.identity not in kept:
+        return False
+    stages = Checkpoints(plan.storage, plan.name).stages(trial.identity)
+    return any(stage.batch > 0 for stage in stages)
+
+
+def _lacks_checkpoint(plan: Plan, trial: Trial, kept: Set[str]) -> bool:
+    return trial.identity in _continued(plan.trials) and trial.identity not in kept
 
 
 def has_checkpoint(plan: Plan, identity: str) -> bool:
@@ -207,30 +246,34 @@ def checkpointed(plan: Plan) -> Set[str]:
     return set(Checkpoints(plan.storage, plan.name).trials())
 
 
-def _take(
-    plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentation, parent: bool
-) -> None:
-    """Copy a trial's run into this sweep; UserError if it is a parent and cannot be continued."""
+def _take(plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentation) -> str:
+    """Copy a trial's run into this sweep; return why it ended.
+
+    Raises:
+        UserError: it is a parent and cannot be continued, or the store does not give it.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         record = fetch_record(plan.tracking_uri, run, Path(scratch))
-        if parent:
+        if trial.identity in _continued(plan.trials):
             _keep_best(plan, trial, record.folder / schema.BEST_CHECKPOINT_ARTIFACT)
-        shown.start(trial, tracker, {schema.COPIED_FROM: run})
+        own = tags(plan).get(trial.identity, {})
+        shown.start(trial, tracker, {**own, schema.COPIED_FROM: run})
         for batch, metrics in record.metrics.items():
             tracker.log(trial.identity, batch, metrics)
         for file, folder in record.files():
             tracker.log_file(trial.identity, file, folder)
-    end = {schema.END_REASON: str(EndReason.COMPLETED)}
-    for tag in (schema.COLLAPSED_AT, schema.COLLAPSE_KIND):
-        if tag in record.tags:
-            end[tag] = record.tags[tag]
-    tracker.end_trial(trial.identity, "FINISHED", end)
+    reason = record.tags[schema.END_REASON]
+    kinds = (schema.COLLAPSED_AT, schema.COLLAPSE_KIND)
+    end = {tag: record.tags[tag] for tag in kinds if tag in record.tags}
+    tracker.end_trial(trial.identity, "FINISHED", {schema.END_REASON: reason, **end})
+    return reason
 
 
 def _restore(plan: Plan, trial: Trial) -> None:
     """Fetch a checkpoint that has gone from the storage since the trial ended."""
-    runs = completed_runs(plan.tracking_uri, trial.identity, plan.data)
-    run = plan.taken.get(trial.identity) or next((found.run for found in runs), None)
+    runs = ended_runs(plan.tracking_uri, trial.identity, plan.data)
+    own = (found.run for found in runs if found.has_best and not found.stopped)
+    run = plan.taken.get(trial.identity) or next(own, None)
     if run is None:
         raise UserError(f"{plan.tracking_uri}: no completed run of it")
     with tempfile.TemporaryDirectory() as scratch:

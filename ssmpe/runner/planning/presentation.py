@@ -41,7 +41,7 @@ class Presentation:
     Attributes:
         trials: all of them; of a search, some that it may suggest.
         facts: of the sets, by the key of their use.
-        accepted: tags that tell of code which has changed since it was begun.
+        accepted: tags that tell of other code which a resume has accepted.
     """
 
     plan: Plan
@@ -54,7 +54,7 @@ class Presentation:
         """Tags of the sweep's own run."""
         note = _sweep_note(self.plan)
         own = {schema.QUESTION: self.plan.question, schema.NOTE: note}
-        return {**self._shared_tags, **own, **self.accepted}
+        return {**self._shared_tags, **own, **self.plan.accepted, **self.accepted}
 
     def start(
         self,

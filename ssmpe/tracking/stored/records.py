@@ -48,7 +48,7 @@ class StoredTrial:
         curves: by metric, named as ``schema.set_metric`` and ``schema.loss_metric`` name them.
         params: configuration, dotted path -> text.
         started: when its run was begun, in seconds since 1970.
-        seconds: from then to its run's end; NaN while it is running.
+        seconds: from then to its run's end; NaN while it is running, and of a copy.
         copied_from: id of the run that its own is a copy of, which an earlier sweep has trained; ""
             of one that was trained here.
         order: its place in the table as planned; "" of trials of version 0.3.0.

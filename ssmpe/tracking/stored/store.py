@@ -221,7 +221,7 @@ def _read_trial(run: "Run", curves: Mapping[str, MetricCurve]) -> StoredTrial:
         curves=curves,
         params=_configuration(run.data.params),
         started=run.info.start_time / 1000,
-        seconds=_seconds(run),
+        seconds=float("nan") if schema.COPIED_FROM in tags else _seconds(run),
         copied_from=tags.get(schema.COPIED_FROM, ""),
         order=tags.get(schema.ORDER, ""),
     )
