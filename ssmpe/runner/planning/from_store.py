@@ -202,15 +202,18 @@ def provide(
         The same of those that have ended now, too; and the plan with what could be taken.
     """
     ended, kept = dict(ended), checkpointed(plan)
+    continued, continues = _continued(plan.trials), tags(plan)
     taken: dict[str, str] = {}
     for trial in plan.trials:
-        run, end = plan.taken.get(trial.identity), ended.get(trial.identity)
-        if run and end is None and _is_begun(plan, trial, kept):
+        key = trial.identity
+        run, end = plan.taken.get(key), ended.get(key)
+        if run and end is None and key in kept and _is_begun(plan, trial):
             continue
         try:
             if run and end is None:
-                ended[trial.identity] = _take(plan, trial, run, tracker, shown)
-            elif end == EndReason.COMPLETED and _lacks_checkpoint(plan, trial, kept):
+                own = {**continues.get(key, {}), schema.COPIED_FROM: run}
+                ended[key] = _take(plan, trial, own, tracker, shown, parent=key in continued)
+            elif end == EndReason.COMPLETED and key in continued and key not in kept:
                 _restore(plan, trial)
         except UserError as error:
             console.print(
@@ -220,20 +223,14 @@ def provide(
                 markup=False,
             )
         else:
-            taken |= {trial.identity: run} if run else {}
+            taken |= {key: run} if run else {}
     return ended, replace(plan, taken=taken)
 
 
-def _is_begun(plan: Plan, trial: Trial, kept: Set[str]) -> bool:
+def _is_begun(plan: Plan, trial: Trial) -> bool:
     """Tell whether this sweep itself has trained a part of a trial."""
-    if trial.identity not in kept:
-        return False
     stages = Checkpoints(plan.storage, plan.name).stages(trial.identity)
     return any(stage.batch > 0 for stage in stages)
-
-
-def _lacks_checkpoint(plan: Plan, trial: Trial, kept: Set[str]) -> bool:
-    return trial.identity in _continued(plan.trials) and trial.identity not in kept
 
 
 def has_checkpoint(plan: Plan, identity: str) -> bool:
@@ -246,18 +243,29 @@ def checkpointed(plan: Plan) -> Set[str]:
     return set(Checkpoints(plan.storage, plan.name).trials())
 
 
-def _take(plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentation) -> str:
+def _take(
+    plan: Plan,
+    trial: Trial,
+    own: Mapping[str, str],
+    tracker: Tracker,
+    shown: Presentation,
+    *,
+    parent: bool,
+) -> str:
     """Copy a trial's run into this sweep; return why it ended.
+
+    Args:
+        own: tags of the copy, with the run that it is one of.
+        parent: others continue it.
 
     Raises:
         UserError: it is a parent and cannot be continued, or the store does not give it.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        record = fetch_record(plan.tracking_uri, run, Path(scratch))
-        if trial.identity in _continued(plan.trials):
+        record = fetch_record(plan.tracking_uri, own[schema.COPIED_FROM], Path(scratch))
+        if parent:
             _keep_best(plan, trial, record.folder / schema.BEST_CHECKPOINT_ARTIFACT)
-        own = tags(plan).get(trial.identity, {})
-        shown.start(trial, tracker, {**own, schema.COPIED_FROM: run})
+        shown.start(trial, tracker, own)
         for batch, metrics in record.metrics.items():
             tracker.log(trial.identity, batch, metrics)
         for file, folder in record.files():
@@ -272,8 +280,8 @@ def _take(plan: Plan, trial: Trial, run: str, tracker: Tracker, shown: Presentat
 def _restore(plan: Plan, trial: Trial) -> None:
     """Fetch a checkpoint that has gone from the storage since the trial ended."""
     runs = ended_runs(plan.tracking_uri, trial.identity, plan.data)
-    own = (found.run for found in runs if found.has_best and not found.stopped)
-    run = plan.taken.get(trial.identity) or next(own, None)
+    own = (f.run for f in runs if f.sweep == plan.name and f.has_best)
+    run = next(own, None) or plan.taken.get(trial.identity)
     if run is None:
         raise UserError(f"{plan.tracking_uri}: no completed run of it")
     with tempfile.TemporaryDirectory() as scratch:
