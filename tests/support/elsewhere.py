@@ -124,7 +124,7 @@ def _run(func: Any, *args: Any, **kwargs: Any) -> Any:
     by_mask = func in (_aten.index.Tensor, _aten.index_put_.default) and any(
         x is not None and x.dtype == torch.bool for x in args[1]
     )
-    if func in _WAITS or by_mask or (to_host and inside):
+    if func in _WAITS or by_mask or (to_host and inside) or _blocks(func, args, kwargs):
         _waits.append(str(func))
     if "device" in kwargs:
         kwargs["device"] = torch.device("cpu")
@@ -140,6 +140,16 @@ def _run(func: Any, *args: Any, **kwargs: Any) -> Any:
         return Elsewhere(x) if own is None else own
 
     return tree_map(outside, out)
+
+
+def _blocks(func: Any, args: Any, kwargs: Any) -> bool:
+    """Tell whether an operation copies from the host to the device, and waits until that is done."""
+    if func is _aten.copy_.default:
+        there = isinstance(args[0], Elsewhere) and not isinstance(args[1], Elsewhere)
+        return there and not (args[2] if len(args) > 2 else kwargs.get("non_blocking"))
+    there = torch.device(kwargs.get("device") or "cpu").type != "cpu"
+    copies = func is _aten._to_copy.default and not isinstance(args[0], Elsewhere)
+    return copies and there and not kwargs.get("non_blocking")
 
 
 def _refuse_mixing(func: Any, tensors: list[Tensor]) -> None:
