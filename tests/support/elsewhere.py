@@ -143,7 +143,7 @@ def _run(func: Any, *args: Any, **kwargs: Any) -> Any:
 
 
 def _blocks(func: Any, args: Any, kwargs: Any) -> bool:
-    """Tell whether an operation copies from the host to the device, and waits until that is done."""
+    """Tell whether an operation copies from the host to the device, and waits for that."""
     if func is _aten.copy_.default:
         there = isinstance(args[0], Elsewhere) and not isinstance(args[1], Elsewhere)
         return there and not (args[2] if len(args) > 2 else kwargs.get("non_blocking"))
