@@ -248,6 +248,11 @@ def signal(base: TrialConfig) -> Delta:
     return Delta("+signal", {**rank(base).changes, **weight})
 
 
+OWN_SIGNAL = Delta("+own-signal", {**RANKED, "objectives.pseudo_labels.signal": SIGNAL_WEIGHT})
+"""Rank by the network's own output and the energy estimate, without a teacher: what is added is
+taught that, and labelled excerpts stay what they are in the closed condition."""
+
+
 def pseudo_labels(base: TrialConfig, rule: str) -> Delta:
     """Teach unlabelled excerpts what a teacher says, by one of the rules by confidence: "+soft"."""
     return Delta(f"+{rule}", {**teacher(base).changes, "objectives.pseudo_labels.rule": rule})
@@ -280,6 +285,7 @@ def tried(base: TrialConfig) -> list[tuple[Delta, ...]]:
     average = teacher(base)
     ways = [(KL,), (PROJECTED,), (STOP_GRADIENT, PROJECTED), (STOP_GRADIENT, vat(base))]
     ways += [(mse(base), average, RAMP), (average, SCORED), (TRUTH, average)]
+    ways.append((OWN_SIGNAL,))
     return [*ways, *((TRUTH, pseudo_labels(base, rule)) for rule in PSEUDO_LABELS[1:])]
 
 

@@ -318,6 +318,8 @@ def test_remedies_that_others_have_tried_run_if_asked(base, n):
     rows = configs("remedies", base)
     for rule in PSEUDO_LABELS[1:]:
         assert rows[f"{more}+truth+{rule}"].objectives.pseudo_labels.rule == rule
+    own = {"objectives.pseudo_labels.ones": 0.7, "objectives.pseudo_labels.signal": 40.0}
+    assert differences(rows[f"{more}+own-signal"], rows[more]) == own
     signal = rows[f"{more}+truth+signal"]
     for name, change in {
         "+EMA": {"objectives.score_teacher": True},
