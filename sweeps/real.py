@@ -30,6 +30,7 @@ def rows(base: TrialConfig) -> list[Row]:
     bare = [deltas.NO_NETWORK, deltas.HARMONIC_SUM, deltas.supervised_only(base)]
     foot = [*bare, AUG, REFERENCE, stop, teacher]
     remedies = [(), (stop,), (teacher,), (TRUTH, deltas.rank(base)), (TRUTH, deltas.signal(base))]
+    remedies.append((deltas.OWN_SIGNAL,))
     table: list[tuple[Delta, ...]] = [(delta,) for delta in foot]
     for name in (PIANO, SONGS):
         counts = [added(base, name, ratio) for ratio in RATIOS]
