@@ -56,9 +56,9 @@ def mean_difference(differences: ArrayLike, level: float = 0.95) -> Effect | Non
     both, so that it is rather too large. Student's t has the degrees of freedom of such a sum
     (Satterthwaite, "An Approximate Distribution of Estimates of Variance Components", Biometrics
     Bulletin 2 (1946)). That seeds are few shows in them: with three, t is over 4 where all of the
-    spread is theirs. Bootstraps do not see it; of such differences, the 95 % intervals of one that
-    draws seeds and tracks (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007))
-    hold the truth in 77 % with three seeds, and in 87 % with five.
+    spread is theirs. Bootstraps do not see it: there, 95 % intervals of one that draws seeds and
+    tracks (Owen, "The pigeonhole bootstrap", Annals of Applied Statistics 1 (2007)) hold the truth
+    in 77 % of cases, and with five seeds in 86 %.
 
     Args:
         differences: (seeds, tracks); NaN where there is none.
