@@ -18,8 +18,6 @@ from ssmpe.tracking.credentials import refuse_credentials
 from ssmpe.tracking.runs import quoted
 from ssmpe.tracking.sqlite import require_store, sqlite_path
 
-_RESULTS = (schema.EndReason.COMPLETED, schema.EndReason.COLLAPSED)
-"""Ends of trials whose last state is a result"""
 _A_BATCH = re.compile(r":\s*\d")
 """Value in a JSON object that is not null"""
 
@@ -284,7 +282,7 @@ def ended_runs(uri: str, trial: str, data: str) -> list[EndedRun]:
             _ended(client, run)
             for run in runs
             if run.data.tags.get(schema.DATA) == data
-            and run.data.tags.get(schema.END_REASON) in _RESULTS
+            and run.data.tags.get(schema.END_REASON) in schema.RESULTS
             and schema.COPIED_FROM not in run.data.tags
         ]
 

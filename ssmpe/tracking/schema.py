@@ -110,6 +110,10 @@ class EndReason(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+RESULTS = (EndReason.COMPLETED, EndReason.COLLAPSED)
+"""Ends of trials whose last state is a result"""
+
+
 def set_metric(set_name: str, measure: str) -> str:
     """Return the metric key of one of ``ALL_MEASURES`` on a set, as "URMP/validation/f1"."""
     return f"{set_name}/{measure}"

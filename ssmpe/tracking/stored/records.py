@@ -80,7 +80,7 @@ class StoredTrial:
         A stopped run counts like any other, or the rows that degenerate would look healthier than
         they are. A failed, pruned or interrupted one says nothing about where its row ends.
         """
-        return self.end_reason in (EndReason.COMPLETED, EndReason.COLLAPSED)
+        return self.end_reason in schema.RESULTS
 
     @property
     def stopped(self) -> bool:
