@@ -27,10 +27,9 @@ REAL = {
 def rows(base: TrialConfig) -> list[Row]:
     """Return what is without added music, every count with every remedy, and the ceiling."""
     stop, teacher = STOP_GRADIENT, deltas.teacher(base)
-    bare = [deltas.NO_NETWORK, deltas.HARMONIC_SUM, deltas.supervised_only(base)]
-    foot = [*bare, AUG, REFERENCE, stop, teacher]
+    foot = [*deltas.WITHOUT_NETWORK, deltas.supervised_only(base), AUG, REFERENCE, stop, teacher]
     remedies = [(), (stop,), (teacher,), (TRUTH, deltas.rank(base)), (TRUTH, deltas.signal(base))]
-    remedies.append((deltas.OWN_SIGNAL,))
+    remedies += [(deltas.OWN_SIGNAL,), (TRUTH, deltas.decomposed(base))]
     table: list[tuple[Delta, ...]] = [(delta,) for delta in foot]
     for name in (PIANO, SONGS):
         counts = [added(base, name, ratio) for ratio in RATIOS]
@@ -41,6 +40,10 @@ def rows(base: TrialConfig) -> list[Row]:
 
 SWEEP = sweep(
     rows,
-    default_rows=("no network", "harmonic sum", "supervised", "+aug", "Ref.", "+MAPS-*", "ceiling"),
+    default_rows=(
+        *("no network", "harmonic sum", "decomposition", "supervised", "+aug", "Ref."),
+        *("+MAPS-*[0-9]", "+MAPS-*+stop", "+MAPS-*+teacher", "+MAPS-*+rank", "+MAPS-*signal"),
+        "ceiling",
+    ),
     scientific=("data.added", "data.labelled_share", "model.network", "objectives"),
 )

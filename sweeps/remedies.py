@@ -21,8 +21,8 @@ def rows(base: TrialConfig) -> list[Row]:
     """Return the ladder from its foot to its top."""
     more, alone = deltas.added(base, UNLABELLED, RATIO), deltas.supervised_only(base)
     signal = (more, TRUTH, deltas.signal(base))
-    table: list[tuple[Delta, ...]] = [(deltas.NO_NETWORK,), (deltas.HARMONIC_SUM,), (alone,)]
-    table += [(deltas.AUG,), (REFERENCE,), (more,), (more, STOP_GRADIENT)]
+    table: list[tuple[Delta, ...]] = [(foot,) for foot in deltas.WITHOUT_NETWORK]
+    table += [(alone,), (deltas.AUG,), (REFERENCE,), (more,), (more, STOP_GRADIENT)]
     table += [(more, deltas.teacher(base)), (more, TRUTH, deltas.rank(base)), signal]
     table += [(more, *way) for way in deltas.tried(base)]
     table += [(*signal, way) for way in deltas.variants(base)]
@@ -37,9 +37,9 @@ def rows(base: TrialConfig) -> list[Row]:
 SWEEP = sweep(
     rows,
     default_rows=(
-        *("no network", "harmonic sum", "supervised", "+aug", "Ref.", "+MN-*[0-9]"),
-        *("+MN-*[0-9]+stop", "+MN-*[0-9]+teacher", "+MN-*+truth+rank", "+MN-*+truth+signal"),
-        "ceiling",
+        *("no network", "harmonic sum", "decomposition", "supervised", "+aug", "Ref."),
+        *("+MN-*[0-9]", "+MN-*[0-9]+stop", "+MN-*[0-9]+teacher", "+MN-*+truth+rank"),
+        *("+MN-*+truth+signal", "ceiling"),
     ),
     scientific=(
         *("data.added", "data.labelled_share", "model.network", "objectives"),

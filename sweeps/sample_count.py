@@ -8,7 +8,7 @@ of it lies what the input tells without a network.
 
 from ssmpe.cli import sweep
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.deltas import NO_NETWORK, REFERENCE, added, supervised_only
+from ssmpe.experiments.deltas import DECOMPOSITION, NO_NETWORK, REFERENCE, added, supervised_only
 from ssmpe.experiments.sweep import Row, row
 
 SETS = ("MusicNet/train", "NSynth/train", "FMA/train")
@@ -16,13 +16,14 @@ RATIOS = (0.25, 0.5, 1.0, 2.0)
 
 
 def rows(base: TrialConfig) -> list[Row]:
-    """Return the signal's line, the supervised one, the closed condition, every set and count."""
+    """Return the signal's lines, the supervised one, the closed condition, every set and count."""
     counts = [row(added(base, name, ratio)) for name in SETS for ratio in RATIOS]
-    return [row(NO_NETWORK), row(supervised_only(base)), row(REFERENCE), *counts]
+    signal = row(NO_NETWORK), row(DECOMPOSITION)
+    return [*signal, row(supervised_only(base)), row(REFERENCE), *counts]
 
 
 SWEEP = sweep(
     rows,
-    default_rows=("no network", "supervised", "Ref.", "+MN-*"),
+    default_rows=("no network", "decomposition", "supervised", "Ref.", "+MN-*"),
     scientific=("data.added", "model.network", "objectives.weights"),
 )

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from ssmpe.config.plain import require, require_within
 
-NETWORKS = ("autoencoder", "energy", "harmonic_sum")
-"""What gives the salience; all but the first are the signal itself: ``ssmpe.network.baselines``."""
+ESTIMATES = ("energy", "harmonic_sum", "decomposition")
+"""Estimates of the salience from the signal alone; ``ssmpe.signal.estimates`` has each."""
+NETWORKS = ("autoencoder", *ESTIMATES)
+"""What gives the salience."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class ModelConfig:
     network: str = "autoencoder"
     """What gives the salience: the network, or a line to compare it with, for which nothing is
     trained: "energy", the energy estimate e_X; "harmonic_sum", a weighted mean of a pitch's
-    harmonics in decibels."""
+    harmonics in decibels; "decomposition", what each pitch explains of the spectrum."""
 
     def __post_init__(self) -> None:
         known = ", ".join(map(repr, NETWORKS))

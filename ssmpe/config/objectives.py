@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from ssmpe.config.model import ESTIMATES
 from ssmpe.config.plain import require, require_within
 
 _HEAVIEST = 1e9
@@ -97,8 +98,10 @@ class PseudoLabelsConfig:
     """Strongest peaks, those of ``ones`` included, below the last of which all bins are zeros; of
     what is between nothing is asked."""
     signal: float = 0.0
-    """Weight of the energy estimate e_X, which is added to the teacher's logits before peaks are
-    ranked; 0: the teacher alone."""
+    """Weight of an estimate from the signal, which is added to the teacher's logits before peaks
+    are ranked; 0: the teacher alone."""
+    estimate: str = "energy"
+    """That estimate, one of ``ssmpe.config.model.ESTIMATES``."""
     memory: float = 0.99
     """Decay per batch of the moving averages that a rule needs: of labels, of the output."""
     rule: str = "rank"
@@ -118,6 +121,8 @@ class PseudoLabelsConfig:
         ok = self.ones <= doubtful <= _MOST_PITCHES and doubtful > 0
         require(ok, f"{group}.doubtful", doubtful, f"above 0, no less than ones, {most}")
         require_within(f"{group}.signal", self.signal, 0, _HEAVIEST)
+        known = ", ".join(map(repr, ESTIMATES))
+        require(self.estimate in ESTIMATES, f"{group}.estimate", self.estimate, f"one of {known}")
         ok = 0 <= self.memory < 1
         require(ok, f"{group}.memory", self.memory, "a number from 0, below 1")
         ok = 0.5 <= self.confidence < 1
@@ -138,7 +143,8 @@ class PseudoLabelsConfig:
         if not self.on:
             return ()
         if self.rule == "rank":
-            return "rule", "ones", "doubtful", "signal", "memory"
+            estimate = ("signal", "estimate") if self.signal > 0 else ()
+            return "rule", "ones", "doubtful", *estimate, "memory"
         least = ("confidence",) if self.rule in ("threshold", "matched", "debiased") else ()
         return "rule", *least, *(() if self.rule == "threshold" else ("memory",))
 

@@ -42,6 +42,7 @@ LATER: Mapping[str, Any] = {
     "objectives.labelled_targets": "salience",
     "objectives.pseudo_labels": dataclasses.asdict(PseudoLabelsConfig()),
     "objectives.pseudo_labels.rule": "rank",
+    "objectives.pseudo_labels.estimate": "energy",
     "objectives.pseudo_labels.confidence": 0.95,
     "objectives.ramp": {},
 }

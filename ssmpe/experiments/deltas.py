@@ -253,6 +253,18 @@ OWN_SIGNAL = Delta("+own-signal", {**RANKED, "objectives.pseudo_labels.signal": 
 taught that, and labelled excerpts stay what they are in the closed condition."""
 
 
+DECOMPOSITION_WEIGHT = 20.0
+"""Weight of the harmonic decomposition likewise: by its decibels, peaks of labelled chamber music
+are told from others half as steeply as by those of the energy estimate."""
+
+
+def decomposed(base: TrialConfig) -> Delta:
+    """Rank by teacher and harmonic decomposition together: "+decomposition"."""
+    estimate = {"signal": DECOMPOSITION_WEIGHT, "estimate": "decomposition"}
+    changes = {f"objectives.pseudo_labels.{name}": value for name, value in estimate.items()}
+    return Delta("+decomposition", {**rank(base).changes, **changes})
+
+
 def pseudo_labels(base: TrialConfig, rule: str) -> Delta:
     """Teach unlabelled excerpts what a teacher says, by one of the rules by confidence: "+soft"."""
     return Delta(f"+{rule}", {**teacher(base).changes, "objectives.pseudo_labels.rule": rule})
@@ -268,6 +280,11 @@ NO_NETWORK = Delta("no network", {"model.network": "energy"})
 
 HARMONIC_SUM = Delta("harmonic sum", {"model.network": "harmonic_sum"})
 """Peaks of a weighted mean of a pitch's harmonics in decibels: likewise."""
+
+DECOMPOSITION = Delta("decomposition", {"model.network": "decomposition"})
+"""Peaks of what each pitch explains of the spectrum: likewise."""
+
+WITHOUT_NETWORK = (NO_NETWORK, HARMONIC_SUM, DECOMPOSITION)
 
 
 def ceiling(base: TrialConfig, set_name: str, ratio: float) -> Delta:
@@ -285,7 +302,7 @@ def tried(base: TrialConfig) -> list[tuple[Delta, ...]]:
     average = teacher(base)
     ways = [(KL,), (PROJECTED,), (STOP_GRADIENT, PROJECTED), (STOP_GRADIENT, vat(base))]
     ways += [(mse(base), average, RAMP), (average, SCORED), (TRUTH, average)]
-    ways.append((OWN_SIGNAL,))
+    ways += [(OWN_SIGNAL,), (TRUTH, decomposed(base))]
     return [*ways, *((TRUTH, pseudo_labels(base, rule)) for rule in PSEUDO_LABELS[1:])]
 
 

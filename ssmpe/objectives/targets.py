@@ -14,7 +14,7 @@ from torch import Tensor
 from ssmpe.config import GeometryConfig, ObjectivesConfig
 from ssmpe.objectives.base import Batch
 from ssmpe.objectives.pseudo import RULES
-from ssmpe.signal.features import energy_estimate
+from ssmpe.signal.estimates import ESTIMATES
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ class Targets:
         if n == len(logits):
             return Taught(n, salience, labelled)
         if settings.signal > 0:
-            # a product of two experts; numbers that are added to e_X change no rank
-            energy = energy_estimate(batch.features[n:], self.geometry.harmonics)
-            strength = strength + settings.signal * energy
+            # a product of two experts; numbers that are added to either change no rank
+            estimate = ESTIMATES[settings.estimate](batch.features[n:], self.geometry)
+            strength = strength + settings.signal * estimate
         unlabelled, ignored = self._rule.labels(strength, self._latest, settings, self.geometry)
         ignored = torch.cat([torch.zeros_like(logits[:n]), ignored])
         return Taught(n, salience, labelled, unlabelled, ignored)

@@ -134,6 +134,7 @@ class Trainer:
         self._losses = _Means()
         self._train_seconds = 0.0
         self._started = False
+        self._lasting: dict[str, SetScores] = {}  # where nothing is trained, nothing changes them
         self.best = Best()
 
     def run(self, interrupted: Callable[[], bool] = lambda: False) -> Iterator[Validation]:
@@ -187,6 +188,9 @@ class Trainer:
 
     def evaluate(self, *, by_mir_eval: bool = False) -> dict[str, SetScores]:
         """Score the network as it is on all evaluated sets; arguments as of ``evaluate``."""
+        if self._lasting and not by_mir_eval:
+            self._stop_if_interrupted()
+            return self._lasting
         self.scored.eval()
         scores: dict[str, SetScores] = {}
         threshold = None  # the labelled validation set comes first, and it is tuned there
@@ -194,6 +198,8 @@ class Trainer:
             self._stop_if_interrupted()
             found = evaluate(self.scored, evaluated, threshold, by_mir_eval=by_mir_eval)
             scores[evaluated.name], threshold = found, found.threshold
+        if not self.config.model.learns:
+            self._lasting = scores
         return scores
 
     def save(self, folder: Path, **plain: Any) -> None:

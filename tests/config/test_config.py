@@ -55,6 +55,8 @@ def test_pseudo_labels_by_rank_are_the_trials_they_were():
     assert tiny().replace(ranked).identity == "ab0894f9bdef"
     signal = {**ranked, "objectives.pseudo_labels.signal": 40.0}
     assert tiny().replace(signal).identity == "aa8f415c3fcb"
+    energy = {**signal, "objectives.pseudo_labels.estimate": "energy"}
+    assert tiny().replace(energy).identity == "aa8f415c3fcb"
 
 
 def test_every_setting_is_part_of_the_identity():
@@ -96,6 +98,11 @@ def test_what_means_the_same_has_one_identity():
     assert base.replace({"objectives.fade.energy": 0.5}) == base, "not there, so not fading"
     assert base.replace({"objectives.ramp.energy": 0.5}) == base, "not there, so not rising"
     assert base.replace({"objectives.pseudo_labels.signal": 40.0}) == base, "no ones, so no labels"
+    ones = base.replace({"objectives.pseudo_labels.ones": 0.7})
+    other = {"objectives.pseudo_labels.estimate": "decomposition"}
+    assert ones.replace(other) == ones, "no signal, so no estimate of it"
+    heard = ones.replace({"objectives.pseudo_labels.signal": 40.0})
+    assert heard.replace(other).identity != heard.identity
     assert base.replace({"objectives.score_teacher": True}) == base, "no teacher, so not scored"
     for weights in ({"supervised": 1.0}, {"timbre": 1.0}):
         alone = base.replace({"objectives.weights": weights})
@@ -134,7 +141,8 @@ def test_frozen():
         ("geometry.harmonics", [2.0, 3.0], "1.0 among them"),
         ("geometry.excerpt_seconds", 0.0, "0.0"),
         ("model.complexity", 9, "9"),
-        ("model.network", "none", "'autoencoder', 'energy', 'harmonic_sum'"),
+        ("model.network", "none", "'autoencoder', 'energy', 'harmonic_sum', 'decomposition'"),
+        ("objectives.pseudo_labels.estimate", "none", "'energy', 'harmonic_sum', 'decomposition'"),
         ("objectives.weights.timber", 1.0, "'timber'"),
         ("objectives.weights.timbre", -1.0, "-1.0"),
         ("objectives.weights", {}, "one weight above 0"),
@@ -150,7 +158,7 @@ def test_frozen():
         ("objectives.fade", dict.fromkeys(OBJECTIVES, 1.0), "one objective that does not fade"),
         ("objectives.labelled_targets", "Y", "'salience' or 'truth'"),
         ("objectives.pseudo_labels", 0.7, "a group of settings"),
-        ("objectives.pseudo_labels.one", 0.7, "known here: ones, doubtful, signal, memory"),
+        ("objectives.pseudo_labels.one", 0.7, "known here: ones, doubtful, signal, estimate"),
         ("objectives.pseudo_labels.rule", "order", "'rank', 'threshold', 'matched', 'soft'"),
         ("objectives.pseudo_labels.confidence", 0.4, "a number from 0.5, below 1"),
         ("objectives.pseudo_labels.ones", 2.5, "no less than ones"),

@@ -25,7 +25,8 @@ def parse(*arguments: str) -> options.Options:
 )
 def test_sample_counts_keep_the_paper_s_ratios(make, counts):
     rows = [r.name for r in SWEEP.select(make())]
-    assert rows == ["no network", "supervised", "Ref.", *(f"+MN-{n}" for n in counts)]
+    first = ["no network", "decomposition", "supervised", "Ref."]
+    assert rows == [*first, *(f"+MN-{n}" for n in counts)]
     everything = [r.name for r in SWEEP.select(make(), ["*"])]
     assert set(everything) - set(rows) == {f"+{x}-{n}" for x in ("NS", "FMA") for n in counts}
 
@@ -67,9 +68,9 @@ def test_the_question_is_one_line_that_asks():
 
 def test_one_trial_per_row_and_seed():
     trials = SWEEP.trials(tiny(), [0, 1, 2])
-    assert len(trials) == 21
-    assert len({t.identity for t in trials}) == 21
-    assert [t.seed for t in trials[:7]] == [0] * 7
+    assert len(trials) == 24
+    assert len({t.identity for t in trials}) == 24
+    assert [t.seed for t in trials[:8]] == [0] * 8
     assert trials[0].name == "no network seed 0"
 
 

@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from ssmpe.config import ModelConfig
+from ssmpe.config.model import ESTIMATES
 from ssmpe.evaluation.inference import CHUNK_FRAMES, CONTEXT_FRAMES, saliences
-from ssmpe.network.baselines import harmonic_sum, network_of
+from ssmpe.network.baselines import network_of
 from ssmpe.network.model import Autoencoder
 from ssmpe.signal.features import energy_estimate
 from ssmpe.signal.salience import peaks
@@ -20,7 +21,7 @@ def test_a_network_is_the_default(geometry):
     assert type(network_of(geometry, ModelConfig())) is Autoencoder
 
 
-@pytest.mark.parametrize("name", ["energy", "harmonic_sum"])
+@pytest.mark.parametrize("name", ESTIMATES)
 def test_there_is_nothing_to_learn(geometry, name):
     network = network_of(geometry, ModelConfig(network=name)).channels_last()
     assert network.state_dict() == {}
@@ -35,13 +36,3 @@ def test_peaks_are_those_of_the_energy_estimate_of_the_whole_track(geometry):
     torch.testing.assert_close(found, torch.sigmoid(40 * (energy - 0.8)))
     assert torch.equal(found > 0.5, energy > 0.8)
     assert (peaks(found, 0.1) == peaks(energy, 0.8 - 2.1972 / 40)).float().mean() > 0.9999
-
-
-def test_a_harmonic_sum_weighs_harmonics_by_their_inverse_number():
-    """A subharmonic has no part in it."""
-    features = torch.zeros(1, 4, 3, 1)
-    features[0, :, 0] = torch.tensor([[1.0], [0.0], [0.0], [0.0]])
-    features[0, :, 1] = torch.tensor([[0.0], [0.0], [0.0], [1.0]])
-    features[0, :, 2] = torch.tensor([[0.0], [1.0], [1.0], [1.0]])
-    found = harmonic_sum(features, (0.5, 1.0, 2.0, 3.0))
-    torch.testing.assert_close(found[0, :, 0], torch.tensor([0.0, (1 / 3) / (11 / 6), 1.0]))

@@ -15,7 +15,7 @@ from ssmpe.objectives import REGISTRY, Batch, Step, TotalLoss
 from ssmpe.objectives.base import bce
 from ssmpe.objectives.invariance import compared
 from ssmpe.objectives.pseudo import by_rank
-from ssmpe.signal.features import energy_estimate
+from ssmpe.signal.estimates import ESTIMATES
 from ssmpe.signal.salience import BLUR_SEMITONES, blurred, blurred_target
 from tests.objectives.test_objectives import Network, generator
 
@@ -49,8 +49,8 @@ def batch(geometry):
     return invented(geometry)
 
 
-def ranked(ones: float = 0.7, doubtful: float = 2.0, signal: float = 0.0) -> PseudoLabelsConfig:
-    return PseudoLabelsConfig(ones, doubtful, signal)
+def ranked(ones: float = 0.7, doubtful: float = 2.0, **signal) -> PseudoLabelsConfig:
+    return PseudoLabelsConfig(ones, doubtful, **signal)
 
 
 def term_of(geometry, batch: Batch, name: str, network=None, **settings):
@@ -242,20 +242,22 @@ def test_a_teacher_is_who_ranks(geometry, batch):
     assert not torch.equal(term.out.targets, other.out.targets)
 
 
-def test_the_signal_joins_the_ranking(geometry, batch):
+@pytest.mark.parametrize("estimate", ESTIMATES)
+def test_the_signal_joins_the_ranking(geometry, batch, estimate):
     """With a weight beyond all logits it ranks alone; with none it is not asked."""
-    energy = energy_estimate(batch.features[N_LABELLED:], geometry.harmonics)
+    values = ESTIMATES[estimate](batch.features[N_LABELLED:], geometry)
     expected = 2 * N_UNLABELLED * N_FRAMES
     numbers = whole(int(0.7 * expected)), whole(2 * expected)
-    alone, _ = by_rank(energy, *numbers, geometry)
+    alone, _ = by_rank(values, *numbers, geometry)
     network = Network(-1.0)
-    found = term_of(geometry, batch, "timbre", network, pseudo_labels=ranked(signal=1e6)).out
+    beyond, beside = (ranked(signal=weight, estimate=estimate) for weight in (1e6, 40.0))
+    found = term_of(geometry, batch, "timbre", network, pseudo_labels=beyond).out
     assert (found.targets[N_LABELLED:] != alone).float().mean() < 1e-3  # rounding
-    found = term_of(geometry, batch, "timbre", network, pseudo_labels=ranked(signal=40.0)).out
+    found = term_of(geometry, batch, "timbre", network, pseudo_labels=beside).out
     logits = network(batch.features)[N_LABELLED:].detach()
-    both, _ = by_rank(logits + 40.0 * (energy - 0.8), *numbers, geometry)
+    both, _ = by_rank(logits + 40.0 * (values - 0.8), *numbers, geometry)
     assert (found.targets[N_LABELLED:] != both).float().mean() < 1e-3
-    assert (found.targets[N_LABELLED:] != alone).float().mean() > 1e-2
+    assert (found.targets[N_LABELLED:] != alone).float().mean() > 3e-3
 
 
 class TestMemory:

@@ -44,6 +44,7 @@ def test_what_is_learnt_from_is_neither_validated_nor_tested_on():
     names = {r.name for r in SWEEP.select(tiny())}
     assert {"no network", "supervised", "+aug", "Ref.", "+MAPS-4", "ceiling"} <= names
     assert {"+MAPS-8+stop", "+MAPS-4+teacher", "+MAPS-8+truth+signal"} <= names
+    assert not any(name.endswith("+truth+decomposition") for name in names), "only if asked"
     splits = [PIECES[split] for split in ("01-06", "07-08", "09-10")]
     assert len({number for numbers in splits for number in numbers}) == sum(map(len, splits)) == 10
     for row in SWEEP.rows(tiny()):

@@ -60,8 +60,13 @@ TELLING = (
     *("2-tracks", "URMP+GS+MN-4", "+MN-4-20%"),
     *("+MN-4+additivity", "+entropy", "+categorical", "PESTO+MN-4"),
     *("+MN-4", "+MN-4+MSE", "+MN-4+stop+H", "+MN-4+adversarial-regen"),
-    *("no network", "+MN-4+truth+signal", "ceiling"),
-    *("+MN-4+truth+soft", "+MN-4+truth+signal+VAT", "+MN-4+truth+signal+pcgrad"),
+    *("no network", "decomposition", "+MN-4+truth+signal", "ceiling"),
+    *(
+        "+MN-4+truth+decomposition",
+        "+MN-4+truth+soft",
+        "+MN-4+truth+signal+VAT",
+        "+MN-4+truth+signal+pcgrad",
+    ),
     *("+MN-4+teacher+EMA", "+MN-4+truth+signal+weak", "+MN-4+truth+frozen-on"),
 )
 """rows that differ in more than a number"""
@@ -313,14 +318,25 @@ def test_remedies_that_others_have_tried_run_if_asked(base, n):
     default = [r.name for r in SWEEPS["remedies"].select(base)]
     more = f"+MN-{n}"
     known = ("", "+stop", "+teacher", "+truth+rank", "+truth+signal")
-    foot = ["no network", "harmonic sum", "supervised", "+aug", "Ref."]
-    assert default == [*foot, *(more + way for way in known), "ceiling"]
+    foot = ["no network", "harmonic sum", "decomposition"]
+    assert default == [
+        *foot,
+        "supervised",
+        "+aug",
+        "Ref.",
+        *(more + way for way in known),
+        "ceiling",
+    ]
     rows = configs("remedies", base)
     for rule in PSEUDO_LABELS[1:]:
         assert rows[f"{more}+truth+{rule}"].objectives.pseudo_labels.rule == rule
     own = {"objectives.pseudo_labels.ones": 0.7, "objectives.pseudo_labels.signal": 40.0}
     assert differences(rows[f"{more}+own-signal"], rows[more]) == own
     signal = rows[f"{more}+truth+signal"]
+    assert differences(rows[f"{more}+truth+decomposition"], signal) == {
+        "objectives.pseudo_labels.estimate": "decomposition",
+        "objectives.pseudo_labels.signal": 20.0,
+    }
     for name, change in {
         "+EMA": {"objectives.score_teacher": True},
         "+pcgrad": {"objectives.project_conflicts": True},
