@@ -226,7 +226,7 @@ def _legend(comparison: SampleCount) -> list[Artist]:
         handles.append(Line2D([], [], label="supervised only", **look))
     if rows := [r for r in sweep.signal_rows if any(t.has_result for t in sweep.of_row(r))]:
         look = {"color": style.SIGNAL_COLOUR, "ls": style.SIGNAL_LINE, "lw": 1.4}
-        label = rows[0] if len(rows) == 1 else f"the better of {' and '.join(rows)}"
+        label = rows[0] if len(rows) == 1 else f"the best of {', '.join(rows)}"
         handles.append(Line2D([], [], label=label, **look))
     if sweep.tuned:
         look = {"color": "#aaaaaa", "lw": 1.0, "ls": _CEILING}

@@ -131,8 +131,8 @@ def reading(comparison: Comparison) -> list[str]:
             "no scores by track."
         )
     if sweep.signal_rows:
-        rows = " and ".join(sweep.signal_rows)
-        best = f"the better of {rows}" if len(sweep.signal_rows) > 1 else rows
+        rows = ", ".join(sweep.signal_rows)
+        best = f"the best of {rows}" if len(sweep.signal_rows) > 1 else rows
         sentences.append(
             f"{BELOW} a mean below that of {best} on that set: the network has learnt less than "
             "its input tells by itself."

@@ -29,7 +29,7 @@ class Foot:
 
 
 def foot(sweep: StoredSweep, set_name: str, measure: str) -> Foot | None:
-    """Return the better of the rows without a network; None where there is none."""
+    """Return the best of the rows without a network; None where there is none."""
     found = [
         Foot(row, spread.mean)
         for row in sweep.signal_rows

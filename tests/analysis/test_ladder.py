@@ -147,7 +147,7 @@ def test_tables_mark_what_is_below_the_line(tmp_path):
     assert marked == ["supervised", "+MN-8"]
     assert not any("‡" in cell for cell in table["F1 at ½"])
     reading = " ".join(results.reading(comparison))
-    assert "‡ a mean below that of the better of harmonic sum and no network" in reading
+    assert "‡ a mean below that of the best of harmonic sum, no network" in reading
     made = results.FIGURE.write_found(comparison, sweep, tmp_path)
     assert r"$^\ddagger$" in (tmp_path / "results.tex").read_text(encoding="utf-8")
     assert any("closed by +MN-8+stop 50 % [" in line for line in made.findings)
