@@ -8,6 +8,7 @@ import soundfile
 import torch
 
 from ssmpe.config import ObjectivesConfig
+from ssmpe.config.model import ESTIMATES
 from ssmpe.config.objectives import PSEUDO_LABELS, PseudoLabelsConfig
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.data.sets import load_sets
@@ -77,9 +78,12 @@ def test_training_gives_the_same_numbers_without_waiting(everything, sets, devic
         torch.testing.assert_close(theirs.cpu(), ours, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("rule", PSEUDO_LABELS)
-def test_pseudo_labels_are_the_same_without_waiting(geometry, device, rule):
-    pseudo = PseudoLabelsConfig(ones=0.7, signal=40.0, rule=rule)
+@pytest.mark.parametrize(
+    ("rule", "estimate"),
+    [*((rule, "energy") for rule in PSEUDO_LABELS), *(("rank", name) for name in ESTIMATES[1:])],
+)
+def test_pseudo_labels_are_the_same_without_waiting(geometry, device, rule, estimate):
+    pseudo = PseudoLabelsConfig(ones=0.7, signal=40.0, rule=rule, estimate=estimate)
     config = ObjectivesConfig(pseudo_labels=pseudo)
     own, other = Targets(config, geometry), Targets(config, geometry)
     for seed in range(2):

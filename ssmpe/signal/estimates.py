@@ -40,7 +40,7 @@ def harmonic_sum(features: Tensor, geometry: GeometryConfig) -> Tensor:
     average precision on the labelled validation set of the embedded world.
     """
     h = torch.tensor(geometry.harmonics)
-    weights = torch.where(h >= 1, 1.0 / h, 0.0).to(features)
+    weights = torch.where(h >= 1, 1.0 / h, 0.0).to(features, non_blocking=True)
     return torch.einsum("bhft,h->bft", features, weights / weights.sum())
 
 

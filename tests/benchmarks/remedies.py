@@ -49,7 +49,10 @@ def measure(n: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--batches", type=int, default=15)
-    found = measure(parser.parse_args().batches)
+    n = parser.parse_args().batches
+    if n < 1:
+        parser.error(f"--batches {n}: one at least")
+    found = measure(n)
     table = Table("row", "CPU seconds a batch", f"of {AGAINST}", box=None)
     for name, seconds in found.items():
         table.add_row(name, f"{seconds:.3f}", f"{seconds / found[AGAINST]:.2f}")
