@@ -28,13 +28,15 @@ def rows(base: TrialConfig) -> list[Row]:
     """Return what is without added music, every count with every remedy, and the ceiling."""
     stop, teacher = STOP_GRADIENT, deltas.teacher(base)
     foot = [*deltas.WITHOUT_NETWORK, deltas.supervised_only(base), AUG, REFERENCE, stop, teacher]
-    remedies = [(), (stop,), (teacher,), (TRUTH, deltas.rank(base)), (TRUTH, deltas.signal(base))]
-    remedies += [(deltas.OWN_SIGNAL,), (TRUTH, deltas.decomposed(base))]
+    remedies = [(), (stop,), (teacher,), (TRUTH, deltas.rank(base)), (deltas.OWN_SIGNAL,)]
+    remedies += [signal := (TRUTH, deltas.signal(base)), (TRUTH, deltas.decomposed(base))]
     table: list[tuple[Delta, ...]] = [(delta,) for delta in foot]
     for name in (PIANO, SONGS):
         counts = [added(base, name, ratio) for ratio in RATIOS]
         table += [(count, *remedy) for count in counts for remedy in remedies]
-    table.append((deltas.ceiling(base, PIANO, RATIOS[-1]),))
+    top, more = deltas.ceiling(base, PIANO, RATIOS[-1]), added(base, PIANO, RATIOS[-1])
+    table += [(*way, deltas.BESIDE) for way in ((REFERENCE,), (more, *signal), (top,))]
+    table.append((top,))
     return [row(Delta("", REAL), *changes) for changes in table]
 
 
@@ -45,5 +47,5 @@ SWEEP = sweep(
         *("+MAPS-*[0-9]", "+MAPS-*+stop", "+MAPS-*+teacher", "+MAPS-*+rank", "+MAPS-*signal"),
         "ceiling",
     ),
-    scientific=("data.added", "data.labelled_share", "model.network", "objectives"),
+    scientific=("data.added", "data.labelled_share", "model", "objectives"),
 )

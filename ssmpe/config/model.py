@@ -25,12 +25,19 @@ class ModelConfig:
     trained: "energy", the energy estimate e_X; "harmonic_sum", a weighted mean of a pitch's
     harmonics in decibels; "decomposition", what each pitch explains of the spectrum."""
 
+    decomposition: float = 0.0
+    """Weight of the harmonic decomposition of the signal beside the logits wherever the output is
+    used: a product of two experts (Hinton, ICANN 1999). What is trained is the network alone."""
+
     def __post_init__(self) -> None:
         known = ", ".join(map(repr, NETWORKS))
         require(self.network in NETWORKS, "model.network", self.network, f"one of {known}")
         require_within("model.complexity", self.complexity, 1, 6)
         if self.output_bias is not None:
             require_within("model.output_bias", self.output_bias, -1000, 1000)
+        require_within("model.decomposition", self.decomposition, 0, 1000)
+        if not self.learns:  # nothing that it would stand beside
+            object.__setattr__(self, "decomposition", 0.0)
 
     @property
     def learns(self) -> bool:

@@ -29,6 +29,7 @@ OPEN = (
 
 LATER: Mapping[str, Any] = {
     "model.network": "autoencoder",
+    "model.decomposition": 0.0,
     "data.labelled_share": {},
     "data.max_tracks": {},
     "training.parent": "",

@@ -48,7 +48,7 @@ def chunk_salience(network: Autoencoder, features: Tensor, chunk: Chunk) -> Tens
         features: (B, H, F, right - left).
     """
     # in full precision: rounded, neighbouring bins tie, and a tie is no peak
-    logits = network(features)
+    logits = network.used(features)
     return torch.sigmoid(logits[..., chunk.start - chunk.left : chunk.stop - chunk.left])
 
 
@@ -67,7 +67,7 @@ def saliences(network: Autoencoder, features: Tensor) -> Tensor:
         features: (B, H, F, T).
     """
     if isinstance(network, SignalAlone):
-        return torch.sigmoid(network(features))
+        return torch.sigmoid(network.used(features))
     pieces = [
         chunk_salience(network, features[..., chunk.left : chunk.right], chunk)
         for chunk in chunks(features.shape[-1])

@@ -22,11 +22,11 @@ class SignalAlone(Autoencoder):
     def __init__(self, geometry: GeometryConfig, model: ModelConfig) -> None:
         nn.Module.__init__(self)
         self.encoder, self.decoder = nn.Identity(), nn.Identity()  # type: ignore[assignment]
-        self._name, self._geometry = model.network, geometry
+        self._name, self.geometry, self.decomposition = model.network, geometry, 0.0
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits (B, F, T) of the features (B, H, F, T) of whole tracks."""
-        values = ESTIMATES[self._name](features, self._geometry)
+        values = ESTIMATES[self._name](features, self.geometry)
         return SLOPE * (values - MIDDLES[self._name])
 
 

@@ -18,6 +18,7 @@ from ssmpe.network.layers import (
     ResidualBlock,
     Upsampling,
 )
+from ssmpe.signal.estimates import MIDDLE_LEVEL, level_of_pitches
 
 N_LEVELS = 4
 """Number of times that the encoder halves the resolution of frequency."""
@@ -51,6 +52,7 @@ class Autoencoder(nn.Module):
         if model.output_bias is not None:
             assert self.decoder.output.bias is not None
             nn.init.constant_(self.decoder.output.bias, model.output_bias)
+        self.geometry, self.decomposition = geometry, model.decomposition
 
     def channels_last(self, device: str = "cpu") -> "Autoencoder":
         """Move the network to a device, and its weights to the memory format of its activations."""
@@ -65,6 +67,14 @@ class Autoencoder(nn.Module):
         )
         logits: Tensor = self.decoder(latent, scaled)
         return logits[:, 0].transpose(1, 2)
+
+    def used(self, features: Tensor) -> Tensor:
+        """Return the logits (B, F, T) that make the salience: beside the signal's, if asked for."""
+        logits: Tensor = self(features)
+        if self.decomposition == 0:
+            return logits
+        beside = level_of_pitches(features, self.geometry) - MIDDLE_LEVEL
+        return logits + self.decomposition * beside
 
 
 class Encoder(nn.Module):
