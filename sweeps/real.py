@@ -43,9 +43,8 @@ def rows(base: TrialConfig) -> list[Row]:
 SWEEP = sweep(
     rows,
     default_rows=(
-        *("no network", "harmonic sum", "decomposition", "supervised", "+aug", "Ref."),
+        *("no network", "harmonic sum", "decomposition", "supervised", "+aug", "Ref.", "ceiling"),
         *("+MAPS-*[0-9]", "+MAPS-*+stop", "+MAPS-*+teacher", "+MAPS-*+rank", "+MAPS-*signal"),
-        "ceiling",
     ),
     scientific=("data.added", "data.labelled_share", "model", "objectives"),
 )
