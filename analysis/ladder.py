@@ -142,7 +142,7 @@ def _colour(sweep: StoredSweep, row: str) -> style.Colour:
 def _legend(comparison: Comparison) -> list[Artist]:
     sweep, handles = comparison.sweep, list[Artist]()
     if signals := [r for r in _lines(sweep) if r != CEILING_ROW]:
-        name = signals[0] if len(signals) == 1 else "the better without a network"
+        name = signals[0] if len(signals) == 1 else "the best without a network"
         look: Any = {"color": style.SIGNAL_COLOUR, "ls": style.SIGNAL_LINE, "lw": 1.4}
         handles.append(Line2D([], [], label=name, **look))
     label = comparison.baseline

@@ -30,10 +30,8 @@ def rows(base: TrialConfig) -> list[Row]:
     later, reference = deltas.going_on(base, "-on"), row(REFERENCE)
     ways = [(REFERENCE,), signal, (more, FROZEN), (more, TRUTH, FROZEN), (*signal, FROZEN)]
     continued = [row(*way, later, continues=reference) for way in ways]
-    top = deltas.ceiling(base, UNLABELLED, RATIO)
-    ways = [(alone,), (REFERENCE,), (more,), signal, (more, deltas.OWN_SIGNAL), (top,)]
-    beside = [row(*way, deltas.BESIDE) for way in ways]
-    return [*(row(*changes) for changes in table), *continued, *beside, row(top)]
+    top = row(deltas.ceiling(base, UNLABELLED, RATIO))
+    return [*(row(*changes) for changes in table), *continued, top]
 
 
 SWEEP = sweep(
@@ -44,7 +42,7 @@ SWEEP = sweep(
         *("+MN-*+truth+signal", "ceiling"),
     ),
     scientific=(
-        *("data.added", "data.labelled_share", "model", "objectives"),
+        *("data.added", "data.labelled_share", "model.network", "objectives"),
         *("training.n_batches", "training.parent"),
     ),
 )

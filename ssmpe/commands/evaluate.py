@@ -26,6 +26,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=DIR",
         help="folder of your own audio, then to be scored as NAME/annotated; may be repeated",
     )
+    parser.add_argument(
+        "--tune", metavar="SET", help="use the threshold that is best on this annotated set"
+    )
+    parser.add_argument(
+        "--decomposition",
+        metavar="WEIGHT",
+        help="put the harmonic decomposition beside every network, as model.decomposition does; "
+        "with --tune or --threshold",
+    )
     sweep.add_file_option(parser)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row per track")
     parser.set_defaults(run=run)

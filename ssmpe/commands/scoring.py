@@ -1,8 +1,9 @@
 """Scores of trained networks on any sets: what ``ssmpe evaluate`` does."""
 
 import argparse
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -12,15 +13,16 @@ from ssmpe.commands import scored, sweep, weights
 from ssmpe.commands.scored import Data, Scored
 from ssmpe.commands.weights import Named
 from ssmpe.config import GeometryConfig
+from ssmpe.config.model import MOST_DECOMPOSITION
 from ssmpe.console import TaskBar, check_output
 from ssmpe.data.datasets.registry import DATASETS, Locations, parse
 from ssmpe.data.sets import LoadedSet, Use, load_use, use_of
 from ssmpe.data.store.cache import cache_dir
 from ssmpe.errors import UserError
 from ssmpe.evaluation.scores import SetScores
-from ssmpe.evaluation.scoring import EvaluationSet, evaluate_all
+from ssmpe.evaluation.scoring import EvaluationSet, evaluate, evaluate_all, prepare
 from ssmpe.experiments.options import data_root_of, folders_of
-from ssmpe.transcription.trained import Trained, with_threads
+from ssmpe.transcription.trained import Trained, with_decomposition, with_threads
 
 EMBEDDED = "embedded-"
 """What stands before the size in ``DataConfig.source``"""
@@ -45,16 +47,22 @@ def run(given: argparse.Namespace, console: Console) -> int:
     folders = folders_of(given.folder)
     if given.sweep_file is not None:
         sweep.read(given.sweep_file)
-    for name in given.sets:
+    for name in (*given.sets, *filter(None, [given.tune])):
         _check(name, given.sweep_file, folders)
+    if given.tune is not None and given.threshold is not None:
+        raise UserError("give either --tune or --threshold")
+    beside = _weight(given)
     if given.csv is not None:
         check_output("--csv", given.csv)
     found: list[Scored] = []
-    for networks in weights.load_all(given, console):
+    for alone in weights.load_all(given, console):
+        networks = [replace(one, trained=with_decomposition(one.trained, beside)) for one in alone]
         largest = max((n.trained.network for n in networks), key=weights.n_bytes)
         with with_threads(largest, given.threads), TaskBar(console) as bar:
             found += _scored(networks, given, folders, console, bar)
     scored.tell(console, found)
+    if beside:
+        console.print(f"beside every network: the harmonic decomposition, of weight {beside:g}")
     if given.csv is not None:
         scored.write(given.csv, found)
     return 0
@@ -68,6 +76,8 @@ def _scored(
     bar: TaskBar,
 ) -> list[Scored]:
     """Score networks, set by set: what depends on a set alone is prepared once for all of them."""
+    if given.tune is not None:
+        networks = _tuned(networks, given, folders, console, bar)
     loaded: dict[_Key, LoadedSet] = {}
     sharing: dict[_Key, list[int]] = {}
     where: list[Data] = []
@@ -91,6 +101,59 @@ def _scored(
             scores[i].append(of_set)
     texts = [weights.threshold_of(given, one.trained) for one in networks]
     return [*map(Scored.of, networks, texts, where, scores)]
+
+
+def _tuned(
+    networks: Sequence[Named],
+    given: argparse.Namespace,
+    folders: dict[str, Path],
+    console: Console,
+    bar: TaskBar,
+) -> list[Named]:
+    """Return networks with the threshold of each that is best on the set of ``--tune``.
+
+    Raises:
+        UserError: it has no annotations, or an output has no peak there.
+    """
+    prepared: dict[_Key, EvaluationSet] = {}
+    tuned = []
+    for done, one in enumerate(networks):
+        trained, config = one.trained, one.trained.config
+        use = use_of(given.tune, config.data, config.geometry.sample_rate, annotated=True)
+        data = _data(given.data_root, folders, (given.tune,), trained, console)
+        key = _Key(use, data.where.root, config.geometry)
+        if key not in prepared:
+            source = _loaded(use, data, bar)
+            if None in source.annotations:
+                raise UserError(f"--tune {given.tune}: that set has no annotations")
+            (prepared[key],) = prepare((source,), trained.hcqt, trained.device)
+        bar.show(f"tuning on {given.tune}", done, len(networks))
+        threshold = evaluate(trained.network, prepared[key]).threshold
+        tuned.append(replace(one, trained=replace(trained, threshold=threshold)))
+    return tuned
+
+
+def _weight(given: argparse.Namespace) -> float:
+    """Return the weight of the decomposition beside networks; 0 if none is asked for.
+
+    Raises:
+        UserError: it is no such number, or no threshold is there that would fit.
+    """
+    if given.decomposition is None:
+        return 0.0
+    try:
+        weight = float(given.decomposition)
+    except ValueError:
+        weight = math.nan
+    if not 0 < weight <= MOST_DECOMPOSITION:
+        expected = f"a number above 0, {MOST_DECOMPOSITION:g} at the most"
+        raise UserError(f"--decomposition {given.decomposition}: expected {expected}")
+    if given.tune is None and given.threshold is None:
+        raise UserError(
+            "--decomposition: a network's stored threshold is that of the network alone: "
+            "give --tune SET, or --threshold"
+        )
+    return weight
 
 
 def _together(trained: Sequence[Trained], loaded: LoadedSet, bar: TaskBar) -> list[SetScores]:

@@ -145,6 +145,8 @@ def threshold_of(given: argparse.Namespace, trained: "Trained") -> str:
     """Return in words which threshold is in use, and where it comes from."""
     if given.threshold is not None:
         return f"{trained.least_salience:.3g} (--threshold)"
+    if getattr(given, "tune", None) is not None:
+        return f"{trained.least_salience:.3g}, tuned on {given.tune}"
     if trained.threshold is None:
         return f"{trained.least_salience:.3g}, as none is stored with these weights"
     return f"{trained.least_salience:.3g}, tuned on {trained.config.data.validation}"

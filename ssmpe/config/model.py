@@ -9,6 +9,9 @@ ESTIMATES = ("energy", "harmonic_sum", "decomposition")
 NETWORKS = ("autoencoder", *ESTIMATES)
 """What gives the salience."""
 
+MOST_DECOMPOSITION = 1000.0
+"""Largest weight of the decomposition beside a network."""
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -35,7 +38,7 @@ class ModelConfig:
         require_within("model.complexity", self.complexity, 1, 6)
         if self.output_bias is not None:
             require_within("model.output_bias", self.output_bias, -1000, 1000)
-        require_within("model.decomposition", self.decomposition, 0, 1000)
+        require_within("model.decomposition", self.decomposition, 0, MOST_DECOMPOSITION)
         if not self.learns:  # nothing that it would stand beside
             object.__setattr__(self, "decomposition", 0.0)
 

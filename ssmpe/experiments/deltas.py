@@ -286,9 +286,6 @@ DECOMPOSITION = Delta("decomposition", {"model.network": "decomposition"})
 
 WITHOUT_NETWORK = (NO_NETWORK, HARMONIC_SUM, DECOMPOSITION)
 
-BESIDE = Delta("+PoE", {"model.decomposition": DECOMPOSITION_WEIGHT})
-"""The decomposition beside the network's output wherever that is used: a product of experts."""
-
 
 def ceiling(base: TrialConfig, set_name: str, ratio: float) -> Delta:
     """Add excerpts with all their labels, and teach views of all the truth: "ceiling"."""

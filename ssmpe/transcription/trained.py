@@ -210,6 +210,18 @@ def with_threshold(trained: Trained, given: float | str | None) -> Trained:
     return replace(trained, threshold=value)
 
 
+def with_decomposition(trained: Trained, weight: float) -> Trained:
+    """Return a network with the harmonic decomposition beside it; 0: as it is.
+
+    Its own threshold is that of the network alone, if it was trained without. A row that is the
+    signal itself stays what it is.
+    """
+    if weight == 0 or not trained.config.model.learns:
+        return trained
+    trained.network.decomposition = weight
+    return replace(trained, config=trained.config.replace({"model.decomposition": weight}))
+
+
 def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_bytes: int) -> None:
     """Check that a network is one of these tensors, which a file of that size can hold.
 

@@ -26,6 +26,7 @@ from ssmpe.data.store.cache import cache_dir
 from ssmpe.evaluation.notes import NOTE_MEASURES
 from ssmpe.evaluation.scores import ALL_MEASURES, SetScores, TrackScores, mean_scores
 from ssmpe.evaluation.scoring import evaluate, prepare
+from ssmpe.network.baselines import network_of
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker
 from ssmpe.training.checkpoint import BEST
@@ -148,6 +149,29 @@ def test_its_own_transcription_is_perfect(tmp_path, checkpoint, command):
     names = ("precision", "recall", "f1", "accuracy", "f1_tuned")
     assert [float(annotated[m]) for m in names] == [1.0] * 5
     assert "tuned: at a salience of 0.5 (--threshold);" in output
+
+
+def test_the_decomposition_stands_beside_a_network(world, checkpoint, command):
+    """With the threshold that is best for both, on the set that is asked for."""
+    name, weight = "TRIOS/all", 20.0
+    asked = ("--tune", name, "--decomposition", weight)
+    code, output, error = command("evaluate", name, "--checkpoint", checkpoint, *asked)
+    assert (code, error) == (0, "")
+    trained = load_trained(checkpoint, "cpu")
+    config = trained.config.replace({"model.decomposition": weight})
+    both = network_of(config.geometry, config.model).eval()
+    both.load_state_dict(trained.network.state_dict())
+    use = use_of(name, config.data, config.geometry.sample_rate, annotated=True)
+    loaded = load_use(use, Locations(world), cache_dir())
+    (prepared,) = prepare((loaded,), trained.hcqt, "cpu")
+    expected = evaluate(both, prepared)
+    assert f"salience of {expected.threshold:.3g}, tuned on {name}; others" in output
+    assert "beside every network: the harmonic decomposition, of weight 20" in output
+    means = expected.means
+    found = [f"{x:.3f}" for x in (means.f1_tuned, means.blank_rate_tuned, means.average_precision)]
+    assert table_of(output)[name][1:4] == found
+    _, alone, _ = command("evaluate", name, "--checkpoint", checkpoint, "--tune", name)
+    assert float(found[2]) > float(table_of(alone)[name][3]) + 0.1, "six batches teach nothing"
 
 
 def test_other_data(world, checkpoint, command):
@@ -346,6 +370,11 @@ def test_mistakes_are_one_line(tmp_path, checkpoint, command):
         (("--checkpoint", checkpoint, "--threshold", "low"), "threshold low: expected a salience"),
         (("--checkpoint", checkpoint, "--threshold", "nan"), "threshold nan: expected a salience"),
         (("--checkpoint", checkpoint, "--threshold", "1.1"), "a number from 0 to 1"),
+        (("--checkpoint", checkpoint, "--tune", "URMPP/all"), "did you mean 'URMP'"),
+        (("--checkpoint", checkpoint, "--tune", "FMA/train"), "has no annotations"),
+        (("--checkpoint", checkpoint, "--tune", "Su/all", "--threshold", "0.4"), "either --tune"),
+        (("--checkpoint", checkpoint, "--decomposition", "20"), "give --tune SET, or --threshold"),
+        (("--checkpoint", checkpoint, "--decomposition", "much"), "expected a number above 0"),
         (("Su/all", "--checkpoint", checkpoint, "--data-root", tmp_path / "empty"), "Su"),
         (("--checkpoint", checkpoint, "--csv", tmp_path), "is a folder"),
         (("--checkpoint", checkpoint, "--csv", foreign / "best.pt" / "x"), "cannot be written"),
