@@ -32,8 +32,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decomposition",
         metavar="WEIGHT",
-        help="put the harmonic decomposition beside every network, as model.decomposition does; "
-        "with --tune or --threshold",
+        help="put the harmonic decomposition beside every network, as model.decomposition does "
+        "(0: none); with --tune or --threshold",
     )
     sweep.add_file_option(parser)
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row per track")

@@ -68,6 +68,7 @@ class Scored:
         learnt: whether it is a network; else it is the signal itself.
         threshold: least salience of a pitch, and ``told``: where it comes from.
         scores: one set after the other.
+        decomposition: weight of the harmonic decomposition beside it.
     """
 
     run: str
@@ -78,13 +79,15 @@ class Scored:
     told: str
     data: Data
     scores: list[SetScores]
+    decomposition: float = 0.0
 
     @classmethod
     def of(cls, network: Named, told: str, data: Data, scores: list[SetScores]) -> "Scored":
         """Keep of a network what is told of it."""
         trained = network.trained
-        learnt, threshold = trained.config.model.learns, trained.least_salience
-        return cls(network.run, network.row, network.seed, learnt, threshold, told, data, scores)
+        model, threshold = trained.config.model, trained.least_salience
+        whose = network.run, network.row, network.seed
+        return cls(*whose, model.learns, threshold, told, data, scores, model.decomposition)
 
 
 def accuracy(scores: TrackScores) -> float:
@@ -236,7 +239,7 @@ def write(path: Path, scored: Sequence[Scored]) -> None:
             table = csv.writer(file, lineterminator="\n")
             first = ("run", "row", "seed", "threshold") if several else ()
             measured = (*ALL_MEASURES, "accuracy", *NOTE_MEASURES)
-            table.writerow([*first, "set", "track", "data", *measured])
+            table.writerow([*first, "set", "track", "data", "decomposition", *measured])
             for of, one in ((s, one) for s in scored for one in s.scores):
                 own = (of.run, of.row, of.seed, f"{of.threshold:g}") if several else ()
                 for track, measures in one.tracks.items():
@@ -244,7 +247,8 @@ def write(path: Path, scored: Sequence[Scored]) -> None:
                     of_notes = one.notes[track].values() if track in one.notes else {}
                     values += [of_notes.get(measure, math.nan) for measure in NOTE_MEASURES]
                     texts = ("" if math.isnan(v) else f"{v:.6f}" for v in values)
-                    names = map(printable, (*own, one.name, track, of.data.of(one.name)))
+                    beside = f"{of.decomposition:g}"
+                    names = map(printable, (*own, one.name, track, of.data.of(one.name), beside))
                     table.writerow([*names, *texts])
     except OSError as error:
         if error.errno == errno.ENOSPC:

@@ -22,7 +22,12 @@ from ssmpe.errors import UserError
 from ssmpe.evaluation.scores import SetScores
 from ssmpe.evaluation.scoring import EvaluationSet, evaluate, evaluate_all, prepare
 from ssmpe.experiments.options import data_root_of, folders_of
-from ssmpe.transcription.trained import Trained, with_decomposition, with_threads
+from ssmpe.transcription.trained import (
+    Trained,
+    with_decomposition,
+    with_threads,
+    with_threshold,
+)
 
 EMBEDDED = "embedded-"
 """What stands before the size in ``DataConfig.source``"""
@@ -51,18 +56,18 @@ def run(given: argparse.Namespace, console: Console) -> int:
         _check(name, given.sweep_file, folders)
     if given.tune is not None and given.threshold is not None:
         raise UserError("give either --tune or --threshold")
-    beside = _weight(given)
+    weight = _weight(given)
     if given.csv is not None:
         check_output("--csv", given.csv)
     found: list[Scored] = []
     for alone in weights.load_all(given, console):
-        networks = [replace(one, trained=with_decomposition(one.trained, beside)) for one in alone]
+        networks = [_beside(one, weight, given) for one in alone]
         largest = max((n.trained.network for n in networks), key=weights.n_bytes)
         with with_threads(largest, given.threads), TaskBar(console) as bar:
             found += _scored(networks, given, folders, console, bar)
     scored.tell(console, found)
-    if beside:
-        console.print(f"beside every network: the harmonic decomposition, of weight {beside:g}")
+    if weight:
+        console.print(f"beside every network: the harmonic decomposition, of weight {weight:g}")
     if given.csv is not None:
         scored.write(given.csv, found)
     return 0
@@ -76,8 +81,6 @@ def _scored(
     bar: TaskBar,
 ) -> list[Scored]:
     """Score networks, set by set: what depends on a set alone is prepared once for all of them."""
-    if given.tune is not None:
-        networks = _tuned(networks, given, folders, console, bar)
     loaded: dict[_Key, LoadedSet] = {}
     sharing: dict[_Key, list[int]] = {}
     where: list[Data] = []
@@ -94,6 +97,8 @@ def _scored(
             if key not in loaded:
                 loaded[key] = _loaded(use, where[i], bar)
             sharing.setdefault(key, []).append(i)
+    if given.tune is not None:
+        networks = _tuned(networks, given, folders, console, bar)
     scores: list[list[SetScores]] = [[] for _ in networks]
     for key, numbers in sharing.items():
         of_each = _together([networks[i].trained for i in numbers], loaded[key], bar)
@@ -113,7 +118,7 @@ def _tuned(
     """Return networks with the threshold of each that is best on the set of ``--tune``.
 
     Raises:
-        UserError: it has no annotations, or an output has no peak there.
+        UserError: it has no annotations, or nothing that an output has there is right.
     """
     prepared: dict[_Key, EvaluationSet] = {}
     tuned = []
@@ -128,32 +133,50 @@ def _tuned(
                 raise UserError(f"--tune {given.tune}: that set has no annotations")
             (prepared[key],) = prepare((source,), trained.hcqt, trained.device)
         bar.show(f"tuning on {given.tune}", done, len(networks))
-        threshold = evaluate(trained.network, prepared[key]).threshold
-        tuned.append(replace(one, trained=replace(trained, threshold=threshold)))
+        scores = evaluate(trained.network, prepared[key])
+        if scores.means.average_precision == 0:
+            raise UserError(
+                f"--tune {given.tune}: no pitch of {one.name or 'the network'} is right"
+            )
+        tuned.append(replace(one, trained=replace(trained, threshold=scores.threshold)))
     return tuned
 
 
-def _weight(given: argparse.Namespace) -> float:
-    """Return the weight of the decomposition beside networks; 0 if none is asked for.
+def _weight(given: argparse.Namespace) -> float | None:
+    """Return the weight of the decomposition beside networks; None if none is asked for.
 
     Raises:
-        UserError: it is no such number, or no threshold is there that would fit.
+        UserError: it is no such number.
     """
     if given.decomposition is None:
-        return 0.0
+        return None
     try:
         weight = float(given.decomposition)
     except ValueError:
         weight = math.nan
-    if not 0 < weight <= MOST_DECOMPOSITION:
-        expected = f"a number above 0, {MOST_DECOMPOSITION:g} at the most"
-        raise UserError(f"--decomposition {given.decomposition}: expected {expected}")
-    if given.tune is None and given.threshold is None:
-        raise UserError(
-            "--decomposition: a network's stored threshold is that of the network alone: "
-            "give --tune SET, or --threshold"
-        )
+    if not 0 <= weight <= MOST_DECOMPOSITION:
+        expected = f"a number from 0 to {MOST_DECOMPOSITION:g}"
+        raise UserError(f"--decomposition {given.decomposition!s:.80}: expected {expected}")
     return weight
+
+
+def _beside(one: Named, weight: float | None, given: argparse.Namespace) -> Named:
+    """Return a network with the decomposition beside it that is asked for.
+
+    Raises:
+        UserError: it has no threshold that fits.
+    """
+    if weight is None:
+        return one
+    trained = with_decomposition(one.trained, weight)
+    if trained is not one.trained and given.tune is None:
+        if given.threshold is None:
+            raise UserError(
+                f"--decomposition {weight:g}: the stored threshold is that of weight "
+                f"{one.trained.config.model.decomposition:g}: give --tune SET, or --threshold"
+            )
+        trained = with_threshold(trained, given.threshold)
+    return replace(one, trained=trained)
 
 
 def _together(trained: Sequence[Trained], loaded: LoadedSet, bar: TaskBar) -> list[SetScores]:

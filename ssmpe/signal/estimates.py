@@ -67,7 +67,8 @@ def decomposition(features: Tensor, geometry: GeometryConfig) -> Tensor:
 def level_of_pitches(features: Tensor, geometry: GeometryConfig) -> Tensor:
     """Return the ``decomposition`` of frames that may be any part of a clip.
 
-    Its decibels are below what one pitch could explain at the most, not below the loudest there is.
+    Its decibels are relative to a constant, not to the loudest there is: to a full-scale note of
+    the most peaked spectrum. Others explain more, so that values may exceed 1.
     """
     highest = _templates(geometry, str(features.device)).max()
     full = highest ** (-2.0 / COMPRESSION)

@@ -1,5 +1,6 @@
 """The network that a trial has left, ready to be applied."""
 
+import copy
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -211,15 +212,17 @@ def with_threshold(trained: Trained, given: float | str | None) -> Trained:
 
 
 def with_decomposition(trained: Trained, weight: float) -> Trained:
-    """Return a network with the harmonic decomposition beside it; 0: as it is.
+    """Return a network with the harmonic decomposition beside it, of that weight; 0: alone.
 
-    Its own threshold is that of the network alone, if it was trained without. A row that is the
-    signal itself stays what it is.
+    With another weight than it was validated with, its threshold and its rule of notes do not fit,
+    and it has none. A row that is the signal itself stays what it is.
     """
-    if weight == 0 or not trained.config.model.learns:
+    if weight == trained.config.model.decomposition or not trained.config.model.learns:
         return trained
-    trained.network.decomposition = weight
-    return replace(trained, config=trained.config.replace({"model.decomposition": weight}))
+    network = copy.deepcopy(trained.network)
+    network.decomposition = weight
+    config = trained.config.replace({"model.decomposition": weight})
+    return replace(trained, config=config, network=network, threshold=None, notes=None)
 
 
 def _check_size(config: TrialConfig, tensors: Mapping[str, torch.Tensor], n_bytes: int) -> None:

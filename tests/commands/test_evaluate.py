@@ -30,7 +30,7 @@ from ssmpe.network.baselines import network_of
 from ssmpe.tracking import schema
 from ssmpe.tracking.tracker import Tracker
 from ssmpe.training.checkpoint import BEST
-from ssmpe.transcription.trained import load_trained
+from ssmpe.transcription.trained import load_trained, with_decomposition
 from tests.layouts.midi import write_midi
 from tests.support import transcribing
 from tests.support.checkpoints import as_0_3_0_wrote
@@ -170,6 +170,10 @@ def test_the_decomposition_stands_beside_a_network(world, checkpoint, command):
     means = expected.means
     found = [f"{x:.3f}" for x in (means.f1_tuned, means.blank_rate_tuned, means.average_precision)]
     assert table_of(output)[name][1:4] == found
+    assert trained.network.decomposition == 0.0
+    other = with_decomposition(trained, weight)
+    assert (trained.network.decomposition, other.network.decomposition) == (0.0, weight)
+    assert (other.threshold, other.notes, with_decomposition(other, weight)) == (None, None, other)
     _, alone, _ = command("evaluate", name, "--checkpoint", checkpoint, "--tune", name)
     assert float(found[2]) > float(table_of(alone)[name][3]) + 0.1, "six batches teach nothing"
 
@@ -374,7 +378,10 @@ def test_mistakes_are_one_line(tmp_path, checkpoint, command):
         (("--checkpoint", checkpoint, "--tune", "FMA/train"), "has no annotations"),
         (("--checkpoint", checkpoint, "--tune", "Su/all", "--threshold", "0.4"), "either --tune"),
         (("--checkpoint", checkpoint, "--decomposition", "20"), "give --tune SET, or --threshold"),
-        (("--checkpoint", checkpoint, "--decomposition", "much"), "expected a number above 0"),
+        (
+            ("--checkpoint", checkpoint, "--decomposition", "much"),
+            "expected a number from 0 to 1000",
+        ),
         (("Su/all", "--checkpoint", checkpoint, "--data-root", tmp_path / "empty"), "Su"),
         (("--checkpoint", checkpoint, "--csv", tmp_path), "is a folder"),
         (("--checkpoint", checkpoint, "--csv", foreign / "best.pt" / "x"), "cannot be written"),
