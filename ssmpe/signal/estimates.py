@@ -18,9 +18,11 @@ DECAYS = (0.4, 0.6, 0.8)
 N_PARTIALS = 10
 """Harmonics of a spectrum."""
 ITERATIONS = 15
-"""Updates of all activations; twice as many change no score."""
+"""Updates of all activations; twice as many change average precision by 0.005 at the most."""
 RELAXATION = 1.9
 """Exponent of an update: 1 never takes away what it has gained, but is slower; 2 need not end."""
+LEAST = 1e-9
+"""Smallest part of a spectrum that is divided by: far below the floor of the features."""
 PIECE = 1024
 """Frames that are decomposed together: few enough for a processor's caches."""
 
@@ -98,11 +100,10 @@ assert tuple(ESTIMATES) == NAMES, "ssmpe.config.model.ESTIMATES names others"
 
 def _activations(columns: Tensor, templates: Tensor) -> Tensor:
     """Return activations (P, n) that explain columns (K, n) by templates (K, P)."""
-    tiny = torch.finfo(columns.dtype).tiny
     transposed = templates.T.contiguous()
     found = transposed @ columns
     for _ in range(ITERATIONS):
-        ratio = columns / (templates @ found).clamp_min(tiny)
+        ratio = columns / (templates @ found).clamp_min(LEAST)
         found = found * (transposed @ ratio) ** RELAXATION
     return found
 
@@ -145,4 +146,5 @@ def _templates(g: GeometryConfig, device: str) -> Tensor:
             spectrum += decay ** (partial - 1) * response * (frequencies < g.sample_rate / 2)
         templates.append(spectrum**COMPRESSION)
     of_all = torch.cat(templates, dim=1)
-    return (of_all / of_all.sum(dim=0)).float().to(device)
+    # a pitch above Nyquist has none
+    return (of_all / of_all.sum(dim=0).clamp_min(LEAST)).float().to(device)

@@ -97,6 +97,15 @@ def test_any_geometry_has_a_spectrum(geometry, harmonics, fmin):
     assert len(estimates._templates(own, "cpu")) == own.n_bins + own.bins_per_octave * octaves
 
 
+def test_pitches_above_nyquist_explain_nothing(geometry):
+    own = dataclasses.replace(geometry, sample_rate=8000)
+    above = torch.from_numpy(own.bin_frequencies >= 4000)
+    assert above.any()
+    found = decomposition(scaled_decibels(HCQT(own)(tone(880.0, own))), own)
+    assert found.isfinite().all()
+    assert not found[:, above].any()
+
+
 @pytest.mark.parametrize("name", list(ESTIMATES))
 def test_silence_has_no_pitch(geometry, name):
     silent = torch.zeros(1, geometry.n_harmonics, geometry.n_bins, 5)
