@@ -84,21 +84,23 @@ def _scored(
     loaded: dict[_Key, LoadedSet] = {}
     sharing: dict[_Key, list[int]] = {}
     where: list[Data] = []
+    tuning: list[_Key] = []
+    tune = tuple(filter(None, [given.tune]))
     # a mistake shows before anything is scored
     for i, one in enumerate(networks):
-        config = one.trained.config
-        names = tuple(dict.fromkeys(given.sets)) or config.data.evaluated_sets
+        names = tuple(dict.fromkeys(given.sets)) or one.trained.config.data.evaluated_sets
         for name in names:
             _check(name, given.sweep_file, folders)
-        where.append(_data(given.data_root, folders, names, one.trained, console))
+        where.append(_data(given.data_root, folders, (*names, *tune), one.trained, console))
         for name in names:
-            use = use_of(name, config.data, config.geometry.sample_rate, annotated=True)
-            key = _Key(use, where[i].where.root, config.geometry)
-            if key not in loaded:
-                loaded[key] = _loaded(use, where[i], bar)
-            sharing.setdefault(key, []).append(i)
-    if given.tune is not None:
-        networks = _tuned(networks, given, folders, console, bar)
+            sharing.setdefault(_opened(name, one.trained, where[i], loaded, bar), []).append(i)
+        for name in tune:
+            key = _opened(name, one.trained, where[i], loaded, bar)
+            if None in loaded[key].annotations:
+                raise UserError(f"--tune {name}: that set has no annotations")
+            tuning.append(key)
+    if tuning:
+        networks = _tuned(networks, tuning, loaded, bar)
     scores: list[list[SetScores]] = [[] for _ in networks]
     for key, numbers in sharing.items():
         of_each = _together([networks[i].trained for i in numbers], loaded[key], bar)
@@ -108,36 +110,36 @@ def _scored(
     return [*map(Scored.of, networks, texts, where, scores)]
 
 
+def _opened(
+    name: str, trained: Trained, data: Data, loaded: dict[_Key, LoadedSet], bar: TaskBar
+) -> _Key:
+    """Return the key of a set as a network hears it; open it if none has asked for it yet."""
+    config = trained.config
+    use = use_of(name, config.data, config.geometry.sample_rate, annotated=True)
+    key = _Key(use, data.where.root, config.geometry)
+    if key not in loaded:
+        loaded[key] = _loaded(use, data, bar)
+    return key
+
+
 def _tuned(
-    networks: Sequence[Named],
-    given: argparse.Namespace,
-    folders: dict[str, Path],
-    console: Console,
-    bar: TaskBar,
+    networks: Sequence[Named], keys: Sequence[_Key], loaded: dict[_Key, LoadedSet], bar: TaskBar
 ) -> list[Named]:
-    """Return networks with the threshold of each that is best on the set of ``--tune``.
+    """Return networks with the threshold of each that is best on its set of ``--tune``.
 
     Raises:
-        UserError: it has no annotations, or nothing that an output has there is right.
+        UserError: nothing that an output has there is right.
     """
     prepared: dict[_Key, EvaluationSet] = {}
     tuned = []
-    for done, one in enumerate(networks):
-        trained, config = one.trained, one.trained.config
-        use = use_of(given.tune, config.data, config.geometry.sample_rate, annotated=True)
-        data = _data(given.data_root, folders, (given.tune,), trained, console)
-        key = _Key(use, data.where.root, config.geometry)
+    for done, (one, key) in enumerate(zip(networks, keys, strict=True)):
+        trained, name = one.trained, key.use.name
         if key not in prepared:
-            source = _loaded(use, data, bar)
-            if None in source.annotations:
-                raise UserError(f"--tune {given.tune}: that set has no annotations")
-            (prepared[key],) = prepare((source,), trained.hcqt, trained.device)
-        bar.show(f"tuning on {given.tune}", done, len(networks))
+            (prepared[key],) = prepare((loaded[key],), trained.hcqt, trained.device)
+        bar.show(f"tuning on {name}", done, len(networks))
         scores = evaluate(trained.network, prepared[key])
         if scores.means.average_precision == 0:
-            raise UserError(
-                f"--tune {given.tune}: no pitch of {one.name or 'the network'} is right"
-            )
+            raise UserError(f"--tune {name}: no pitch of {one.name or 'the network'} is right")
         tuned.append(replace(one, trained=replace(trained, threshold=scores.threshold)))
     return tuned
 

@@ -22,7 +22,8 @@ class SignalAlone(Autoencoder):
     def __init__(self, geometry: GeometryConfig, model: ModelConfig) -> None:
         nn.Module.__init__(self)
         self.encoder, self.decoder = nn.Identity(), nn.Identity()  # type: ignore[assignment]
-        self._name, self.geometry, self.decomposition = model.network, geometry, 0.0
+        self._name, self.geometry = model.network, geometry
+        self.decomposition = model.decomposition
 
     def forward(self, features: Tensor) -> Tensor:
         """Return logits (B, F, T) of the features (B, H, F, T) of whole tracks."""

@@ -242,22 +242,24 @@ def test_a_teacher_is_who_ranks(geometry, batch):
     assert not torch.equal(term.out.targets, other.out.targets)
 
 
-@pytest.mark.parametrize("estimate", ESTIMATES)
-def test_the_signal_joins_the_ranking(geometry, batch, estimate):
+@pytest.mark.parametrize(
+    ("estimate", "weight"), [("energy", 40.0), ("harmonic_sum", 10.0), ("decomposition", 10.0)]
+)
+def test_the_signal_joins_the_ranking(geometry, batch, estimate, weight):
     """With a weight beyond all logits it ranks alone; with none it is not asked."""
     values = ESTIMATES[estimate](batch.features[N_LABELLED:], geometry)
     expected = 2 * N_UNLABELLED * N_FRAMES
     numbers = whole(int(0.7 * expected)), whole(2 * expected)
     alone, _ = by_rank(values, *numbers, geometry)
     network = Network(-1.0)
-    beyond, beside = (ranked(signal=weight, estimate=estimate) for weight in (1e6, 40.0))
+    beyond, beside = (ranked(signal=w, estimate=estimate) for w in (1e6, weight))
     found = term_of(geometry, batch, "timbre", network, pseudo_labels=beyond).out
     assert (found.targets[N_LABELLED:] != alone).float().mean() < 1e-3  # rounding
     found = term_of(geometry, batch, "timbre", network, pseudo_labels=beside).out
     logits = network(batch.features)[N_LABELLED:].detach()
-    both, _ = by_rank(logits + 40.0 * (values - 0.8), *numbers, geometry)
+    both, _ = by_rank(logits + weight * (values - 0.8), *numbers, geometry)
     assert (found.targets[N_LABELLED:] != both).float().mean() < 1e-3
-    assert (found.targets[N_LABELLED:] != alone).float().mean() > 3e-3
+    assert (found.targets[N_LABELLED:] != alone).float().mean() > 1e-2
 
 
 class TestMemory:
