@@ -1,9 +1,9 @@
 """Which pseudo-labels of added music harm labelled music least, and leave least of it blank?
 
 Optuna's TPE looks among those by rank for a high average precision on the labelled kind's
-validation set, and a low blank rate on the added training set at the threshold tuned there, for
-which no annotation is needed. Row +MN-8+truth+signal of remedies.py comes first. Test sets choose
-nothing, and are not even scored.
+validation set, and a low blank rate on the added set at the threshold tuned there, for which no
+annotation is needed. Row +MN-8+truth+signal of remedies.py comes first. Test sets choose nothing,
+and are not even scored.
 """
 
 from collections.abc import Iterable
@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 from ssmpe.cli import search
 from ssmpe.config import TrialConfig
 from ssmpe.experiments.deltas import RANKED, SIGNAL_WEIGHT, TEACHER_MEMORY, TRUTH, added
-from ssmpe.experiments.search import maximise, minimise
+from ssmpe.experiments.search import maximise, minimise, watched
 from ssmpe.experiments.sweep import Delta
 
 if TYPE_CHECKING:
     import optuna
 
-ADDED = "MusicNet/train"
 START = {"ones": RANKED["objectives.pseudo_labels.ones"], "doubtful": 2.0}
 START |= {"signal": SIGNAL_WEIGHT, "memory": TEACHER_MEMORY, "strength": 1.0, "added_ratio": 2.0}
 
@@ -34,15 +33,15 @@ def space(trial: "optuna.Trial", base: TrialConfig) -> Iterable[Delta]:
     yield Delta("", {"objectives.teacher_decay": round(1.0 - 1.0 / max(2.0, batches), 4)})
     strength = {"objectives.view_strength": trial.suggest_float("strength", 0.5, 1.5, step=0.25)}
     yield Delta("", strength)
-    yield added(base, ADDED, trial.suggest_float("added_ratio", 0.5, 3.0, step=0.25))
+    yield added(base, watched(base), trial.suggest_float("added_ratio", 0.5, 3.0, step=0.25))
 
 
 SWEEP = search(
     space,
-    common=lambda base: [TRUTH, Delta("", {"data.evaluation": [ADDED]})],
+    common=lambda base: [TRUTH, Delta("", {"data.evaluation": ["MusicNet/train"]})],
     objectives=lambda c: (
         maximise(f"{c.data.validation}/average_precision"),
-        minimise(f"{ADDED}/blank_rate_tuned"),
+        minimise(f"{watched(c)}/blank_rate_tuned"),
     ),
     start=START,
     n_trials=16,

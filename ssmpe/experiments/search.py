@@ -51,6 +51,17 @@ def minimise(metric: str) -> Objective:
     return Objective(metric, "minimize")
 
 
+def watched(config: TrialConfig) -> str:
+    """Return the set that a search adds and whose blank rate it watches: the first evaluated.
+
+    Raises:
+        UserError: none is.
+    """
+    if not config.data.evaluation:
+        raise UserError("--set data.evaluation: the search adds its first set, so name one")
+    return config.data.evaluation[0]
+
+
 def score(objectives: Sequence[Objective], metrics: Mapping[str, float]) -> float | None:
     """Return one number, the higher the better: what is maximised minus what is minimised.
 

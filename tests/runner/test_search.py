@@ -11,7 +11,7 @@ import pytest
 from optuna.trial import TrialState
 
 from ssmpe.cli import main
-from ssmpe.experiments.search import Search
+from ssmpe.experiments.search import Search, minimise
 from ssmpe.tracking import schema
 from sweeps.hyperparameters import SWEEP as SEARCH
 from tests.support import sweeping
@@ -163,7 +163,7 @@ def test_a_trial_killed_again_and_again_before_it_has_begun_changes_nothing(undi
         (("--seeds", "0,1"), "one seed"),
         (("--trials", "0"), "--trials 0"),
         (("--set", "objectives.stop_gradient=true"), "that is what the search varies"),
-        (("--set", "data.evaluation=[]"), "needs MusicNet/train"),
+        (("--set", "data.evaluation=[]"), "adds its first set, so name one"),
         (("--set", "training.seed=1"), "--seeds"),
     ],
 )
@@ -199,3 +199,11 @@ def test_nothing_is_chosen_by_a_test_set():
     assert first.data.added == {"MusicNet/train": 8}
     assert first.objectives == tiny().objectives
     assert first.training == base.training
+
+
+def test_the_set_that_is_evaluated_is_added_and_watched():
+    from ssmpe.config.presets import tiny
+
+    base = SEARCH.base(tiny(), [0], {"data.evaluation": ["FMA/train", "Bach10/all"]})
+    assert minimise("FMA/train/blank_rate_tuned") in SEARCH.objectives(base)
+    assert {tuple(s.config.data.added) for s in SEARCH.samples(base)} == {("FMA/train",)}
