@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ssmpe.cli import search
 from ssmpe.config import TrialConfig
-from ssmpe.experiments.deltas import RANKED, SIGNAL_WEIGHT, TEACHER_MEMORY, TRUTH, added
+from ssmpe.experiments.deltas import RANKED, SIGNAL_WEIGHT, TEACHER_MEMORY, TRUTH, added, teacher
 from ssmpe.experiments.search import maximise, minimise, watched
 from ssmpe.experiments.sweep import Delta
 
@@ -29,8 +29,7 @@ def space(trial: "optuna.Trial", base: TrialConfig) -> Iterable[Delta]:
     signal = trial.suggest_float("signal", 10.0, 160.0, log=True)
     labels = {"ones": ones, "doubtful": doubtful, "signal": signal}
     yield Delta("", {f"objectives.pseudo_labels.{name}": x for name, x in labels.items()})
-    batches = trial.suggest_float("memory", 0.01, 0.2, log=True) * base.training.n_batches
-    yield Delta("", {"objectives.teacher_decay": round(1.0 - 1.0 / max(2.0, batches), 4)})
+    yield teacher(base, trial.suggest_float("memory", 0.01, 0.2, log=True))
     strength = {"objectives.view_strength": trial.suggest_float("strength", 0.5, 1.5, step=0.25)}
     yield Delta("", strength)
     yield added(base, watched(base), trial.suggest_float("added_ratio", 0.5, 3.0, step=0.25))

@@ -32,7 +32,7 @@ CONTENT_EVERYWHERE = Delta("", {"objectives.content_on": "all"})
 """Terms on content for labelled excerpts, too; else they are off where nothing is added."""
 
 TEACHER_MEMORY = 0.05
-"""Memory of a teacher as a share of the trial's batches."""
+"""Memory of a teacher as a share of the trial's batches, two of which it has at the least."""
 FADING_FACTOR = 0.3
 """Weight of fading energy objectives: at 1, the preset tiny learns nothing else meanwhile."""
 FADE = 0.5
@@ -46,13 +46,18 @@ PESTO_FACTORS = {"categorical_invariance": 4.0, "shift_cross_entropy": 4.0, "tra
 
 def supervised_only(base: TrialConfig) -> Delta:
     """Keep the supervised objective alone, at the weight it has."""
-    weight = base.objectives.weights["supervised"]
-    return Delta("supervised", {"objectives.weights": {"supervised": weight}})
+    weight = _weight(base, "supervised")
+    return Delta("supervised", {"objectives.weights": {"supervised": weight}}, relative=True)
 
 
 def with_objective(base: TrialConfig, name: str) -> Delta:
     """Add one of the base's objectives, at the weight it has there: "+timbre"."""
-    return Delta(f"+{name}", {f"objectives.weights.{name}": base.objectives.weights[name]})
+    changes = {f"objectives.weights.{name}": _weight(base, name)}
+    return Delta(f"+{name}", changes, relative=True)
+
+
+def _weight(base: TrialConfig, name: str) -> float:
+    return base.objectives.weights.get(name, 0.0)
 
 
 def added(base: TrialConfig, set_name: str, ratio: float) -> Delta:
@@ -84,7 +89,7 @@ def labelled_too(base: TrialConfig, *set_names: str) -> Delta:
     changes: dict[str, Any] = {"data.labelled_excerpts": first}
     for name, count in zip(set_names, others, strict=True):
         changes |= {f"data.added.{name}": count, f"data.labelled_share.{name}": 1.0}
-    return Delta("+".join(map(_short, names)), changes)
+    return Delta("+".join(map(_short, names)), changes, relative=True)
 
 
 def with_labels(set_name: str, share: float) -> Delta:
@@ -94,16 +99,16 @@ def with_labels(set_name: str, share: float) -> Delta:
 
 def fine_tuning(base: TrialConfig) -> Delta:
     """Train at a fifth of the first stage's learning rate (paper: 1e-4, 5e-4): "-FT"."""
-    return Delta("-FT", {"training.learning_rate": base.training.learning_rate / 5})
+    changes = {"training.learning_rate": base.training.learning_rate / 5}
+    return Delta("-FT", changes, relative=True)
 
 
 def self_supervised_scaled(base: TrialConfig, factor: float) -> Delta:
     """Multiply all self-supervised weights: "SSx0.5"; by 1: the reference row."""
     if factor == 1:
         return REFERENCE
-    weights = base.objectives.weights
-    changes = {f"objectives.weights.{n}": factor * weights[n] for n in SELF_SUPERVISED}
-    return Delta(f"SSx{factor:g}", changes)
+    changes = {f"objectives.weights.{n}": factor * _weight(base, n) for n in SELF_SUPERVISED}
+    return Delta(f"SSx{factor:g}", changes, relative=True)
 
 
 def energy(base: TrialConfig, factor: float = 1.0) -> Delta:
@@ -126,7 +131,7 @@ def _unit(base: TrialConfig) -> float:
 
     A preset that scales those down scales the others with them.
     """
-    return mean(base.objectives.weights[name] for name in SELF_SUPERVISED)
+    return mean(_weight(base, name) for name in SELF_SUPERVISED)
 
 
 def _weighted(base: TrialConfig, label: str, names: tuple[str, ...], factor: float) -> Delta:
@@ -135,10 +140,10 @@ def _weighted(base: TrialConfig, label: str, names: tuple[str, ...], factor: flo
     return Delta(f"+{label}{suffix}", {f"objectives.weights.{name}": weight for name in names})
 
 
-def teacher(base: TrialConfig) -> Delta:
+def teacher(base: TrialConfig, share: float = TEACHER_MEMORY) -> Delta:
     """Take targets Y from a moving average of the network's weights."""
-    decay = 1.0 - 1.0 / (TEACHER_MEMORY * base.training.n_batches)
-    return Delta("+teacher", {"objectives.teacher_decay": round(decay, 4)})
+    memory = max(2.0, share * base.training.n_batches)
+    return Delta("+teacher", {"objectives.teacher_decay": round(1.0 - 1.0 / memory, 4)})
 
 
 FROZEN = Delta("+frozen", {"objectives.teacher_decay": 1.0})
@@ -171,7 +176,7 @@ def fading_energy(base: TrialConfig) -> Delta:
 def labelled_excerpts(base: TrialConfig, ratio: float) -> Delta:
     """Use ``ratio`` times as many labelled excerpts in a batch: "+labelled-16"."""
     count = round(ratio * base.data.labelled_excerpts)
-    return Delta(f"+labelled-{count}", {"data.labelled_excerpts": count})
+    return Delta(f"+labelled-{count}", {"data.labelled_excerpts": count}, relative=True)
 
 
 def categorical(base: TrialConfig) -> Delta:
@@ -211,7 +216,8 @@ GOING_ON = 0.5
 
 def going_on(base: TrialConfig, name: str) -> Delta:
     """Train for half as long as from the start, at the same learning rate: "-on"."""
-    return Delta(name, {"training.n_batches": max(1, round(GOING_ON * base.training.n_batches))})
+    batches = max(1, round(GOING_ON * base.training.n_batches))
+    return Delta(name, {"training.n_batches": batches}, relative=True)
 
 
 MSE_FACTOR = 4.0
@@ -220,9 +226,8 @@ MSE_FACTOR = 4.0
 
 def mse(base: TrialConfig) -> Delta:
     """Compare views with their targets by the squared error of saliences: "+MSE"."""
-    weights = base.objectives.weights
-    changes = {f"objectives.weights.{n}": MSE_FACTOR * weights[n] for n in SELF_SUPERVISED}
-    return Delta("+MSE", {"objectives.consistency": "MSE", **changes})
+    changes = {f"objectives.weights.{n}": MSE_FACTOR * _weight(base, n) for n in SELF_SUPERVISED}
+    return Delta("+MSE", {"objectives.consistency": "MSE", **changes}, relative=True)
 
 
 TRUTH = Delta("+truth", {"objectives.labelled_targets": "truth"})

@@ -13,15 +13,21 @@ from ssmpe.errors import UserError
 
 @dataclass(frozen=True)
 class Delta:
-    """A named change of a configuration: dotted path -> new value."""
+    """A named change of a configuration: dotted path -> new value.
+
+    Attributes:
+        relative: whether the new values are made of the base's own there, as half of its batches.
+            What is ``--set`` there has then gone into them, and does not replace them.
+    """
 
     name: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    relative: bool = False
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of an experiment table: deltas applied one after the other to the preset.
+    """A row of an experiment table: deltas applied one after the other to a configuration.
 
     Attributes:
         continues: the row from whose best weights, seed by seed, it starts; None: random ones.
@@ -39,11 +45,17 @@ class Row:
     def trial(self, base: TrialConfig, changes: Mapping[str, Any]) -> TrialConfig:
         """Return the configuration of a trial: that of the row, changed, with its parent.
 
+        Args:
+            base: of which the row was made; it has the changes already.
+            changes: what is ``--set``; wins over all that the row sets but for what is relative.
+
         Raises:
             UserError: the weights of the row that it continues do not fit, or it continues none and
                 has a teacher that stays as it is.
         """
-        config = self.apply(base).replace(changes)
+        relative = [path for d in self.deltas if d.relative for path in d.changes]
+        again = {k: v for k, v in changes.items() if not any(_meet(k, path) for path in relative)}
+        config = self.apply(base).replace(again)
         if self.continues is None:
             if config.objectives.teacher_decay == 1:
                 raise UserError(
@@ -58,6 +70,11 @@ class Row:
                 "must be the same"
             )
         return config.replace({"training.parent": parent.identity})
+
+
+def _meet(one: str, other: str) -> bool:
+    """Tell whether two dotted paths are the same, or one a group that the other is in."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 def row(*deltas: Delta, continues: Row | None = None) -> Row:
@@ -145,8 +162,8 @@ class Sweep:
     ) -> list[Trial]:
         """Return one trial for every seed and row.
 
-        Seeds are outermost, so that an early end leaves whole tables. Overrides are applied last,
-        and win over what a row sets.
+        Seeds are outermost, so that an early end leaves whole tables. Rows are made of the base
+        with the overrides, which also win over what a row sets (but see ``Delta``).
 
         Rows that a selected one continues come along: it cannot start without them.
         """
@@ -155,6 +172,7 @@ class Sweep:
             raise UserError("training.seed cannot be --set: give --seeds")
         if "training.parent" in changes:
             raise UserError("training.parent cannot be --set: a row says which row it continues")
+        base = base.replace(changes)
         rows = _with_continued(self.select(base, patterns))
         trials = [
             Trial(r.name, r.trial(base, {**changes, "training.seed": seed}))

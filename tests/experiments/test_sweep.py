@@ -1,13 +1,23 @@
 import fnmatch
 import json
 import shlex
+from functools import partial
 
 import pytest
 
 from ssmpe.config.presets import paper, tiny
 from ssmpe.errors import UserError
 from ssmpe.experiments import options
-from ssmpe.experiments.deltas import FROZEN, REFERENCE, added, supervised_only
+from ssmpe.experiments.deltas import (
+    FROZEN,
+    REFERENCE,
+    added,
+    fine_tuning,
+    going_on,
+    self_supervised_scaled,
+    supervised_only,
+    teacher,
+)
 from ssmpe.experiments.estimate import macs_per_frame, n_weights, sweep_cost, trial_seconds
 from ssmpe.experiments.search import Search, maximise
 from ssmpe.experiments.sweep import Delta, Sweep, differences, row
@@ -77,6 +87,48 @@ def test_one_trial_per_row_and_seed():
 def test_overrides_win():
     trials = SWEEP.trials(tiny(), [0], ["Ref.", "+MN-*"], {"training.n_batches": 3})
     assert {t.config.training.n_batches for t in trials} == {3}
+
+
+class TestWhatRowsMakeOfWhatIsSet:
+    """Rows that are defined by their base take what is set into account, and are not undone."""
+
+    def configs(self, overrides, *deltas):
+        sweep = Sweep("x", "Why?", lambda base: [row(*(d(base) for d in deltas)), row(REFERENCE)])
+        return [t.config for t in sweep.trials(tiny(), [0], overrides=overrides)]
+
+    def test_a_teacher_remembers_a_share_of_the_batches(self):
+        config, _ = self.configs({"training.n_batches": 10_000}, teacher)
+        assert config.objectives.teacher_decay == 1 - 1 / 500
+        assert config.training.n_batches == 10_000
+        brief, _ = self.configs({"training.n_batches": 10}, teacher)
+        assert brief.objectives.teacher_decay == 0.5
+
+    def test_going_on_takes_half_of_the_batches_and_fine_tuning_a_fifth_of_the_rate(self):
+        overrides = {"training.n_batches": 100, "training.learning_rate": 0.01}
+        config, reference = self.configs(overrides, partial(going_on, name="-on"), fine_tuning)
+        assert (config.training.n_batches, config.training.learning_rate) == (50, 0.002)
+        assert (reference.training.n_batches, reference.training.learning_rate) == (100, 0.01)
+
+    def test_added_excerpts_are_so_many_times_the_labelled_ones(self):
+        more = partial(added, set_name="MusicNet/train", ratio=2.0)
+        config, _ = self.configs({"data.labelled_excerpts": 8}, more)
+        assert config.data.added == {"MusicNet/train": 16}
+
+    @pytest.mark.parametrize("path", ["objectives.weights.timbre", "objectives.weights"])
+    def test_scaled_weights_are_those_that_are_set(self, path):
+        given = {**tiny().objectives.weights, "timbre": 0.5}
+        overrides = {path: given if path.endswith("weights") else 0.5}
+        scaled = partial(self_supervised_scaled, factor=0.1)
+        config, reference = self.configs(overrides, scaled)
+        assert config.objectives.weights["timbre"] == pytest.approx(0.05)
+        assert reference.objectives.weights["timbre"] == 0.5
+        alone, _ = self.configs(overrides, supervised_only)
+        assert set(alone.objectives.weights) == {"supervised"}
+
+    def test_an_objective_may_be_set_to_nothing(self):
+        scaled = partial(self_supervised_scaled, factor=0.1)
+        config, _ = self.configs({"objectives.weights.timbre": 0}, scaled)
+        assert set(config.objectives.weights) == {"supervised", "percussion", "geometric"}
 
 
 @pytest.mark.parametrize(
