@@ -28,14 +28,18 @@ KEY = schema.set_metric("NSynth/valid", "f1_tuned")
 
 @pytest.fixture
 def sweeps(uri, tmp_path, checkpoint) -> str:
-    """Fill a store with two sweeps; trials have weights, but for one; their scores differ."""
+    """Fill a store with two sweeps; trials have weights, but for one; their scores differ.
+
+    What a trial begins with, at batch 0, is another's.
+    """
     trials: dict[str, list[tuple[str, int, tuple[float, ...]]]] = {
-        "early-fox": [("Ref.", 0, (0.9,))],
+        "early-fox": [("Ref.", 0, (0.0, 0.9))],
         "calm-otter": [
-            ("Ref.", 0, (0.1, 0.5, 0.2)),
-            ("Ref.", 1, (0.3, 0.4)),
-            ("T1/2", 0, (0.45,)),
-            ("failed", 0, (0.99,)),
+            ("Ref.", 0, (0.0, 0.1, 0.5, 0.2)),
+            ("Ref.", 1, (0.0, 0.3, 0.4)),
+            ("T1/2", 0, (0.6, 0.45)),
+            ("failed", 0, (0.0, 0.99)),
+            ("decomposition", 0, (0.0, 0.8)),
         ],
     }
     for name, rows in trials.items():
@@ -44,7 +48,9 @@ def sweeps(uri, tmp_path, checkpoint) -> str:
         for row, seed, scores in rows:
             key = f"{row}{seed}"
             tags = {schema.ROW: row, schema.SEED: str(seed)}
-            tracker.start_trial(key, key, tags, {"data.validation": "NSynth/valid"})
+            network = row if row == "decomposition" else "autoencoder"
+            params = {"data.validation": "NSynth/valid", "model.network": network}
+            tracker.start_trial(key, key, tags, params)
             for batch, score in enumerate(scores):
                 tracker.log(key, batch, {KEY: score})
             for path in () if row == "failed" else sorted(checkpoint.glob(f"{BEST}.*")):
@@ -60,13 +66,17 @@ def test_names_stand_for_the_best_network_of_what_they_name(sweeps, tmp_path, co
         ("calm-otter/Ref.", "calm-otter/Ref./0"),
         ("calm-otter/Ref./1", "calm-otter/Ref./1"),
         ("calm-otter/T1/2", "calm-otter/T1/2/0"),
+        ("calm-otter/decomposition", "calm-otter/decomposition/0"),
         ("calm-otter/T1/2/0", "calm-otter/T1/2/0"),
         ("early-fox", "early-fox/Ref./0"),
     ):
         network = ssmpe.load(asked, tracking_uri=sweeps, device="cpu")
         assert network.name.startswith(f"{found} (best F1 on its validation set: 0."), asked
     for asked, said in (
-        ("calm-otter/failed", "no such trial with weights (rows that have: Ref., T1/2)"),
+        (
+            "calm-otter/failed",
+            "no such trial with weights (rows that have: Ref., T1/2, decomposition)",
+        ),
         ("calm-otter/Ref./2", "no such trial with weights"),
         ("calm", "no run with the id 'calm', and no sweep 'calm'"),
     ):
@@ -95,6 +105,10 @@ def test_a_folder_above_stands_for_the_best_checkpoint_below(tmp_path, checkpoin
             file = folder / f"{name}.json"
             text = file.read_text().replace(f'"best_f1": {score}', f'"best_f1": {best}')
             file.write_text(text)
+    shutil.copytree(above / "a" / "00000006", above / "c" / "00000006")
+    file = above / "c" / "00000006" / f"{BEST}.json"
+    text = file.read_text().replace(f'"best_f1": {score}', '"best_f1": 0.99')
+    file.write_text(text.replace('"autoencoder"', '"decomposition"'))
     (above / "b" / "damaged").mkdir()
     (above / "b" / "damaged" / f"{BEST}.pt").write_bytes(b"")
     expected = above / "a" / "00000006"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from ssmpe.config.model import ModelConfig
 from ssmpe.errors import UserError
 from ssmpe.storage import tells_of_full_disk
 from ssmpe.tracking import schema
@@ -160,6 +161,7 @@ class WithWeights:
 
     Attributes:
         score: the best of its validations, by which its weights were chosen; NaN if unknown.
+        learns: whether there is a network, or the row is a line without.
     """
 
     run: str
@@ -167,6 +169,7 @@ class WithWeights:
     row: str
     seed: str
     score: float
+    learns: bool
 
     @property
     def name(self) -> str:
@@ -176,6 +179,8 @@ class WithWeights:
 
 def find_weights(uri: str, asked: str | None) -> WithWeights:
     """Return the trial with the best validation of those that are asked for.
+
+    One without a network is returned only if nothing else is asked for.
 
     Args:
         asked: SWEEP, SWEEP/ROW or SWEEP/ROW/SEED; None: the latest sweep.
@@ -189,7 +194,11 @@ def find_weights(uri: str, asked: str | None) -> WithWeights:
     if not wanted:
         rows = ", ".join(dict.fromkeys(one.row for one in found))
         raise UserError(f"{uri}: {asked}: no such trial with weights (rows that have: {rows})")
-    return max(wanted, key=lambda one: -math.inf if math.isnan(one.score) else one.score)
+
+    def order(one: WithWeights) -> tuple[bool, float]:
+        return one.learns, -math.inf if math.isnan(one.score) else one.score
+
+    return max(wanted, key=order)
 
 
 def _latest_sweep(uri: str) -> str:
@@ -238,6 +247,7 @@ def runs_with_weights(uri: str, sweep: str) -> list[WithWeights]:
                 run.data.tags.get(schema.ROW, ""),
                 run.data.tags.get(schema.SEED, ""),
                 _best_score(client, run),
+                run.data.params.get("model.network", "") in ("", ModelConfig().network),
             )
             for run in runs
             if client.list_artifacts(run.info.run_id, schema.BEST_CHECKPOINT_ARTIFACT)
@@ -249,12 +259,16 @@ def runs_with_weights(uri: str, sweep: str) -> list[WithWeights]:
 
 
 def _best_score(client: "MlflowClient", run: "Run") -> float:
-    """Return the best score of a trial on its validation set; NaN if the store has none."""
+    """Return the best score of a trial on its validation set; NaN if the store has none.
+
+    What it starts with, as one that continues another does, is not its own.
+    """
     on = run.data.params.get("data.validation", "")
     keys = [schema.set_metric(on, measure) for measure in ("f1_tuned", "f1")]
     known = next((key for key in keys if key in run.data.metrics), None)
     points = client.get_metric_history(run.info.run_id, known) if known else ()
-    return max((p.value for p in points if not math.isnan(p.value)), default=math.nan)
+    own = (p.value for p in points if p.step > 0 and not math.isnan(p.value))
+    return max(own, default=math.nan)
 
 
 def ended_runs(uri: str, trial: str, data: str) -> list[EndedRun]:

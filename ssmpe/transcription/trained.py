@@ -80,18 +80,19 @@ class Trained:
 def best_below(folder: Path) -> Path:
     """Return the checkpoint that a folder is, or the one below it with the best score.
 
-    A folder above may be that of a trial, or of all trials of a sweep. Of checkpoints with the
-    same best score, as of one trial, it is the last. Where there is none, the folder itself; a
-    network's own file likewise.
+    A folder above may be that of a trial, or of all trials of a sweep, whose rows without a network
+    come last. Of checkpoints with the same best score, as of one trial, it is the last. Where there
+    is none, the folder itself; a network's own file likewise.
     """
     if os.path.isfile(folder / f"{BEST}.pt") or not os.path.isdir(folder):
         return folder
-    found: list[tuple[float, Path]] = []
+    found: list[tuple[bool, float, Path]] = []
     for weights in folder.glob(f"**/{BEST}.pt"):
         with suppress(*_DAMAGES):
-            score = checkpoint.best_of(checkpoint.load_plain(weights.parent, BEST)).score
-            found.append((score, weights.parent))
-    return max(found)[1] if found else folder
+            plain = checkpoint.load_plain(weights.parent, BEST)
+            learns = TrialConfig.from_dict(plain["config"]).model.learns
+            found.append((learns, checkpoint.best_of(plain).score, weights.parent))
+    return max(found)[-1] if found else folder
 
 
 @contextmanager
