@@ -273,7 +273,8 @@ class Line:
     def collapses(self) -> str:
         """Batches in the order of the seeds, "–" for those that did not collapse."""
         at = self.collapsed_at.values()
-        return ", ".join("–" if b is None else str(b) for b in at) if any(at) else "–"
+        known = any(b is not None for b in at)
+        return ", ".join("–" if b is None else str(b) for b in at) if known else "–"
 
 
 def _scores(sweep: StoredSweep) -> tuple[str, ...]:

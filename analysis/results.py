@@ -168,9 +168,7 @@ def climbed(comparison: Comparison) -> list[str]:
         closed = f"; of it closed by {shares or 'no row'}{rest * bool(rising)}"
         lines.append(f"{head}{closed if gap.shares else ', nothing to close'}.")
     if any(s.bounded for gap in found for s in gap.shares.values()):
-        lines.append(
-            "In brackets, 95 % intervals of a share, from gains and gaps resampled together."
-        )
+        lines.append("In brackets, 95 % intervals of a share (Fieller's, of a ratio of means).")
     return lines
 
 

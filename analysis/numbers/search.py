@@ -1,7 +1,6 @@
 """A search as its figure needs it: trials by number, goals, and Optuna's study rebuilt."""
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -66,8 +65,7 @@ class StoredSearch:
 
     def values(self, trial: StoredTrial) -> tuple[float, ...]:
         """Return what its goals are at a trial's last validation; NaN where there was none."""
-        curves = [trial.curves.get(g.metric) for g in self.goals]
-        return tuple(c.at(trial.last_step) if c else math.nan for c in curves)
+        return tuple(trial.last(goal.metric) for goal in self.goals)
 
     def score(self, trial: StoredTrial) -> float:
         """Return what is maximised minus what is minimised, by which trials were pruned."""

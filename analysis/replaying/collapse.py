@@ -245,7 +245,7 @@ def recorded(sweep: StoredSweep) -> tuple[Recorded, ...]:
             f"sweep {sweep.name!r}: no run adds excerpts of a kind that is scored, and only such "
             "runs are ever stopped as collapsed: replay another sweep"
         )
-    if not any(r.complete and r.lasts_from(sign) for r in runs for sign in r.signs):
+    if not any(r.lasts_from(s) is not None for r in runs if r.complete for s in r.signs):
         raise UserError(
             f"sweep {sweep.name!r}: no run that was trained to its end has collapsed, so that no "
             "stop can be judged: replay a sweep that ran with --no-early-stop"

@@ -159,6 +159,7 @@ def worker_of(plan: Plan, data: Prepared, gpus: float, mark: str = "") -> Worker
         threads=plan.threads,
         gpus=gpus,
         diagnostics=plan.diagnostics,
+        early_stop=plan.early_stop,
         asked=tuple(node.id for node in alive()) if mark else (),
         mark=mark,
         brought=packed(),

@@ -14,7 +14,11 @@ from ssmpe.signal.features import amplitudes, energy_estimate, rescaled
 COMPRESSION = 0.5
 """Exponent of the amplitudes that are decomposed: loud harmonics count less than they add."""
 DECAYS = (0.4, 0.6, 0.8)
-"""Ratios of a harmonic's amplitude to that of the one below, one spectrum of a pitch for each."""
+"""Ratios of a harmonic's amplitude to that of the one below, one spectrum of a pitch for each.
+
+They are amplitudes of features, whose kernels are not normalised: what is higher has shorter ones,
+and measures less. A sound whose harmonics fall by 0.6 falls by about 0.4 there.
+"""
 N_PARTIALS = 10
 """Harmonics of a spectrum."""
 ITERATIONS = 15
@@ -127,8 +131,8 @@ def _spectrum(features: Tensor, g: GeometryConfig) -> Tensor:
 def _templates(g: GeometryConfig, device: str) -> Tensor:
     """Make spectra (K, P) of single pitches, columns that sum to one; decay by decay, F pitches.
 
-    A sinusoid of frequency f has in bin k, whose Hann window is N samples long, the relative
-    amplitude sinc(x) / (1 - x**2) with x = N (f - f_k) / sample rate.
+    A sinusoid of frequency f has in bin k, whose Hann window is N samples long, an amplitude of
+    sinc(x) / (1 - x**2), x = N (f - f_k) / sample rate, relative to one of frequency f_k.
     """
     n_rows = g.n_bins + (len(_octaves(g)) - 1) * g.bins_per_octave
     bins = g.fmin * 2.0 ** (torch.arange(n_rows, dtype=torch.float64) / g.bins_per_octave)

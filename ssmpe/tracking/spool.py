@@ -50,11 +50,8 @@ class Spool:
         """
         self.folder = folder
         with _said_clearly(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            flags = os.O_RDWR | os.O_CREAT
-            self._operations = os.open(folder / "operations.jsonl", flags | os.O_APPEND, 0o644)
-            self._marker = os.open(folder / "delivered", flags, 0o644)
-            fcntl.flock(self._operations, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._operations = _locked(folder / "operations.jsonl")
+            self._marker = os.open(folder / "delivered", os.O_RDWR | os.O_CREAT, 0o644)
             self.end = self._cut_torn_line()
             self.delivered = self._read_marker()
 
@@ -118,8 +115,9 @@ class Spool:
         """Close it; if everything was delivered, nothing of it stays on disk."""
         if self.delivered == self.end:
             shutil.rmtree(self.folder / "files", ignore_errors=True)
-            (self.folder / "operations.jsonl").unlink(missing_ok=True)
             (self.folder / "delivered").unlink(missing_ok=True)
+            # the last one: who makes it anew finds nothing else of this spool
+            (self.folder / "operations.jsonl").unlink(missing_ok=True)
             with suppress(OSError):  # the folder may hold what others put there
                 self.folder.rmdir()
         os.close(self._marker)
@@ -160,6 +158,24 @@ def require_free(folder: Path) -> None:
         if path.exists():
             with path.open("rb") as operations:
                 fcntl.flock(operations, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _locked(path: Path) -> int:
+    """Open a file to append to, made if it is missing, and keep others out.
+
+    A spool that is closed is removed, and so may be the file before it is locked: then once more.
+
+    Raises:
+        BlockingIOError: another process has it.
+    """
+    while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), os.stat(path)):
+                return file
+        os.close(file)
 
 
 def _parsed(lines: bytes) -> Iterator[Operation]:

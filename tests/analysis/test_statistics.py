@@ -1,6 +1,7 @@
 """What the analysis computes from trials, on curves written down by hand."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -121,6 +122,20 @@ def test_saved_batches_are_those_of_collapsed_runs():
     saved = saved_batches(sweep(*trials))
     assert (saved.runs, saved.saved, saved.configured, saved.share) == (2, 400, 800, 0.5)
     assert math.isnan(saved_batches(sweep(trials[3])).share)
+
+
+def test_what_is_undefined_at_the_end_is_not_what_it_was():
+    whole = trial("Ref.", f1={100: 0.2, 200: 0.4, 300: 0.6, 400: 0.8})
+    faded = MetricCurve(np.array([100, 200]), np.array([0.3, 0.5]))
+    losses = {"loss/energy": faded, "loss/total": MetricCurve(np.arange(1, 5) * 100, np.ones(4))}
+    found = replace(whole, curves={**whole.curves, "V/v/f1_best": faded, **losses})
+    assert found.final("V/v", "f1") == 0.8
+    assert math.isnan(found.final("V/v", "f1_best"))
+    assert math.isnan(found.last("loss/energy"))
+    assert found.last("loss/total") == 1.0
+    assert found.recent("V/v", "f1_best") == 0.5, "of the last three validations, one has any"
+    assert math.isnan(found.recent("V/v", "f1_best", k=2))
+    assert math.isnan(found.final("W/w", "f1"))
 
 
 def test_mean_curve_holds_the_last_value_of_a_stopped_run():

@@ -30,7 +30,7 @@ def worker(world) -> Worker:
     return Worker(
         home=socket.gethostname(), release={}, data_root=str(world), folders={},
         cache=str(cache_dir()), world="tiny", ready={}, digests={}, storage="",
-        sweep="", threads=1, gpus=0.0, diagnostics=None,
+        sweep="", threads=1, gpus=0.0, diagnostics=None, early_stop=True,
     )  # fmt: skip
 
 

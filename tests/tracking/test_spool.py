@@ -1,5 +1,6 @@
 """The queue on disk: what a kill, a full disk or a bad sector leave of it."""
 
+import fcntl
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,25 @@ def test_a_new_process_goes_on_behind_what_was_marked(tmp_path: Path) -> None:
     assert [o.content["step"] for o in all_pending(spool)] == [3, 4, 5]
     spool.close()
     assert not tmp_path.exists()
+
+
+def test_a_spool_that_is_removed_while_it_is_opened_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, lock = Spool(tmp_path / "spool"), fcntl.flock
+    ends = [first.close]  # between the other's opening and locking
+
+    def late(file: int, how: int) -> None:
+        if ends:
+            ends.pop()()
+        lock(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    second = Spool(tmp_path / "spool")
+    second.append(report(1))
+    assert (tmp_path / "spool" / "operations.jsonl").stat().st_size == second.end
+    assert [o.content["step"] for o in all_pending(second)] == [1]
+    second.close()
 
 
 def test_whatever_a_kill_tears_off_the_whole_lines_remain(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def _reports(
         for validation in trainer.run(interrupted):
             curve.append(validation)
             last = _report(trainer, validation, curve)
-            if last[reports.COLLAPSING]:  # it may be stopped: then these scores are its last
+            if last[reports.COLLAPSING] and worker.early_stop:  # these scores may be its last
                 trainer.confirm()
             _save(trainer, checkpoints, curve, last, validation)
             yield {**last, **said}

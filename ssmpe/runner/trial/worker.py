@@ -39,6 +39,7 @@ class Worker:
         threads: CPU threads; the same for every trial of a sweep.
         gpus: that Ray assigned, or a share of one; 0: none.
         diagnostics: batches from one measurement to the next; None: nothing is measured.
+        early_stop: whether a collapsing trial may be stopped, with what scores it has then.
         asked: nodes that were asked at the start whether they can run trials, by Ray's id.
         mark: of the storage, by which the others are asked; "": they are not.
         brought: objectives and datasets of the sweep's file, as ``brought.packed`` gives them.
@@ -57,6 +58,7 @@ class Worker:
     threads: int
     gpus: float
     diagnostics: int | None
+    early_stop: bool
     asked: tuple[str, ...] = ()
     mark: str = ""
     brought: bytes = b""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +35,11 @@ class MetricCurve:
         """Return the value at a step, or the latest before it; NaN before the first."""
         index = int(np.searchsorted(self.steps, step, side="right")) - 1
         return float(self.values[index]) if index >= 0 else float("nan")
+
+
+def _group(metric: str) -> str:
+    """Return what a metric is of: a set, or losses; undefined ones are not logged with the rest."""
+    return metric.rpartition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -122,19 +128,33 @@ class StoredTrial:
         """Return a measure on a set over batches; None if it was not logged."""
         return self.curves.get(schema.set_metric(set_name, measure))
 
+    def last(self, metric: str) -> float:
+        """Return a metric as it was last, by what is logged together with it; NaN if undefined."""
+        curve, steps = self.curves.get(metric), self._steps.get(_group(metric))
+        return curve.at(steps[-1]) if curve and steps and curve.steps[-1] == steps[-1] else nan
+
     def final(self, set_name: str, measure: str) -> float:
-        """Return a measure at the last validation, not the best checkpoint's; NaN if not logged."""
-        curve = self.curve(set_name, measure)
-        return curve.at(self.last_step) if curve else float("nan")
+        """Return a measure at the last validation, not the best checkpoint's; NaN if undefined."""
+        return self.last(schema.set_metric(set_name, measure))
 
     def recent(self, set_name: str, measure: str, k: int = RECENT) -> float:
-        """Return the mean over the last k validations, or as many as there are; NaN if none.
+        """Return the mean over the last k validations where it is defined; NaN if nowhere.
 
         Scores move from one validation to the next, and the last one alone may be a good or a bad
         one.
         """
-        curve = self.curve(set_name, measure)
-        return float(curve.values[-k:].mean()) if curve else float("nan")
+        metric = schema.set_metric(set_name, measure)
+        curve, steps = self.curves.get(metric), self._steps.get(_group(metric), [])[-k:]
+        known = curve.values[np.isin(curve.steps, steps)] if curve else np.empty(0)
+        return float(known.mean()) if len(known) else nan
+
+    @cached_property
+    def _steps(self) -> dict[str, list[int]]:
+        """Steps at which anything was logged of a set, or of the losses, and so on."""
+        found: dict[str, set[int]] = {}
+        for metric, curve in self.curves.items():
+            found.setdefault(_group(metric), set()).update(curve.steps.tolist())
+        return {group: sorted(steps) for group, steps in found.items()}
 
     @property
     def tuned(self) -> bool:

@@ -82,7 +82,7 @@ def _key(trial: StoredTrial) -> dict[str, Any]:
 
 
 def _trial(trial: StoredTrial) -> dict[str, Any]:
-    last = {metric: curve.at(trial.last_step) for metric, curve in trial.curves.items()}
+    last = {metric: trial.last(metric) for metric in trial.curves}
     ended = str(trial.end_reason) if trial.end_reason else None
     how = {"ended": ended, "batches": trial.last_step, "seconds": trial.seconds}
     return {**_key(trial), **how, **last, **trial.params}
