@@ -131,7 +131,7 @@ def one_of_each(sweep: StoredSweep, rows: Sequence[str]) -> tuple[StoredTrial, .
 
 def draw(gallery: Gallery) -> dict[str, Figure]:
     """Draw a figure per set."""
-    return {f"gallery_{_folder(s)}": draw_set(gallery, s) for s in gallery.sets}
+    return {f"gallery_{schema.file_name(s)}": draw_set(gallery, s) for s in gallery.sets}
 
 
 def draw_set(gallery: Gallery, set_name: str) -> Figure:
@@ -221,11 +221,6 @@ def _scores(trial: StoredTrial, set_name: str, batch: int) -> dict[str, float]:
     return {m: c.at(batch) if c else float("nan") for m, c in curves.items()}
 
 
-def _folder(set_name: str) -> str:
-    """Return the name of a folder for a set."""
-    return set_name.replace("/", "-")
-
-
 def numbers(gallery: Gallery) -> tables.Frame:
     """Return which run and batch every panel is; panels without a picture are left out."""
     return tables.frame(
@@ -236,7 +231,7 @@ def numbers(gallery: Gallery) -> tables.Frame:
             "run": trial.run_id,
             "batch": batch,
             **_scores(trial, set_name, batch),
-            "artifact": f"{schema.SALIENCE_ARTIFACTS}/{_folder(set_name)}/{batch:06d}.png",
+            "artifact": f"{schema.SALIENCE_ARTIFACTS}/{schema.file_name(set_name)}/{batch:06d}.png",
         }
         for set_name in gallery.sets
         for trial in gallery.trials

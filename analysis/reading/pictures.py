@@ -55,7 +55,7 @@ def read_pictures(
     return {
         (set_name, int(file.stem)): _read(file, trial)
         for set_name in sets
-        for file in sorted((found / set_name.replace("/", "-")).glob("*.png"))
+        for file in sorted((found / schema.file_name(set_name)).glob("*.png"))
     }
 
 

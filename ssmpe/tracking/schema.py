@@ -119,9 +119,14 @@ def set_metric(set_name: str, measure: str) -> str:
     return f"{set_name}/{measure}"
 
 
+def file_name(set_name: str) -> str:
+    """Return what files and folders of a set are named, as "URMP-validation"."""
+    return set_name.replace("/", "-")
+
+
 def scores_file(set_name: str) -> str:
     """Return the name of a set's table among the ``SCORES_ARTIFACTS``."""
-    return f"{set_name.replace('/', '-')}.csv"
+    return f"{file_name(set_name)}.csv"
 
 
 def loss_metric(objective: str) -> str:

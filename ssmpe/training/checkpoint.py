@@ -25,6 +25,7 @@ from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError, first_line
 from ssmpe.evaluation.scores import ALL_MEASURES, SetScores
 from ssmpe.signal.notes import NoteRule, rule_of
+from ssmpe.storage import digest_of
 
 SELECTED_BY = "f1_tuned"
 """Measure of the validation set by which the best weights are chosen: what a user of them gets"""
@@ -185,7 +186,7 @@ def save(folder: Path, tensors: Mapping[str, Any], plain: Mapping[str, Mapping[s
         for name, content in tensors.items():
             path = partial / f"{name}.pt"
             torch.save(content, path)
-            sums[path.name] = _sum_of(path)
+            sums[path.name] = digest_of(path)
         for name, data in plain.items():
             text = json.dumps({"format": FORMAT, **data, _SUMS: sums}, indent=1)
             (partial / f"{name}.json").write_text(_sealed(text))
@@ -247,18 +248,13 @@ def _sealed(text: str) -> str:
     return text.removesuffix("\n}") + _SEAL + hashlib.sha256(text.encode()).hexdigest() + '"\n}'
 
 
-def _sum_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _check_archive(path: Path, wanted: str | None) -> None:
     """Check that a file is as it was written, is no larger unpacked, and names only tensors.
 
     Args:
         wanted: its checksum; None: the archive's own sums of its parts are checked.
     """
-    if wanted is not None and _sum_of(path) != wanted:
+    if wanted is not None and digest_of(path) != wanted:
         raise ValueError("it has changed since it was written: its checksum does not fit")
     with zipfile.ZipFile(path) as archive:
         if sum(file.file_size for file in archive.infolist()) > path.stat().st_size:

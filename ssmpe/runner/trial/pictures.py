@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from ssmpe.evaluation.scoring import EvaluationSet
 from ssmpe.signal.salience import blurred_target
+from ssmpe.tracking import schema
 from ssmpe.training.trainer import Trainer
 
 SECONDS = 4.0
@@ -22,7 +23,7 @@ def save_pictures(trainer: Trainer, folder: Path) -> None:
     To be called after a validation, whose salience it shows.
     """
     for evaluated in trainer.evaluated:
-        file = folder / evaluated.name.replace("/", "-") / f"{trainer.batch:06d}.png"
+        file = folder / schema.file_name(evaluated.name) / f"{trainer.batch:06d}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         write(file, _panels(evaluated))
 
