@@ -1,5 +1,6 @@
 """What the package offers in Python: networks to apply, and the numbers of sweeps as tables."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -90,35 +91,47 @@ class Network:
             origin: where it comes from, in words, by what they say: ``licence="CC BY 4.0"``.
 
         Raises:
-            UserError: its name does not end with ".npz".
-            OSError: it cannot be written.
+            UserError: its name does not end with ".npz", it cannot be written, or what is said of
+                it is no text.
         """
         place = Path(path)
         if place.suffix != SUFFIX:
             raise UserError(f"{place}: a network's own file is called NAME{SUFFIX}")
+        for name, said in origin.items():
+            if not isinstance(said, str):
+                raise UserError(f"{name}={said!r:.80}: expected a text")
         # with the threshold that was tuned, not one that was asked for since
-        save_trained(place, self._stored, {**self.origin, "name": self.name, **origin})
+        try:
+            save_trained(place, self._stored, {**self.origin, "name": self.name, **origin})
+        except OSError as error:
+            raise UserError(f"{place}: cannot be written ({error.strerror})") from None
 
     @property
     def origin(self) -> Mapping[str, str]:
         """Where a network that came in a file of its own says to come from."""
         return self._named.trained.origin
 
-    def salience(self, audio: ArrayLike, sample_rate: int | None = None) -> NDArray[np.float32]:
+    def salience(self, audio: ArrayLike, sample_rate: float | None = None) -> NDArray[np.float32]:
         """Return the salience (F, T), from 0 to 1, of mono audio (N,) that is in memory.
 
         Args:
             sample_rate: in Hz; None: that of the network's geometry.
 
         Raises:
-            UserError: the audio is no such array, is empty, or has values that are not finite.
+            UserError: the audio is no such array, is empty, or has values that are not finite; or
+                the rate is no whole number above 0.
         """
         trained = self._named.trained
         rate = trained.config.geometry.sample_rate
+        given = rate if sample_rate is None else sample_rate
+        if not 0 < given < math.inf or given != int(given):
+            raise UserError(f"sample_rate {given!r:.80}: expected a whole number of Hz above 0")
+        if np.iscomplexobj(audio):
+            raise UserError("audio of complex numbers: expected finite mono samples (N,)")
         samples = np.asarray(audio, np.float32)
         if samples.ndim != 1 or not len(samples) or not np.isfinite(samples).all():
             raise UserError(f"audio of shape {samples.shape}: expected finite mono samples (N,)")
-        blocks = resampled(iter([samples]), sample_rate or rate, rate, single=True)
+        blocks = resampled(iter([samples]), int(given), rate, single=True)
         samples = np.concatenate([*blocks])
         peak = peak_of(samples)
         whole = torch.from_numpy(samples / peak if peak > 0 else samples)[None, None]

@@ -70,7 +70,7 @@ def raised_at(trace: str) -> str:
     That is the innermost place in a file that is not installed, nor this package's, if there is
     one: the user's. "" of a text without a traceback.
     """
-    frames = _FRAME.findall(trace)
+    frames = [frame for frame in _FRAME.findall(trace) if not frame[0].startswith("<frozen")]
     own = [frame for frame in frames if not is_installed(Path(frame[0]))]
     for file, line in [*reversed(own), *reversed(frames)]:
         return f"{file}, line {line}"
@@ -79,7 +79,8 @@ def raised_at(trace: str) -> str:
 
 def told(error: BaseException, trace: str) -> str:
     """Return an exception in a line: its type, what it says, and where it was raised."""
-    said, place = first_line(error), raised_at(trace)
+    said = first_line(error)
+    place = "" if isinstance(error, SyntaxError) else raised_at(trace)  # which says it itself
     name = type(error).__name__
     text = said if said == name else f"{name}: {said}"
     return f"{text} ({place})" if place else text

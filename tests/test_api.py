@@ -1,5 +1,6 @@
 """What ``import ssmpe`` offers: networks, and tables of sweeps."""
 
+import math
 import shutil
 import subprocess
 import sys
@@ -141,6 +142,16 @@ def test_a_network_gives_pitches_and_salience(tmp_path, checkpoint):
     for wrong in (np.zeros((2, 100)), np.zeros(0), np.array([np.nan])):
         with pytest.raises(UserError, match="expected finite mono samples"):
             network.salience(wrong)
+    with pytest.raises(UserError, match="complex numbers"):
+        network.salience(np.zeros(100, complex))
+    for wrong_rate in (0.0, -8000.0, 0.5, math.nan, math.inf):
+        with pytest.raises(UserError, match=f"sample_rate {wrong_rate}: expected"):
+            network.salience(samples, wrong_rate)
+    assert np.array_equal(network.salience(7 * samples, float(own_rate)), found)
+    with pytest.raises(UserError, match=r"no/x\.npz: cannot be written \(No such file"):
+        network.save(tmp_path / "no" / "x.npz")
+    with pytest.raises(UserError, match="licence=3: expected a text"):
+        network.save(tmp_path / "x.npz", licence=3)  # type: ignore[arg-type]
     with pytest.raises(DataError):
         network.transcribe(tmp_path / "gone.wav")
 

@@ -176,7 +176,7 @@ def _basis(facts: Facts) -> list[str]:
         over = "over seeds and tracks" if n > 1 else "over tracks, not over seeds"
         lines.append(f"Intervals (95 %) are {over}.")
     else:
-        lines.append("No intervals: the store has no scores by track.")
+        lines.append("No intervals: nothing to compare, or no scores by track in the store.")
     lines.append("Scores are those of the last validation.")
     if not sweep.tuned:
         lines.append(

@@ -103,6 +103,8 @@ def tell(console: Console, scored: Sequence[Scored]) -> None:
     several = bool(scored[0].run)
     where = "the threshold beside it" if several else scored[0].told
     caption = f"tuned: at a salience of {where}; others, but average precision: at {THRESHOLD}"
+    if any(" of " in _counted(found) for one in scored for found in one.scores):
+        caption += "; 1 of 2 tracks: so many are annotated; blank rates are of all"
     numbers = (*(("threshold",) if several else ()), "tracks", *COLUMNS)
     table = _table(caption, (*(("row", "seed") if several else ()), "set"), numbers)
     for one in scored:
@@ -111,13 +113,20 @@ def tell(console: Console, scored: Sequence[Scored]) -> None:
         for found in one.scores:
             values = [getattr(found.means, measure) for measure in COLUMNS.values()]
             first = map(printable, (*name, found.name))
-            table.add_row(*first, *least, str(len(found.tracks)), *map(_text, values))
+            table.add_row(*first, *least, _counted(found), *map(_text, values))
     console.print(table)
     _tell_notes(console, scored)
     if len({one.row for one in scored}) > 1:
         _compare(console, scored)
     for kind, names in _by_kind(scored).items():
         console.print(printable(f"{', '.join(names)}: {kind}"), soft_wrap=True)
+
+
+def _counted(found: SetScores) -> str:
+    """Return how many tracks there are, and, if not all of them, how many can be scored."""
+    n = len(found.tracks)
+    known = sum(not math.isnan(track.average_precision) for track in found.tracks.values())
+    return f"{known} of {n}" if 0 < known < n else str(n)
 
 
 def _table(caption: str, names: Sequence[str], numbers: Sequence[str]) -> Table:

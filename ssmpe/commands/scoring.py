@@ -15,6 +15,7 @@ from ssmpe.commands.weights import Named
 from ssmpe.config import GeometryConfig
 from ssmpe.config.model import MOST_DECOMPOSITION
 from ssmpe.console import TaskBar, check_output
+from ssmpe.data.datasets.folder import AUDIO_SUFFIXES
 from ssmpe.data.datasets.registry import DATASETS, Locations, parse
 from ssmpe.data.sets import LoadedSet, Use, load_use, use_of
 from ssmpe.data.store.cache import cache_dir
@@ -58,6 +59,8 @@ def run(given: argparse.Namespace, console: Console) -> int:
         raise UserError("give either --tune or --threshold")
     weight = _weight(given)
     if given.csv is not None:
+        if given.csv.suffix.lower() in AUDIO_SUFFIXES:
+            raise UserError(f"--csv {given.csv}: named as a recording is: expected FILE.csv")
         check_output("--csv", given.csv)
     found: list[Scored] = []
     for alone in weights.load_all(given, console):

@@ -86,4 +86,10 @@ def _run(name: str, *arguments: str) -> int:
         runpy.run_path(str(path), {TYPED: [*program, "sweep", name]}, "__main__")
     except SystemExit as ended:
         return ended.code if isinstance(ended.code, int) else 0 if ended.code is None else 2
+    except Exception as error:
+        *_, last = traceback.extract_tb(error.__traceback__)
+        beside = Path(last.filename).resolve().is_relative_to(path.resolve().parent)
+        if not beside and not isinstance(error, SyntaxError):
+            raise  # a fault that is not the file's
+        raise UserError(f"sweep {path}: {told(error, traceback.format_exc())}") from None
     raise UserError(f"{path}: no sweep: its last line has to be SWEEP = sweep(…) or search(…)")

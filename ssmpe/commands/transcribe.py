@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import os
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -46,6 +47,7 @@ def run(given: argparse.Namespace, console: Console) -> int:
     from ssmpe.transcription.transcribe import clear_unfinished
 
     _check_names(given.files)
+    _spare_annotations(given.files, given.out)
     trained = weights.load(given, console)
     make_folder("--out", given.out)
     clear_unfinished(given.out)
@@ -96,3 +98,16 @@ def _check_names(paths: Sequence[Path]) -> None:
                 "them one after the other, with an --out of their own"
             )
         by_name[path.stem] = path
+
+
+def _spare_annotations(paths: Sequence[Path], out: Path) -> None:
+    """Refuse to replace what lies beside a recording and has its name."""
+    from ssmpe.transcription.transcribe import outputs
+
+    for path in paths:
+        there = [one for one in outputs(path, out) if one.is_file()]
+        if there and os.path.realpath(path.parent) == os.path.realpath(out):
+            raise UserError(
+                f"--out {out}: {there[0].name} lies there beside {path.name}, its annotation "
+                "perhaps, and would be replaced: give another folder, or remove it first"
+            )

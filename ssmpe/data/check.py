@@ -123,7 +123,7 @@ def check_tracks(
         notes += _beyond(annotations, seen, f0_range)
         silent = sum(a is None for i, a in enumerate(annotations) if i not in bad)
         if silent:
-            notes.append(f"{silent} of {len(tracks)} tracks have no annotation")
+            notes.append(f"{silent} of {len(tracks) - len(bad)} tracks have no annotation")
     usable = [i for i in range(len(tracks)) if i not in bad]
     rates, counts = np.unique(seen.sample_rates[usable], return_counts=True)
     return SetReport(

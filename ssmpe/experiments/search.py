@@ -55,11 +55,18 @@ def watched(config: TrialConfig) -> str:
     """Return the set that a search adds and whose blank rate it watches: the first evaluated.
 
     Raises:
-        UserError: none is.
+        UserError: none is, or it is one that is labelled, or that chooses.
     """
-    if not config.data.evaluation:
+    data = config.data
+    if not data.evaluation:
         raise UserError("--set data.evaluation: the search adds its first set, so name one")
-    return config.data.evaluation[0]
+    first = data.evaluation[0]
+    if first in (data.labelled, data.validation):
+        raise UserError(
+            f"--set data.evaluation: the search adds its first set without labels, and {first} is "
+            "learnt from with them, or chooses weights"
+        )
+    return first
 
 
 def score(objectives: Sequence[Objective], metrics: Mapping[str, float]) -> float | None:
@@ -199,14 +206,17 @@ class Search:
         """Return where suggestions are drawn from, and what they are judged by."""
         assert plan
         space: dict[str, str] = {}
+        added: dict[str, None] = {}
         for sample in self.samples(plan.base):
             space |= sample.distributions
+            added |= dict.fromkeys(sample.config.data.added)
         rows = tuple(
             (name, _values(json.loads(text)["attributes"]), said(self.start.get(name)))
             for name, text in space.items()
         )
-        lines = (f"objectives ({plan.objective}): {plan.judged_by}",)
-        return Overview(("parameter", "values", "first"), rows, lines)
+        lines = [f"added: {', '.join(added)}"] if added else []
+        lines.append(f"objectives ({plan.objective}): {plan.judged_by}")
+        return Overview(("parameter", "values", "first"), rows, tuple(lines))
 
     def base(
         self, preset: TrialConfig, seeds: Iterable[int], overrides: Mapping[str, Any]

@@ -3,6 +3,7 @@
 import difflib
 import fnmatch
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -144,6 +145,11 @@ class Sweep:
             UserError: a pattern matches none; names the rows there are.
         """
         rows = list(self.rows(base))
+        for one in rows:
+            if not isinstance(one, Row):
+                raise UserError(f"sweep {self.name!r}: its rows have {one!r:.80}, which is no Row")
+        if not rows:
+            raise UserError(f"sweep {self.name!r}: its table has no rows")
         names = [r.name for r in rows]
         patterns = tuple(patterns) or self.default_rows
         for pattern in patterns:
@@ -221,6 +227,7 @@ class Sweep:
 
     @staticmethod
     def _require_distinct(trials: Sequence[Trial]) -> None:
+        """Refuse trials that are the same, and those that tables could not tell apart."""
         seen: dict[str, Trial] = {}
         for trial in trials:
             other = seen.setdefault(trial.identity, trial)
@@ -229,6 +236,9 @@ class Sweep:
                     f"rows {other.name!r} and {trial.name!r} are the same trial; a --set or a "
                     "repeated seed made them equal"
                 )
+        for name, n in Counter(trial.name for trial in trials).items():
+            if n > 1:
+                raise UserError(f"{n} trials are called {name!r}: give each row a name of its own")
 
 
 def _with_continued(rows: Sequence[Row]) -> list[Row]:

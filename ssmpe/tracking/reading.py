@@ -253,8 +253,9 @@ def runs_with_weights(uri: str, sweep: str) -> list[WithWeights]:
             if client.list_artifacts(run.info.run_id, schema.BEST_CHECKPOINT_ARTIFACT)
         ]
     if not found:
-        there = "none of its trials has weights" if runs else "no such sweep"
-        raise UserError(f"{uri}: --sweep {sweep}: {there} in the store")
+        there = "none of its trials has weights in the store" if runs else "not in the store"
+        remedy = " (--run shipped takes the network that comes along)" * bool(runs)
+        raise UserError(f"{uri}: sweep {sweep}: {there}{remedy}")
     return found
 
 

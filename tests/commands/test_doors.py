@@ -59,12 +59,22 @@ for given in {given}:
     assert "Does the output on unlabelled data" in done.stdout
 
 
+WRONG = '''
+"""Is it?"""
+from ssmpe.cli import sweep
+SWEEP = sweep(lambda base: 1 / 0)
+'''
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         (["sweep", "sample_cuont"], "error: sweep sample_cuont: no such file, here or in ./sweeps"),
         (["sweep", "gone.py", "--dry-run"], "error: sweep gone.py: no such file"),
         (["sweep", "./bare.py"], "bare.py: no sweep: its last line has to be SWEEP = sweep("),
+        (["sweep", "./odd.py"], "odd.py: SyntaxError: expected ':' (odd.py, line 1)"),
+        (["sweep", "./alone.py"], "ModuleNotFoundError: No module named 'gone' (alone.py, line 1)"),
+        (["sweep", "./wrong.py", "--dry-run"], "ZeroDivisionError: division by zero (wrong.py, "),
         (["report", "curvs"], "error: report curvs: no such figure (there are: border, curves, "),
         (["ui", "--port", "99999999"], "no MLflow store there"),
         (["transcribe", "x.wav", "--run", "y/z"], "no MLflow store there"),
@@ -77,6 +87,9 @@ def test_mistakes_are_one_line(tmp_path, monkeypatch, capsys, given, said):
     monkeypatch.setattr(sys, "argv", sys.argv)
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "bare.py").write_text("x = 1\n")
+    (tmp_path / "odd.py").write_text("def rows(base)\n    return []\n")
+    (tmp_path / "alone.py").write_text("import gone\n")
+    (tmp_path / "wrong.py").write_text(WRONG)
     code = main(given)
     printed = capsys.readouterr()
     assert (code, printed.out, printed.err.count("\n")) == (2, "", 1)

@@ -132,6 +132,10 @@ def test_its_own_transcription_is_perfect(tmp_path, checkpoint, command):
     assert output.endswith(f"mine/annotated: {folder}\nbare/all: {bare}\n")
     assert "mine/annotated, bare/all: no notes are known" in output
     assert [annotated[m] for m in NOTE_MEASURES] == [""] * 6
+    shutil.copy(path, folder / "b.wav")
+    output = command("evaluate", "mine/all", *arguments, *own)[1]
+    assert table_of(output)["mine/all"][:3] == ["1", "of", "2"], "tracks"
+    (folder / "b.wav").unlink()
     # as MIDI, notes are right as well
     (folder / "a.csv").unlink()
     shutil.copy(tmp_path / "out" / "a.mid", folder)
@@ -248,7 +252,7 @@ def test_all_trials_of_a_sweep_are_scored_that_have_weights(
     assert lines == [row for row, _ in named]
     assert output.splitlines()[-1].startswith(f"{', '.join(names)}: embedded world (tiny); ")
     code, _, error = command("evaluate", "--sweep", "calm", "--tracking-uri", uri)
-    assert (code, error) == (2, f"error: {uri}: --sweep calm: no such sweep in the store\n")
+    assert (code, error) == (2, f"error: {uri}: sweep calm: not in the store\n")
 
 
 def test_rows_of_a_sweep_are_compared_over_seeds_and_tracks():
@@ -384,6 +388,7 @@ def test_mistakes_are_one_line(tmp_path, checkpoint, command):
         ),
         (("Su/all", "--checkpoint", checkpoint, "--data-root", tmp_path / "empty"), "Su"),
         (("--checkpoint", checkpoint, "--csv", tmp_path), "is a folder"),
+        (("--checkpoint", checkpoint, "--csv", tmp_path / "a.wav"), "named as a recording is"),
         (("--checkpoint", checkpoint, "--csv", foreign / "best.pt" / "x"), "cannot be written"),
     ):
         code, output, error = command("evaluate", *arguments)

@@ -146,6 +146,23 @@ def test_mistakes_are_one_clear_line(patterns, overrides, said):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([], "its table has no rows"),
+        ([REFERENCE], "which is no Row"),
+        (
+            [row(Delta("A", {"training.n_batches": n})) for n in (1, 2)],
+            "2 trials are called 'A seed 0': give each row a name of its own",
+        ),
+    ],
+)
+def test_tables_that_cannot_be_run(rows, said):
+    sweep = Sweep("x", "Why?", lambda base: rows)
+    with pytest.raises(UserError, match=said):
+        sweep.trials(tiny(), [0])
+
+
 def test_a_teacher_that_stays_as_it_is_needs_something_to_continue():
     rows = [row(REFERENCE), row(FROZEN, continues=row(REFERENCE))]
     sweep = Sweep("x", "Why?", lambda base: rows)

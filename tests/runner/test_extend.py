@@ -223,6 +223,17 @@ def test_what_a_reader_raises_is_told_with_its_place(tmp_path):
         found.dataset.annotation(found.tracks[0])
 
 
+def test_what_is_no_annotation_is_told(tmp_path):
+    executed(READER.replace("return read_notes(", "return str("), tmp_path / "choir.py")
+    (tmp_path / "Choir" / "train").mkdir(parents=True)
+    (tmp_path / "Choir" / "train" / "a.wav").touch()
+    found = resolve("Choir/train", Locations(tmp_path))
+    with pytest.raises(
+        DataError, match="dataset Choir: _annotation returned str, not an Annotation"
+    ):
+        found.dataset.annotation(found.tracks[0])
+
+
 @pytest.mark.parametrize(
     ("changed", "said"),
     [

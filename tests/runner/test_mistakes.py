@@ -176,6 +176,9 @@ def damaged(world, tmp_path):
         (("--set", 'data.labelled_share={"FMA/train":1}', "--rows", "+MN-8"), "no row adds that"),
         (("--set", "data.labelled_share.URMP/train=1", "--rows", "Ref."), "(added: none)"),
         (("--set", "data.options.GuitarSet/late=true"), "GuitarSet/correct_late"),
+        (("--set", "data.labelled=URMP/validation"), "is learnt from with its labels"),
+        (("--set", "objectives.score_teacher=true", "--rows", "Ref."), "without effect"),
+        (("--set", "objectives.pseudo_labels.signal=9", "--rows", "Ref."), "without effect"),
     ],
 )
 def test_options(world, refused, arguments, said):

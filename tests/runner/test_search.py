@@ -164,6 +164,9 @@ def test_a_trial_killed_again_and_again_before_it_has_begun_changes_nothing(undi
         (("--trials", "0"), "--trials 0"),
         (("--set", "objectives.stop_gradient=true"), "that is what the search varies"),
         (("--set", "data.evaluation=[]"), "adds its first set, so name one"),
+        (("--set", 'data.evaluation=["URMP/validation"]'), "or chooses weights"),
+        (("--set", 'data.evaluation=["URMP/train"]'), "learnt from"),
+        (("--folder", "mine=/tmp"), "data.evaluation="),
         (("--set", "training.seed=1"), "--seeds"),
     ],
 )
@@ -183,6 +186,7 @@ def test_dry_run_shows_the_space(tmp_path, monkeypatch, capsys, preset):
     said = capsys.readouterr().out
     assert "self_supervised" in said
     assert "0.1 to 2 (logarithmic)" in said
+    assert "added: MusicNet/train" in said
     assert "minimize MusicNet/train/blank_rate" in said
     assert "7 trials (seeds 0)" in said
     assert not list(tmp_path.iterdir())

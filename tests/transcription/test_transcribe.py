@@ -163,6 +163,17 @@ def test_the_default_folder_is_not_that_of_the_recording(
     assert (tmp_path / "transcriptions" / "a.csv").exists()
 
 
+def test_nor_may_it_be_where_that_would_be_replaced(tmp_path, checkpoint, command):
+    path = write_tones(tmp_path / "a.wav", 100)
+    given = ("transcribe", path, "--checkpoint", checkpoint, "--out", tmp_path)
+    (tmp_path / "a.txt").write_text("0.0 440\n")
+    code, _, error = command(*given)
+    assert (code, (tmp_path / "a.txt").read_text()) == (2, "0.0 440\n")
+    assert error.startswith(f"error: --out {tmp_path}: a.txt lies there beside a.wav")
+    (tmp_path / "a.txt").unlink()
+    assert command(*given)[0] == 0
+
+
 def test_files_that_would_overwrite_each_other(tmp_path, command, checkpoint):
     paths = [tmp_path / "a" / "x.wav", tmp_path / "b" / "x.flac"]
     code, _, error = command("transcribe", *paths, "--checkpoint", checkpoint)

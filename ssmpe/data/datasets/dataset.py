@@ -137,6 +137,9 @@ class Dataset(ABC):
         """
         with self._faults_told():
             annotation = self._annotation(track)
+        if not isinstance(annotation, Annotation | None):
+            found = type(annotation).__name__
+            raise DataError(f"dataset {self.name}: _annotation returned {found}, not an Annotation")
         if annotation is not None:
             check_fit(annotation, audio.duration(track.audio), track.audio)
             if track.start or track.seconds is not None:

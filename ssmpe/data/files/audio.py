@@ -320,8 +320,10 @@ def _unreadable(path: Path, error: Exception) -> DataError:
         require_regular(path)
         with path.open("rb"):
             size = path.stat().st_size
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+    except (FileNotFoundError, NotADirectoryError):
         return DataError(f"{path}: no such audio file")
+    except IsADirectoryError:
+        return DataError(f"{path}: a folder, not an audio file")
     except OSError as refused:
         return DataError(f"{path}: audio cannot be read ({refused.strerror})")
     if size == 0:

@@ -6,7 +6,7 @@ import os
 import platform
 import secrets
 import string
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from importlib.metadata import version
@@ -54,11 +54,45 @@ def plan_trials(sweep: Sweep | Search, options: Options) -> list[Trial]:
     used = {name for trial in trials for name in trial.config.data.names}
     for name in used:
         registry.parse(name, options.folders)
-    _require_used(options, used)
+    how = "data.evaluation='[\"{}/all\"]'" if sweep.search else "data.added.{}/all=8"
+    _require_used(options, used, how)
     _require_parts_used(options, trials, used)
+    _require_effects(sweep, base, options, trials)
     for trial in trials:
         registry.check_options(trial.config.data.options)
+        _require_unseen(trial)
     return trials
+
+
+def _require_effects(
+    sweep: Sweep | Search, base: TrialConfig, options: Options, trials: Sequence[Trial]
+) -> None:
+    """Refuse settings that no row has in the end: what they are about is not there."""
+    given = _overrides(options)
+    for path, value in given.items():
+        if not value or isinstance(value, Mapping):
+            continue  # to switch off what is not there, or a group, whose parts may be
+        if any(trial.config.flat().get(path) == value for trial in trials):
+            continue
+        others = {other: v for other, v in given.items() if other != path}
+        try:
+            without = sweep.trials(base, options.seeds, options.rows, others)
+        except UserError:
+            continue
+        if [t.identity for t in without] == [t.identity for t in trials]:
+            raise UserError(
+                f"--set {path}={value}: without effect: no row has, or keeps, what it is about"
+            )
+
+
+def _require_unseen(trial: Trial) -> None:
+    """Refuse to choose weights and thresholds by the labels that are learnt from."""
+    data = trial.config.data
+    if data.validation == data.labelled or data.labelled_share.get(data.validation):
+        raise UserError(
+            f"row {trial.row!r}: {data.validation} is learnt from with its labels, and would also "
+            "choose weights and thresholds: --set data.validation or data.labelled to another set"
+        )
 
 
 def trials_of(sweep: Sweep | Search, plan: Plan) -> list[Trial]:
@@ -79,8 +113,12 @@ def search_plan(sweep: Sweep | Search, options: Options) -> SearchPlan | None:
     return sweep.plan(base_of(options), options.seeds, overrides, options.trials, options.objective)
 
 
-def _require_used(options: Options, used: set[str]) -> None:
-    """Refuse caps and folders that would be without effect."""
+def _require_used(options: Options, used: set[str], how: str) -> None:
+    """Refuse caps and folders that would be without effect.
+
+    Args:
+        how: a folder is used, with ``{}`` for its name.
+    """
     for name in options.max_hours:
         registry.parse(name, options.folders)
         if name not in used:
@@ -90,9 +128,7 @@ def _require_used(options: Options, used: set[str]) -> None:
         if not os.path.isdir(folder):  # of a name that is too long Path raises
             raise UserError(f"--folder {name}={folder}: no such folder")
         if not any(one.startswith(f"{name}/") for one in used):
-            raise UserError(
-                f"--folder {name}: no row uses it; add it, as --set data.added.{name}/all=8"
-            )
+            raise UserError(f"--folder {name}: no row uses it; add it, as --set {how.format(name)}")
 
 
 def _require_parts_used(options: Options, trials: list[Trial], used: set[str]) -> None:
@@ -109,8 +145,9 @@ def _require_parts_used(options: Options, trials: list[Trial], used: set[str]) -
             registry.parse(name, options.folders)
             if name not in there:
                 known = ", ".join(sorted(there)) or "none"
+                there_are = "used" if does == "uses" else "added"
                 raise UserError(
-                    f"--set {path}.{name}: no row {does} that set ({does[:-1]}ed: {known})"
+                    f"--set {path}.{name}: no row {does} that set ({there_are}: {known})"
                 )
 
 
