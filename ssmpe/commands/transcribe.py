@@ -105,7 +105,7 @@ def _spare_annotations(paths: Sequence[Path], out: Path) -> None:
     from ssmpe.transcription.transcribe import outputs
 
     for path in paths:
-        there = [one for one in outputs(path, out) if one.is_file()]
+        there = [one for one in outputs(path, out) if os.path.isfile(one)]
         if there and os.path.realpath(path.parent) == os.path.realpath(out):
             raise UserError(
                 f"--out {out}: {there[0].name} lies there beside {path.name}, its annotation "

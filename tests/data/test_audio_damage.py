@@ -53,7 +53,7 @@ DAMAGES = {
     "half a header": "cannot be read",
     "rate": "claims a sample rate of 1 Hz",
     "missing": "no such audio file",
-    "folder": "no such audio file",
+    "folder": "a folder, not an audio file",
     "pipe": "cannot be read (not a regular file)",
     "too loud": "too large to be mixed or resampled",
     "too loud to resample": "too large to be mixed or resampled",
