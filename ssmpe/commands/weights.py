@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from ssmpe.console import printable
-from ssmpe.errors import UserError
+from ssmpe.errors import UserError, first_line
 from ssmpe.experiments.options import RESULTS
 from ssmpe.tracking.sqlite import local_uri, sqlite_path
 
@@ -239,8 +239,7 @@ def device_of(name: str | None) -> str:
     if name is None:
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.zeros(1, device=name)
+        torch.zeros(1, device=name).cpu()
     except (RuntimeError, AssertionError) as error:  # the latter of builds without CUDA
-        reason = str(error).splitlines()[0]
-        raise UserError(f"--device {name}: cannot be used ({reason})") from None
+        raise UserError(f"--device {name}: cannot be used ({first_line(error)})") from None
     return name

@@ -130,6 +130,8 @@ def load_trained(folder: Path, device: str, *, signal: bool = False) -> Trained:
     # of names that no file can have, these tell without raising
     whole = os.path.exists(folder / f"{checkpoint.PLAIN}.json")
     description = checkpoint.PLAIN if whole else BEST
+    if not os.path.exists(folder):
+        raise UserError(f"{folder}: no such folder or file")
     if not (os.path.isfile(weights) and os.path.isfile(folder / f"{description}.json")):
         raise UserError(
             f"{folder}: no trial's checkpoint, which would have {BEST}.pt and "

@@ -267,8 +267,8 @@ def test_damaged_checkpoints_are_one_line(tmp_path, checkpoint, command, damage)
 
 def test_other_mistakes_are_one_line(tmp_path, command, checkpoint):
     for arguments, said in (
-        (("--checkpoint", tmp_path / "gone"), "no trial's checkpoint"),
-        (("--checkpoint", "x" * 300), "no trial's checkpoint"),
+        (("--checkpoint", tmp_path / "gone"), "no such folder or file"),
+        (("--checkpoint", "x" * 300), "no such folder or file"),
         (("--checkpoint", checkpoint, "--device", "abacus"), "--device abacus: cannot be used"),
         (("--checkpoint", checkpoint, "--tracking-uri", "x"), "--tracking-uri goes with --run"),
     ):
