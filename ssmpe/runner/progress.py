@@ -181,6 +181,8 @@ def shortened(set_names: Iterable[str]) -> list[str]:
 
 
 def _batch(line: _Line) -> str:
+    if line.batch == 0 and line.state not in ("waiting", *_AT_WORK):
+        return "–"  # it ended in an earlier attempt, or in another sweep
     return f"{line.batch}/{line.trial.config.training.n_batches}"
 
 

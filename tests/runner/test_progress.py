@@ -83,3 +83,9 @@ def test_what_is_drawn_does_not_grow_with_the_trials(trials, terminal):
 def test_few_trials_are_all_shown(trials, terminal):
     progress = Progress(terminal, trials[:6], {})
     assert drawn(progress)[0] == [f"Ref. seed {n}" for n in range(6)]
+
+
+def test_of_trials_that_ended_before_no_batch_is_known(trials, terminal):
+    progress = Progress(terminal, trials[:2], {trials[0].identity: "completed"})
+    first, second = (line.split()[3:] for line in drawn(progress)[1].splitlines()[-4:-2])
+    assert (first[0], first[-1], second[0], second[-1]) == ("–", "completed", "0/630", "waiting")
