@@ -17,8 +17,8 @@ class Delta:
     """A named change of a configuration: dotted path -> new value.
 
     Attributes:
-        relative: whether the new values are made of the base's own there, as half of its batches.
-            What is ``--set`` there has then gone into them, and does not replace them.
+        relative: whether the new values are made of the base's own there, as half of its batches:
+            what is ``--set`` there has gone into them already, and does not replace them.
     """
 
     name: str
