@@ -120,8 +120,10 @@ def test_repeatable_arithmetic_gives_these_numbers_too(everything, sets, device,
     """Which a GPU's trials use; that its bits are then the same every time, only a GPU can show."""
     plain = Trainer(everything, sets, device)._step(0)
     try:
+        torch.backends.cudnn.allow_tf32 = True
         make_repeatable()
         assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.backends.cudnn.allow_tf32
         repeatable = Trainer(everything, sets, device)
         assert float(repeatable._step(0)["total"]) == pytest.approx(float(plain["total"]), rel=1e-5)
         repeatable.evaluate()

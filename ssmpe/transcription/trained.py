@@ -15,6 +15,7 @@ from ssmpe.config import TrialConfig
 from ssmpe.errors import UserError
 from ssmpe.network.baselines import network_of
 from ssmpe.network.model import Autoencoder
+from ssmpe.network.precision import without_tf32
 from ssmpe.signal.hcqt import HCQT, shared_hcqt
 from ssmpe.signal.notes import NoteRule
 from ssmpe.signal.salience import THRESHOLD
@@ -192,6 +193,7 @@ def _made(
         # PyTorch lists every weight that does not fit, a line each
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{place}: weights and description do not fit ({reason})") from None
+    without_tf32()
     network.channels_last(device).eval()
     of_best = best.batch, best.score, best.threshold, best.notes
     return Trained(config, network, hcqt, device, *of_best, origin)

@@ -6,6 +6,8 @@ import sys
 
 import torch
 
+from ssmpe.network.precision import without_tf32
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _KEEP_BYTES = 2**30
 
@@ -49,7 +51,7 @@ def return_freed_memory() -> None:
 
 
 def make_repeatable(on: bool = True) -> None:
-    """Have this process's GPU add in the same order on every run.
+    """Have this process's GPU add in the same order on every run, and in full precision.
 
     Its libraries otherwise choose kernels that add as threads happen to come, and a trial would not
     be a function of its configuration. What has no such kernel only warns. Before the first product
@@ -59,6 +61,7 @@ def make_repeatable(on: bool = True) -> None:
         on: False takes it back.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    without_tf32()
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = on
     torch.use_deterministic_algorithms(on, warn_only=True)
