@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 import ssmpe
 from ssmpe.config.presets import preset
 from ssmpe.experiments import options
+from ssmpe.runner.planning.make import plan_trials
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = {"sweeps", "ssmpe", "clusters", "analysis", "tests"}
@@ -162,10 +164,10 @@ def test_commands_can_be_given(words):
 
 
 def check_sweep(name: str, arguments: list[str]) -> None:
-    """Parse a sweep's options, and make the trials that they ask for."""
+    """Parse a sweep's options, and make the trials that they ask for, none of them in vain."""
     sweep = importlib.import_module(f"sweeps.{name}").SWEEP
     given = options.parse(sweep.question, f"python sweeps/{name}.py", arguments, sweep.add_options)
-    assert sweep.trials(preset(given.preset), given.seeds, given.rows, given.overrides)
+    assert plan_trials(sweep, replace(given, folders=dict.fromkeys(given.folders, ROOT)))
 
 
 @pytest.mark.filterwarnings("ignore:.*found in sys.modules:RuntimeWarning")
