@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn, ParamSpec, TextIO, TypeVar
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -26,6 +27,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
 from ssmpe.errors import OutOfSpaceError, UserError, extras_told
@@ -33,7 +35,9 @@ from ssmpe.errors import OutOfSpaceError, UserError, extras_told
 Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
 LOG_WIDTH = 110
-"""Columns of tables in a file; a terminal tells its own"""
+"""Columns of text in a file; a terminal tells its own"""
+MOST_WIDTH = 1000
+"""Columns of a table in a file, which needs as many as it has"""
 LOG_SECONDS = 60.0
 """Time between two lines of progress in a file"""
 LONGEST_LINE = 4000
@@ -118,6 +122,16 @@ def make_console(file: TextIO | None = None, width: int | None = None) -> Consol
     if width is None and not console.is_terminal:
         console.width = LOG_WIDTH
     return console
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table; where there is no terminal, as wide as it needs to be: no number is cut."""
+    before = console.width
+    if not console.is_terminal:
+        whole = Measurement.get(console, console.options.update(max_width=MOST_WIDTH), table)
+        console.width = max(before, whole.maximum)
+    console.print(table)
+    console.width = before
 
 
 # --- errors -----------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from ssmpe import bundled
 from ssmpe.commands.weights import Named
-from ssmpe.console import printable, written
+from ssmpe.console import print_table, printable, written
 from ssmpe.data.datasets.registry import Locations
 from ssmpe.errors import UserError
 from ssmpe.evaluation.notes import NOTE_MEASURES
@@ -114,7 +114,7 @@ def tell(console: Console, scored: Sequence[Scored]) -> None:
             values = [getattr(found.means, measure) for measure in COLUMNS.values()]
             first = map(printable, (*name, found.name))
             table.add_row(*first, *least, _counted(found), *map(_text, values))
-    console.print(table)
+    print_table(console, table)
     _tell_notes(console, scored)
     if len({one.row for one in scored}) > 1:
         _compare(console, scored)
@@ -155,7 +155,7 @@ def _tell_notes(console: Console, scored: Sequence[Scored]) -> None:
             first = map(printable, (*((one.row, one.seed) if several else ()), found.name))
             table.add_row(*first, str(len(values)), *map(_text, np.mean(values, axis=0)))
     if table.rows:
-        console.print(table)
+        print_table(console, table)
     if unknown:
         console.print(printable(f"{', '.join(unknown)}: no notes are known"), soft_wrap=True)
 
@@ -196,7 +196,7 @@ def _compare(console: Console, scored: Sequence[Scored]) -> None:
     table = _table(caption, ("set", "row"), numbers)
     for key, own, *texts in zip(cells, cells.values(), *columns, strict=True):
         table.add_row(*map(printable, key), str(len(own)), *texts)
-    console.print(table)
+    print_table(console, table)
 
 
 def _mean(own: Mapping[str, SetScores], measure: str) -> float:

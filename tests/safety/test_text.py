@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ssmpe.__main__ import main
 from ssmpe.cli import main as sweep
-from ssmpe.console import TaskBar, make_console, printable, write_text
+from ssmpe.console import TaskBar, make_console, print_table, printable, write_text
 from sweeps.sample_count import SWEEP
 from tests.support import transcribing
 from tests.support.transcribing import write_tones
@@ -158,3 +159,21 @@ def test_text_of_files_is_safe(tmp_path):
     write_text(tmp_path / "x.md", "".join(f"| {name} |\n" for name in NAMES))
     text = (tmp_path / "x.md").read_bytes().decode()
     assert not OBEYED.search(text)
+
+
+def test_of_a_table_in_a_file_nothing_is_cut():
+    table = Table(box=None)
+    for heading in range(20):
+        table.add_column(f"column {heading}", min_width=12)
+    table.add_row(*map(str, range(10**9, 10**9 + 20)))
+    for terminal, whole in ((False, True), (True, False)):
+        file = io.StringIO()
+        console = (
+            make_console(file)
+            if not terminal
+            else Console(file=file, width=80, force_terminal=True)
+        )
+        before = console.width
+        print_table(console, table)
+        assert (str(10**9 + 19) in file.getvalue()) == whole
+        assert console.width == before
