@@ -103,7 +103,7 @@ def tell(console: Console, scored: Sequence[Scored]) -> None:
     several = bool(scored[0].run)
     where = "the threshold beside it" if several else scored[0].told
     caption = f"tuned: at a salience of {where}; others, but average precision: at {THRESHOLD}"
-    if any(" of " in _counted(found) for one in scored for found in one.scores):
+    if any(0 < _annotated(s) < len(s.tracks) for one in scored for s in one.scores):
         caption += "; 1 of 2 tracks: so many are annotated; blank rates are of all"
     numbers = (*(("threshold",) if several else ()), "tracks", *COLUMNS)
     table = _table(caption, (*(("row", "seed") if several else ()), "set"), numbers)
@@ -124,9 +124,12 @@ def tell(console: Console, scored: Sequence[Scored]) -> None:
 
 def _counted(found: SetScores) -> str:
     """Return how many tracks there are, and, if not all of them, how many can be scored."""
-    n = len(found.tracks)
-    known = sum(not math.isnan(track.average_precision) for track in found.tracks.values())
+    known, n = _annotated(found), len(found.tracks)
     return f"{known} of {n}" if 0 < known < n else str(n)
+
+
+def _annotated(found: SetScores) -> int:
+    return sum(not math.isnan(track.average_precision) for track in found.tracks.values())
 
 
 def _table(caption: str, names: Sequence[str], numbers: Sequence[str]) -> Table:

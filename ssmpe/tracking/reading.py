@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from ssmpe.config.model import ModelConfig
 from ssmpe.errors import UserError
 from ssmpe.storage import tells_of_full_disk
 from ssmpe.tracking import schema
@@ -247,7 +246,7 @@ def runs_with_weights(uri: str, sweep: str) -> list[WithWeights]:
                 run.data.tags.get(schema.ROW, ""),
                 run.data.tags.get(schema.SEED, ""),
                 _best_score(client, run),
-                run.data.params.get("model.network", "") in ("", ModelConfig().network),
+                schema.learns(run.data.params),
             )
             for run in runs
             if client.list_artifacts(run.info.run_id, schema.BEST_CHECKPOINT_ARTIFACT)

@@ -1,5 +1,6 @@
 """Names under which a sweep is found in an MLflow store; written by tracking, read by analysis."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 KIND = "ssmpe.kind"
@@ -117,6 +118,11 @@ RESULTS = (EndReason.COMPLETED, EndReason.COLLAPSED)
 def set_metric(set_name: str, measure: str) -> str:
     """Return the metric key of one of ``ALL_MEASURES`` on a set, as "URMP/validation/f1"."""
     return f"{set_name}/{measure}"
+
+
+def learns(params: Mapping[str, str]) -> bool:
+    """Tell whether the trial of these parameters has a network; else it is the signal itself."""
+    return params.get("model.network", "autoencoder") == "autoencoder"
 
 
 def file_name(set_name: str) -> str:

@@ -96,7 +96,7 @@ class StoredTrial:
     @property
     def learns(self) -> bool:
         """Whether there is a network; without one, the signal itself is scored, and stays."""
-        return self.params.get("model.network", "autoencoder") == "autoencoder"
+        return schema.learns(self.params)
 
     @property
     def supervised_only(self) -> bool:
