@@ -252,11 +252,23 @@ def nothing_is_made_of_what_is_gone(
 
 
 def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, monkeypatch):
-    """Once its raylet, once its control service, and once the head of a cluster; without one."""
-    process = sweeping.start(tmp_path, *sweeping.BOTH)
-    output = sweeping.read_until(process, "3/24")
-    name = sweeping.sweep_name(output)
+    """Once the head of a cluster; without one, once its raylet and once its control service."""
+    with monkeypatch.context() as patch, raylets.Cluster() as cluster:
+        for variable, value in raylets.ENVIRONMENT.items():
+            patch.setenv(variable, value)
+        cluster.add()
+        process = sweeping.start(tmp_path, *sweeping.BOTH, "--address", cluster.address)
+        name = sweeping.sweep_name(reported_by_both(process))
+        cluster.end(cluster.nodes[0])
+        rest, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, rest
+    assert f"the head of the Ray cluster at {cluster.address} is gone" in rest
+    assert f"continue with --resume {name}" in rest.strip().splitlines()[-1]
+    assert "Traceback" not in rest
+
     for program, told in (("raylet", "Ray's raylet"), ("gcs_server", "Ray's control service")):
+        process = sweeping.start(tmp_path, *RESUME, name)
+        output = sweeping.read_until(process, sweeping.AT_WORK)
         (victim,) = running(tree(process.pid), program)
         os.kill(victim, signal.SIGKILL)
         rest, _ = process.communicate(timeout=30)
@@ -266,22 +278,6 @@ def test_a_sweep_whose_ray_dies_says_so_and_resumes(undisturbed, tmp_path, monke
         assert last.endswith(f"; continue with --resume {name}")
         assert "start a cluster" not in rest
         assert "Traceback" not in rest
-        if program == "raylet":
-            process = sweeping.start(tmp_path, *RESUME, name)
-            output = sweeping.read_until(process, sweeping.AT_WORK)
-
-    for variable, value in raylets.ENVIRONMENT.items():
-        monkeypatch.setenv(variable, value)
-    with raylets.Cluster() as cluster:
-        cluster.add()
-        process = sweeping.start(tmp_path, *RESUME, name, "--address", cluster.address)
-        reported_by_both(process)
-        cluster.end(cluster.nodes[0])
-        rest, _ = process.communicate(timeout=120)
-    assert process.returncode == 1, rest
-    assert f"the head of the Ray cluster at {cluster.address} is gone" in rest
-    assert f"continue with --resume {name}" in rest.strip().splitlines()[-1]
-    assert "Traceback" not in rest
     before = sweeping.content(tmp_path)
     assert all(trial["curves"] for trial in before.values()), "what was reported is there"
 
